@@ -1,0 +1,50 @@
+# make demo    separate the example recording and say how far apart its stems are
+# make test    lint, types and tests
+# make readme  measure the README's scores and draw its picture again
+# make clean   remove everything that these made
+#
+# Needs Python >= 3.10 with venv, and nothing else: each target has its own virtual environment.
+# Another Python: make demo PYTHON=python3.12
+
+PYTHON ?= python3
+PIP_INSTALL = -m pip install -qq --disable-pip-version-check
+
+EXAMPLE = examples/two_talkers.flac
+PACKAGE = pyproject.toml README.md LICENSE \
+          $(shell find dss_cli models -type f -not -name '*.pyc' -not -name '.*')
+
+.PHONY: demo separate test readme clean
+.DELETE_ON_ERROR:
+
+demo: separate
+	@.venv/bin/python examples/demo.py out
+
+separate: .venv/installed
+	.venv/bin/dss separate $(EXAMPLE) --output-dir out --overwrite
+
+test: .venv-test/installed
+	.venv-test/bin/ruff check
+	.venv-test/bin/ruff format --check
+	.venv-test/bin/mypy dss_cli examples
+	.venv-test/bin/python -m pytest
+
+readme: separate .venv-test/installed
+	.venv/bin/python examples/demo.py out --readme README.md
+	.venv-test/bin/python examples/plot_example.py out docs/images/two_talkers.png
+
+# A wheel as users get it: not editable, no TensorFlow.
+.venv/installed: $(PACKAGE)
+	@echo "Installing dss into .venv ..."
+	@$(PYTHON) -m venv .venv
+	@.venv/bin/python $(PIP_INSTALL) .
+	@touch $@
+
+.venv-test/installed: pyproject.toml
+	@echo "Installing dss, TensorFlow and the test tools into .venv-test ..."
+	@$(PYTHON) -m venv .venv-test
+	@.venv-test/bin/python $(PIP_INSTALL) -e '.[dev,train]'
+	@touch $@
+
+clean:
+	rm -rf .venv .venv-test out dist build .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	find dss_cli examples tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,0 +1,49 @@
+"""Distance-based source separation: the near and the far talkers of one recording, apart.
+
+    from dss_cli import Separator
+
+    stems = Separator().separate(array, sample_rate)  # (frames,) or (frames, channels)
+    stems.near, stems.far, stems.residual
+
+Importing the package loads nothing; each name loads what it needs when it is first used.
+"""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
+
+from ._version import __version__
+
+if TYPE_CHECKING:
+    from .errors import DssError, UsageError
+    from .separator import Separator, Stems, StreamingSeparator, load_model
+
+__all__ = [
+    "DssError",
+    "Separator",
+    "Stems",
+    "StreamingSeparator",
+    "UsageError",
+    "__version__",
+    "load_model",
+]
+
+_HOMES = {
+    "DssError": "errors",
+    "UsageError": "errors",
+    "Separator": "separator",
+    "Stems": "separator",
+    "StreamingSeparator": "separator",
+    "load_model": "separator",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOMES[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

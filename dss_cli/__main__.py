@@ -1,0 +1,67 @@
+"""The entry point of `dss`: how every ending of a command becomes an exit code and one line."""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from types import FrameType
+from typing import NoReturn
+
+import typer
+
+from .app import app
+from .console import error_line
+from .errors import DssError, ExitCode
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run one command line, `sys.argv` by default, and return its exit code.
+
+    A DssError, a wrong command line or an error of the system ends in one line on stderr;
+    `--debug` gives the traceback instead. SIGTERM unwinds like Ctrl-C, so that temporary files go.
+    """
+    arguments = list(sys.argv[1:] if arguments is None else arguments)
+    signal.signal(signal.SIGTERM, _terminate)
+    try:
+        status = app(arguments, prog_name="dss", standalone_mode=False)
+        sys.stdout.flush()
+    except (KeyboardInterrupt, typer.Abort):
+        status = ExitCode.INTERRUPTED
+    except BrokenPipeError:
+        # The reader of our output has gone, which is its right (`dss ... | head`). Python would
+        # complain once more when it flushes stdout at exit; it may do so into nothing.
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        status = ExitCode.FAILED
+    except Exception as error:
+        line, status = _explained(error)
+        if line is None or "--debug" in arguments:
+            raise
+        error_line(line)
+    if status == ExitCode.INTERRUPTED:
+        error_line("interrupted; nothing half-written is left")
+    return int(status or ExitCode.OK)
+
+
+def _explained(error: Exception) -> tuple[str | None, int]:
+    """One line for what a user can understand, None for a bug; and the exit code."""
+    if isinstance(error, DssError):
+        return str(error), error.exit_code
+    if isinstance(error, OSError):
+        name = f"{error.filename}: " if error.filename else ""
+        return f"{name}{error.strerror or error}", ExitCode.FAILED
+    # A wrong command line. Typer has moved the class of it between releases, not its method.
+    if describe := getattr(error, "format_message", None):
+        context = getattr(error, "ctx", None)
+        command = context.command_path if context else "dss"
+        return f"{describe().rstrip('.')}; see '{command} --help'", ExitCode.USAGE
+    return None, ExitCode.FAILED
+
+
+def _terminate(number: int, frame: FrameType | None) -> NoReturn:
+    sys.exit(128 + number)
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,125 @@
+"""What the header of a WAV or AIFF file declares, read by ourselves.
+
+libsndfile corrects a header that promises more than the file holds and says nothing; to notice a
+truncated file, its promise must be read before libsndfile mends it. The same parser lets a WAV
+stream be read from a pipe, whose header often does not know the length.
+
+Layouts: RIFF/WAVE (Microsoft, 1991), RF64 (EBU Tech 3306), AIFF (Apple, 1989).
+"""
+
+from __future__ import annotations
+
+import io
+import struct
+from dataclasses import dataclass
+from typing import Protocol
+
+# Data sizes that mean "not known when the header was written": the RIFF convention and FFmpeg;
+# SoX; ALSA's arecord.
+UNKNOWN_SIZES = {0xFFFFFFFF, 0x7FFFF000, 0x7FFFFFFF, 0x80000000}
+_LARGEST_FMT = 1 << 16  # bytes; a larger one is damage, not a format description
+_EXTENSIBLE = 0xFFFE
+_PCM_SUBTYPES = {8: "PCM_U8", 16: "PCM_16", 24: "PCM_24", 32: "PCM_32"}
+_FLOAT_SUBTYPES = {32: "FLOAT", 64: "DOUBLE"}
+
+
+class ByteSource(Protocol):
+    """A file, or a pipe that can skip forward."""
+
+    def read(self, size: int, /) -> bytes: ...
+
+    def seek(self, offset: int, whence: int, /) -> int: ...
+
+
+@dataclass(frozen=True)
+class Header:
+    """The part of a container's header before the samples.
+
+    `audio_bytes` is None where the header does not know; `subtype` is libsndfile's name of a
+    plain sample layout, None for a compressed or unknown one.
+    """
+
+    audio_bytes: int | None
+    rate: int = 0
+    channels: int = 0
+    frame_bytes: int = 0
+    little_endian: bool = True
+    subtype: str | None = None
+
+
+def read_header(source: ByteSource) -> Header | None:
+    """Parse up to the first sample, where `source` is left; None if this is no WAV or AIFF.
+
+    A header that ends before the samples (cut, or another kind of file inside) is None as well.
+    """
+    magic = source.read(12)
+    if magic[:4] in (b"RIFF", b"RF64", b"BW64") and magic[8:] == b"WAVE":
+        order, audio_chunk = "<", b"data"
+    elif magic[:4] == b"RIFX" and magic[8:] == b"WAVE":
+        order, audio_chunk = ">", b"data"
+    elif magic[:4] == b"FORM" and magic[8:] in (b"AIFF", b"AIFC"):
+        order, audio_chunk = ">", b"SSND"
+    else:
+        return None
+    streamed = struct.unpack(order + "I", magic[4:8])[0] in (0, 0xFFFFFFFF)
+    layout = b""
+    wide_size: int | None = None
+    while len(head := source.read(8)) == 8:
+        name, size = head[:4], struct.unpack(order + "I", head[4:])[0]
+        if name == audio_chunk:
+            if wide_size is not None and size == 0xFFFFFFFF:
+                audio: int | None = wide_size
+            elif size in UNKNOWN_SIZES or (size == 0 and streamed):
+                audio = None
+            else:
+                audio = size
+            return _header(audio, layout, order)
+        skip = size + (size & 1)  # odd chunks are padded
+        if name == b"fmt " and size <= _LARGEST_FMT:
+            layout = source.read(size)
+            skip -= size
+        elif name == b"ds64" and 16 <= size <= _LARGEST_FMT:
+            fields = source.read(size)
+            if len(fields) < 16:
+                return None
+            wide_size = struct.unpack_from("<Q", fields, 8)[0] or None
+            skip -= size
+        source.seek(skip, io.SEEK_CUR)
+    return None
+
+
+def _header(audio: int | None, layout: bytes, order: str) -> Header:
+    """Interpret a WAV `fmt ` chunk; AIFF files have none and need only the size."""
+    little = order == "<"
+    if len(layout) < 16:
+        return Header(audio, little_endian=little)
+    tag, channels, rate, _, frame_bytes, bits = struct.unpack_from(order + "HHIIHH", layout)
+    if tag == _EXTENSIBLE and len(layout) >= 26:
+        tag = struct.unpack_from(order + "H", layout, 24)[0]
+    subtype = {
+        1: _PCM_SUBTYPES.get(bits),
+        3: _FLOAT_SUBTYPES.get(bits),
+        6: "ALAW" if bits == 8 else None,
+        7: "ULAW" if bits == 8 else None,
+    }.get(tag)
+    if channels == 0 or frame_bytes != channels * bits // 8:
+        subtype = None
+    return Header(audio, rate, channels, frame_bytes, little, subtype)
+
+
+def wav_stream_header(rate: int, channels: int, subtype: str) -> bytes:
+    """Header of a little-endian WAV stream of unknown length, both sizes 0xFFFFFFFF.
+
+    Args:
+        rate: in Hz.
+        channels: count.
+        subtype: PCM_U8, PCM_16, PCM_24, PCM_32, FLOAT or DOUBLE.
+    """
+    is_float = subtype in _FLOAT_SUBTYPES.values()
+    bits = next(b for b, s in (_FLOAT_SUBTYPES if is_float else _PCM_SUBTYPES).items() if s == subtype)
+    frame_bytes = channels * bits // 8
+    layout = struct.pack(
+        "<HHIIHH", 3 if is_float else 1, channels, rate, rate * frame_bytes, frame_bytes, bits
+    )
+    size = struct.pack("<I", 0xFFFFFFFF)
+    return b"RIFF" + size + b"WAVEfmt " + struct.pack("<I", 16) + layout + b"data" + size

@@ -1,0 +1,174 @@
+"""Choose container, encoding and rate of an output from its name and from the input."""
+
+from __future__ import annotations
+
+import functools
+import io
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from pathlib import Path
+
+import numpy as np
+import soundfile as sf
+from numpy.typing import NDArray
+
+from ..errors import UsageError
+
+# Extensions that are not libsndfile's own names.
+_ALIASES = {"aif": "AIFF", "aifc": "AIFF", "oga": "OGG", "opus": "OGG", "wave": "WAV", "snd": "AU"}
+_UNWRITABLE = {"RAW", "SD2"}  # without a header; with a header in a resource fork
+
+# Plain encodings by rising precision; the nearest is the next finer one, else the next coarser.
+_LADDER = ("PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
+_BYTES = dict(zip(_LADDER, (1, 1, 2, 3, 4, 4, 8), strict=True)) | {"ULAW": 1, "ALAW": 1}
+_LOSSLESS_TWINS = {
+    "ALAC_16": "PCM_16",
+    "ALAC_20": "PCM_24",
+    "ALAC_24": "PCM_24",
+    "ALAC_32": "PCM_32",
+}
+# Encodings that keep every frame and do not age by being written again; block codecs such as
+# ADPCM do neither.
+_KEPT = {*_BYTES, *_LOSSLESS_TWINS, "VORBIS", "OPUS"}
+_BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24} | {
+    "ALAC_16": 16,
+    "ALAC_20": 20,
+    "ALAC_24": 24,
+}
+FLOATING = {"FLOAT", "DOUBLE"}  # encodings that hold any amplitude
+_RATES = (8000, 11025, 12000, 16000, 22050, 24000, 32000, 44100, 48000, 88200, 96000, 192000)
+
+SIZE_LIMIT = 0xFFFFFFFF  # bytes that a 32-bit size field can count
+_HEADER_ROOM = 1 << 16  # bytes, more than any header libsndfile writes
+_WIDE_TWINS = {"WAV": "RF64", "WAVEX": "RF64"}
+_NARROW = {"WAV", "WAVEX", "AIFF", "AU"}  # 32-bit size fields
+
+
+@dataclass(frozen=True)
+class OutputFormat:
+    """Container and encoding by libsndfile's names, rate in Hz, channels."""
+
+    container: str
+    subtype: str
+    rate: int
+    channels: int
+
+    @property
+    def floating(self) -> bool:
+        """Whether samples beyond full scale survive."""
+        return self.subtype in FLOATING
+
+    def size(self, frames: int) -> int:
+        """Bytes of the samples of `frames` frames; for compressed encodings an upper bound."""
+        return frames * self.channels * _BYTES.get(self.subtype, 4)
+
+    def for_length(
+        self, frames: int, name: str, warn: Callable[[str], None] = lambda message: None
+    ) -> OutputFormat:
+        """The same format, or its 64-bit twin where `frames` frames would not fit.
+
+        Raises:
+            UsageError: the container counts in 32 bits and has no twin.
+        """
+        if self.container not in _NARROW or self.size(frames) + _HEADER_ROOM <= SIZE_LIMIT:
+            return self
+        twin = _WIDE_TWINS.get(self.container)
+        if twin is None or not sf.check_format(twin, self.subtype):
+            raise UsageError(
+                f"{name}: {frames} frames do not fit into the 4 GiB of {self.container} "
+                f"{self.subtype}; use the extension .w64, .caf or .flac"
+            )
+        warn(f"{name}: more than 4 GiB; written as {twin}, not as {self.container}")
+        return replace(self, container=twin)
+
+
+def rounded(block: NDArray[np.float32], subtype: str) -> NDArray[np.float32]:
+    """The nearest values that an integer encoding has; libsndfile itself would round down."""
+    bits = _BITS.get(subtype)
+    if bits is None:
+        return block
+    scale = np.float32(1 << (bits - 1))
+    nearest: NDArray[np.float32] = np.rint(block * scale) / scale
+    return nearest
+
+
+def choose_format(
+    path: Path,
+    *,
+    rate: int,
+    channels: int,
+    source_subtype: str,
+    subtype: str | None = None,
+    warn: Callable[[str], None] = lambda message: None,
+) -> OutputFormat:
+    """The format of the output `path`: as asked, else as the input, else the nearest (with `warn`).
+
+    Args:
+        path: its extension names the container.
+        rate: of the input in Hz; kept where the container allows.
+        channels: of the output.
+        source_subtype: the input's encoding; kept where the container allows.
+        subtype: an encoding by libsndfile's name, in any case.
+        warn: is told, without the file's name, what could not be kept.
+
+    Raises:
+        UsageError: no such container or encoding, or one that cannot hold the channels.
+    """
+    extension = path.suffix[1:].lower()
+    container = _ALIASES.get(extension, extension.upper())
+    if container in _UNWRITABLE or container not in sf.available_formats():
+        raise UsageError(
+            f"{path}: no writable audio format has the extension '{path.suffix}'; "
+            "use .wav, .flac, .ogg, .opus, .mp3, .aiff, .caf, .w64 or .rf64"
+        )
+    if subtype is not None:
+        chosen = subtype.upper()
+        known = [known for known in sf.available_subtypes(container) if known in _KEPT] or [
+            sf.default_subtype(container)
+        ]
+        if chosen not in known:
+            raise UsageError(f"{path}: {container} has no encoding '{subtype}'; it has {', '.join(known)}")
+    elif extension == "opus":
+        chosen = "OPUS"
+    else:
+        chosen = _nearest_subtype(container, source_subtype)
+        if chosen in _LADDER and source_subtype in _LADDER and chosen != source_subtype:
+            warn(f"{container} cannot store {source_subtype}: written as {chosen}")
+    for candidate in _nearest_rates(rate):
+        if _can_write(container, chosen, candidate, channels):
+            if candidate != rate:
+                warn(f"{container} {chosen} cannot store {rate} Hz: written at {candidate} Hz")
+            return OutputFormat(container, chosen, candidate, channels)
+    raise UsageError(
+        f"{path}: {container} {chosen} cannot store {channels} channels; "
+        "use .wav or .flac, or mix the channels to one"
+    )
+
+
+def _nearest_subtype(container: str, source: str) -> str:
+    available = sf.available_subtypes(container)
+    if source in available and source in _KEPT:
+        return source
+    plain = _LOSSLESS_TWINS.get(source, source)
+    place = _LADDER.index(plain if plain in _LADDER else "PCM_16")  # lossy: 16 bits hold it
+    for candidate in (*_LADDER[place:], *reversed(_LADDER[:place])):
+        if candidate in available:
+            return candidate
+    default: str = sf.default_subtype(container)
+    return default
+
+
+def _nearest_rates(rate: int) -> list[int]:
+    """`rate`, then the higher usual rates from the nearest, then the lower ones."""
+    higher = [r for r in _RATES if r > rate]
+    return [rate, *higher, *(r for r in reversed(_RATES) if r < rate)]
+
+
+@functools.cache
+def _can_write(container: str, subtype: str, rate: int, channels: int) -> bool:
+    """Ask libsndfile itself, in memory: its tables do not tell rates and channels."""
+    try:
+        sf.SoundFile(io.BytesIO(), "w", rate, channels, subtype, format=container).close()
+    except sf.SoundFileError:
+        return False
+    return True

@@ -1,0 +1,167 @@
+"""Read recordings blockwise, and notice the damage that libsndfile hides."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, nullcontext
+from types import TracebackType
+
+import numpy as np
+import soundfile as sf
+from numpy.typing import NDArray
+
+from ..errors import DssError
+from ..quiet import captured_stderr
+from .sources import open_source
+
+BLOCK = 65_536  # frames
+RATES = range(8_000, 192_001)  # Hz
+_SIZE_FIELD = 1 << 32  # bytes, where the 32-bit size of a WAV or AIFF starts again from 0
+
+# What libsndfile notes in its log, and nowhere else, of containers that we do not parse.
+_LOGGED_DAMAGE = re.compile(
+    r"^\s*(?:data|Data Size|riff)\s*:\s*\d+ \(should be \d+\)"
+    r"|File ended unexpectedly|Junk after the last page|lacks an end-of-stream"
+    r"|Seems to be a truncated file",
+    re.MULTILINE,
+)
+
+
+class AudioReader:
+    """A recording as float32 blocks at its own rate, in bounded memory.
+
+    Use it as a context manager and iterate `blocks()` once.
+
+    Args:
+        source: path, or '-' for standard input (a WAV there may have any length).
+        strict: damage raises instead of warning.
+        warn: is told of damage, one line each: fewer samples than declared (truncated), decoder
+            errors, samples that are not finite (they are replaced by 0).
+
+    Attributes:
+        name: the source as messages call it.
+        samplerate: in Hz, 8000 to 192000.
+        channels: count.
+        format: libsndfile's name of the container, e.g. 'WAV'.
+        subtype: libsndfile's name of the encoding, e.g. 'PCM_16'.
+        frames: the frames to come, None where the header does not know.
+        delivered: the frames that came so far.
+
+    Raises:
+        DssError: unreadable, empty, without a single frame, a rate out of range; with `strict`
+            damage of any kind. `blocks()` raises it too, where damage shows only on the way.
+    """
+
+    def __init__(
+        self,
+        source: str | os.PathLike[str],
+        *,
+        strict: bool = False,
+        warn: Callable[[str], None] = lambda message: None,
+    ) -> None:
+        self.name = "standard input" if os.fspath(source) == "-" else os.fspath(source)
+        self.delivered = 0
+        self._strict = strict
+        self._warn = warn
+        self._damaged = False
+        self._broken = False  # the decoder gave up; asking again would only repeat it
+        with ExitStack() as stack:
+            self._source = open_source(source, self.name, stack)
+            self._sound = self._source.sound
+            self.samplerate: int = self._sound.samplerate
+            self.channels: int = self._sound.channels
+            self.format = self._source.format
+            self.subtype: str = self._sound.subtype
+            self.frames = self._source.frames
+            self._check_header()
+            self._stack = stack.pop_all()
+
+    def __enter__(self) -> AudioReader:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self.close()
+
+    def close(self) -> None:
+        """Close the file; closing twice does no harm."""
+        self._stack.close()
+
+    def blocks(self, size: int = BLOCK) -> Iterator[NDArray[np.float32]]:
+        """Yield (frames, channels) float32, `size` frames each, the last one shorter.
+
+        Raises:
+            DssError: no frame came at all; with `strict`, damage that shows on the way.
+        """
+        odd = 0  # samples that are not finite
+        while len(block := self._read(size)):
+            self.delivered += len(block)
+            finite = np.isfinite(block)
+            if not finite.all():
+                odd += block.size - int(np.count_nonzero(finite))
+                block[~finite] = 0.0
+            yield block
+        if not self.delivered:
+            raise DssError(f"{self.name}: no audio could be decoded (0 frames); is it truncated?")
+        if self.frames is not None and self.delivered < self.frames and not self._damaged:
+            self._damage(f"truncated: {self.delivered} of the {self.frames} frames it declares")
+        if odd:
+            plural = "samples are" if odd > 1 else "sample is"
+            self._damage(f"{odd} {plural} not finite (NaN or infinity); read as 0")
+
+    def _read(self, size: int) -> NDArray[np.float32]:
+        """One block, shorter or empty at the end."""
+        if self.frames is not None:
+            size = min(size, self.frames - self.delivered)
+        block = np.full((size, self.channels), np.nan, np.float32)
+        if size == 0 or self._broken:
+            return block[:0]
+        # mpg123 inside libsndfile prints, healthy file or not; no other decoder does.
+        with captured_stderr() if self.format == "MP3" else nullcontext():
+            try:
+                return block[: len(self._sound.read(out=block))]
+            except sf.SoundFileError as error:
+                reason = getattr(error, "error_string", str(error)).strip(" .")
+        # The count is lost with the exception; the samples that were decoded are not.
+        self._broken = True
+        missing = np.isnan(block).any(axis=1)
+        count = int(missing.argmax()) if missing.any() else size
+        if total := self.delivered + count:
+            self._damage(f"damaged: nothing can be decoded after {total} frames ({reason})")
+        return block[:count]
+
+    def _check_header(self) -> None:
+        if self.format == "RAW":
+            raise DssError(f"{self.name}: no audio format recognised")
+        if self.samplerate not in RATES:
+            raise DssError(
+                f"{self.name}: sample rate {self.samplerate} Hz lies outside "
+                f"{RATES[0]} to {RATES[-1]} Hz; resample it first"
+            )
+        header, present = self._source.header, self._source.present
+        declared = header.audio_bytes if header else None
+        if present == 0 or (declared == 0 and self.frames == 0):
+            raise DssError(f"{self.name}: a header without audio (0 frames)")
+        if self.frames == 0:
+            raise DssError(f"{self.name}: no audio in it (0 frames); is it truncated?")
+        if declared is not None and present is not None and present < declared:
+            self._damage(f"truncated: {present} of the {declared} audio bytes it declares")
+        elif declared is not None and present is not None and present - declared >= _SIZE_FIELD:
+            self._damage(
+                f"damaged: it declares {declared} audio bytes and holds {present}; written by a "
+                "program that cannot count beyond 4 GiB?"
+            )
+        elif _LOGGED_DAMAGE.search(self._sound.extra_info):
+            self._damage(f"truncated: the {self.format} stream ends before its end mark")
+
+    def _damage(self, what: str) -> None:
+        self._damaged = True
+        if self._strict:
+            raise DssError(f"{self.name}: {what} (refused by strict reading)")
+        self._warn(f"{self.name}: {what}")

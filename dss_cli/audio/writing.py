@@ -1,0 +1,231 @@
+"""Write the stems of one recording together: one gain, one moment of appearing."""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import ExitStack
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import IO
+
+import numpy as np
+import soundfile as sf
+from numpy.typing import NDArray
+
+from ..errors import DssError
+from .formats import OutputFormat, choose_format, rounded
+from .pipes import PipeWriter
+from .resampling import Resampler
+from .targets import STDOUT, PendingFiles, check_targets
+
+_BLOCK = 65_536  # frames of the second pass
+_FULL_SCALE = 1.0 - 2.0**-15  # the largest positive sample of 16 bits
+
+
+@dataclass(frozen=True)
+class WriteReport:
+    """What `StemGroup.commit` did.
+
+    `gain` is the common factor of the stems in files (1.0: untouched), `clipped` the samples
+    that lay beyond full scale: rescaled in files, clamped on standard output.
+    """
+
+    outputs: dict[str, str]
+    frames: int
+    gain: float
+    clipped: int
+
+
+class StemGroup:
+    """Writers of several stems of one recording; use it as a context manager and `commit`.
+
+    Samples wait in unnamed float32 files in the target folders until the end, because only then
+    the common gain is known; then each stem is written under a temporary name, flushed to the
+    disk, and all are renamed together. Leaving the context without `commit`, by whatever
+    exception, leaves nothing behind. A stem called '-' goes to standard output at once, as a WAV
+    of unknown length; it cannot be rescaled, so it is clamped.
+
+    Args:
+        targets: path or '-' by stem.
+        rate: of the blocks, in Hz.
+        channels: of the blocks.
+        source_subtype: the input's encoding, kept where the container allows.
+        frames: the length if it is known, to choose RF64 or to refuse in time.
+        source: the input's path, which no output may be.
+        subtype: encoding of all outputs, e.g. 'PCM_24' or 'FLOAT'; None: as the input.
+        overwrite: replace existing files.
+        warn: is told what could not be kept, once, and of clipping.
+
+    Raises:
+        UsageError: see `check_targets` and `choose_format`; also standard output on a terminal.
+        DssError: a file cannot be created or written, e.g. on a full disk.
+    """
+
+    def __init__(
+        self,
+        targets: Mapping[str, str | os.PathLike[str]],
+        *,
+        rate: int,
+        channels: int,
+        source_subtype: str,
+        frames: int | None = None,
+        source: str | os.PathLike[str] | None = None,
+        subtype: str | None = None,
+        overwrite: bool = False,
+        warn: Callable[[str], None] = lambda message: None,
+    ) -> None:
+        self.rate = rate
+        self.channels = channels
+        self.frames = 0  # written so far, of every stem
+        self._warn = warn
+        self._names = {stem: os.fspath(target) for stem, target in targets.items()}
+        self._paths = check_targets(targets, source, overwrite)
+        self._formats = self._choose_formats(source_subtype, subtype, frames or 0)
+        self._peaks = dict.fromkeys(self._formats, 0.0)
+        self._clipped = dict.fromkeys(self._formats, 0)
+        self._pending = PendingFiles(overwrite)
+        self._pipe: PipeWriter | None = None
+        self._spools: dict[str, IO[bytes]] = {}
+        with ExitStack() as stack:
+            stack.callback(self._pending.discard)
+            for stem, path in self._paths.items():
+                try:
+                    spool = tempfile.TemporaryFile(dir=path.parent)  # noqa: SIM115
+                except OSError as error:
+                    raise _write_error(self._names[stem], error) from error
+                self._spools[stem] = stack.enter_context(spool)
+            if STDOUT in self._names.values():
+                self._pipe = PipeWriter(sys.stdout.buffer, rate, channels, subtype, source_subtype)
+            self._stack = stack.pop_all()
+
+    def __enter__(self) -> StemGroup:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        self._stack.close()
+
+    def write(self, blocks: Mapping[str, NDArray[np.float32]]) -> None:
+        """Append to every stem: float32 (frames, channels), the same frames for each.
+
+        Raises:
+            DssError: the disk is full, or the reader of the pipe has gone.
+        """
+        lengths = {len(block) for block in blocks.values()}
+        if set(blocks) != set(self._names) or len(lengths) != 1:
+            raise ValueError(f"one block of one length for each of {sorted(self._names)} expected")
+        for stem, block in blocks.items():
+            name = self._names[stem]
+            try:
+                if stem not in self._spools:
+                    assert self._pipe is not None
+                    self._pipe.write(block)
+                    continue
+                self._spools[stem].write(np.ascontiguousarray(block, np.float32).tobytes())
+            except OSError as error:
+                raise _write_error(name, error) from error
+            if not self._formats[stem].floating and block.size:
+                magnitude = np.abs(block)
+                self._peaks[stem] = max(self._peaks[stem], float(magnitude.max()))
+                self._clipped[stem] += int(np.count_nonzero(magnitude > 1.0))
+        self.frames += lengths.pop()
+
+    def commit(self) -> WriteReport:
+        """Write the files with their common gain, check their lengths, and let them appear.
+
+        Raises:
+            DssError: see the class; nothing is left then.
+        """
+        gain, clipped = 1.0, sum(self._clipped.values())
+        if clipped:
+            gain = _FULL_SCALE / max(self._peaks.values())
+            self._warn(
+                f"{clipped} samples would clip: all stems scaled by one gain, "
+                f"{gain:.4f} ({20 * np.log10(gain):.2f} dB)"
+            )
+        for stem, path in self._paths.items():
+            name, spool = self._names[stem], self._spools[stem]
+            layout = self._formats[stem]
+            length = round(self.frames * layout.rate / self.rate)
+            layout = layout.for_length(length, name, self._warn)
+            temporary = self._pending.create(path)
+            try:
+                self._render(spool, temporary, layout, np.float32(gain))
+                written = sf.info(temporary).frames
+            except (OSError, sf.SoundFileError, AssertionError) as error:
+                raise _write_error(name, error) from error
+            if abs(written - length) > (layout.rate != self.rate):
+                raise DssError(f"{name}: {written} frames written instead of {length}")
+        if self._pipe is not None:
+            clipped += self._finish_pipe(self._pipe, gain)
+        self._pending.publish()
+        return WriteReport(dict(self._names), self.frames, gain, clipped)
+
+    def _finish_pipe(self, pipe: PipeWriter, gain: float) -> int:
+        """Flush the pipe, tell what it could not do, return its count of clamped samples."""
+        try:
+            pipe.flush()
+        except OSError as error:
+            raise _write_error(STDOUT, error) from error
+        if pipe.clipped:
+            self._warn(f"standard output: {pipe.clipped} samples clipped")
+        if gain != 1.0:
+            self._warn("standard output: written without the gain of the other stems")
+        return pipe.clipped
+
+    def _choose_formats(
+        self, source_subtype: str, subtype: str | None, frames: int
+    ) -> dict[str, OutputFormat]:
+        said: set[str] = set()
+
+        def warn_once(message: str) -> None:
+            if message not in said:
+                said.add(message)
+                self._warn(message)
+
+        formats: dict[str, OutputFormat] = {}
+        for stem, path in self._paths.items():
+            layout = choose_format(
+                path,
+                rate=self.rate,
+                channels=self.channels,
+                source_subtype=source_subtype,
+                subtype=subtype,
+                warn=warn_once,
+            )
+            formats[stem] = layout.for_length(
+                round(frames * layout.rate / self.rate), self._names[stem], warn_once
+            )
+        return formats
+
+    def _render(self, spool: IO[bytes], path: Path, layout: OutputFormat, gain: np.float32) -> None:
+        """Second pass: from the float32 spool to the final encoding."""
+        spool.seek(0)
+        resampler = Resampler(self.rate, layout.rate, self.channels)
+        with sf.SoundFile(
+            path, "w", layout.rate, self.channels, layout.subtype, format=layout.container
+        ) as sound:
+            for block in self._spooled(spool):
+                sound.write(rounded(resampler.push(block * gain), layout.subtype))
+            sound.write(rounded(resampler.flush(), layout.subtype))
+
+    def _spooled(self, spool: IO[bytes]) -> Iterator[NDArray[np.float32]]:
+        while data := spool.read(_BLOCK * self.channels * 4):
+            yield np.frombuffer(data, np.float32).reshape(-1, self.channels)
+
+
+def _write_error(name: str, error: BaseException) -> DssError:
+    where = "standard output" if name == STDOUT else name
+    if isinstance(error, OSError):
+        reason = error.strerror or str(error)
+    else:  # libsndfile keeps the system's reason to itself
+        reason = f"{getattr(error, 'error_string', 'short write')} Is the disk full?"
+    return DssError(f"{where}: cannot be written: {reason}")

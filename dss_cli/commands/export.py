@@ -1,0 +1,131 @@
+"""`dss export`: trained weights in, a checked model file and its card out."""
+
+from __future__ import annotations
+
+import enum
+import json
+import os
+import re
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from .. import options
+from ..errors import DssError, UsageError
+
+if TYPE_CHECKING:
+    import keras
+
+    from ..export.diff import Check
+
+
+class Weights(str, enum.Enum):
+    """How a model file stores its weights."""
+
+    float16 = "float16"
+    float32 = "float32"
+
+
+def export(
+    weights: Annotated[Path, typer.Argument(metavar="WEIGHTS", help="Trained weights, NAME.weights.h5.")],
+    configuration: Annotated[str, typer.Option(help="Configuration that was trained.")] = "lite",
+    name: Annotated[str | None, typer.Option(help="Name of the model; default: the configuration's.")] = None,
+    output: Annotated[
+        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the model goes.")
+    ] = Path("models"),
+    stored: Annotated[
+        Weights, typer.Option("--weights", help="Precision of the stored weights.")
+    ] = Weights.float16,
+    training_log: Annotated[
+        Path | None,
+        typer.Option(metavar="JSON", help="Sections `training` and `scores` of the card, one object."),
+    ] = None,
+    overwrite: options.Overwrite = False,
+    as_json: options.Json = False,
+    debug: options.Debug = False,
+) -> None:
+    """Export trained weights to a model file, check it, and write its card.
+
+    The graph must keep the rules of the GPU, and LiteRT must agree with Keras on every delegate
+    there is. If a check fails nothing is written and the exit code is 1.
+    """
+    name = configuration if name is None else name
+    if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name):
+        raise UsageError(f"--name {name!r}: letters, digits, '.', '_' and '-' make a name")
+    for path in (output / f"{name}.tflite", output / f"{name}.json"):
+        if path.exists() and not overwrite:
+            raise UsageError(f"{path}: exists already; --overwrite replaces it")
+    sections = {} if training_log is None else _sections(training_log)
+    if not weights.is_file():
+        raise UsageError(f"{weights}: no such file")
+    _load_tensorflow()
+
+    from ..export.card import write_model
+    from ..export.pipeline import export_network
+    from ..network import build
+    from ..network import configuration as configured
+
+    config = configured(configuration)
+    network = build(config, batch=1)
+    _load(network, weights, configuration)
+    data, card, checks = export_network(network, config.signal, name, configuration, stored.value, sections)
+    if not as_json:
+        _print(checks)
+    failed = [check.name for check in checks if not check.passed]
+    if failed:
+        raise DssError(f"{name}: not written, for {'; '.join(failed)}: failed")
+    path = write_model(output, data, card, overwrite)
+    if as_json:
+        print(json.dumps({"path": str(path), "card": card}, indent=2))
+        return
+    print(
+        f"{path}: {len(data):,} bytes, {card['parameters']:,} parameters, "
+        f"{card['macs_per_second'] / 1e9:.3f} GMAC per second of audio"
+    )
+
+
+def _sections(path: Path) -> dict[str, Any]:
+    try:
+        sections = json.loads(path.read_bytes())
+    except OSError as error:
+        raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
+    except ValueError as error:
+        raise UsageError(f"{path}: not JSON: {error}") from error
+    if not isinstance(sections, dict):
+        raise UsageError(f"{path}: one JSON object is needed, with `training` and `scores`")
+    return sections
+
+
+def _load_tensorflow() -> None:
+    """Silently, and as Keras's backend: nothing else converts to TFLite."""
+    from ..quiet import captured_stderr
+
+    os.environ["KERAS_BACKEND"] = "tensorflow"
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        with captured_stderr():
+            import tensorflow  # noqa: F401
+    except ImportError as error:
+        raise DssError(f"export needs TensorFlow: pip install 'dss-cli[train]' ({error})") from None
+
+
+def _load(network: keras.Model, path: Path, configuration: str) -> None:
+    try:
+        network.load_weights(path)
+    except (OSError, ValueError, KeyError) as error:
+        reason = (str(error).splitlines() or [""])[0]
+        raise DssError(f"{path}: not weights of configuration {configuration}: {reason}") from error
+
+
+def _print(checks: list[Check]) -> None:
+    rows = [("CHECK", "VALUE", "LIMIT", "RESULT", "NOTE"), *map(_row, checks)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print("  ".join(cells).rstrip())
+
+
+def _row(check: Check) -> tuple[str, ...]:
+    value, limit = ("-" if v is None else f"{v:.2g}" for v in (check.value, check.limit))
+    return check.name, value, limit, "passed" if check.passed else "FAILED", check.note

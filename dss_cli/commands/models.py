@@ -1,0 +1,47 @@
+"""`dss models`: which models there are, and what their cards say."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Any
+
+from .. import options
+from ..console import warning_line
+
+if TYPE_CHECKING:
+    from ..store import Model
+
+
+def models(as_json: options.Json = False, debug: options.Debug = False) -> None:
+    """List the models: name, size, digest, range and scores."""
+    from ..store import list_models
+
+    found = list_models(warn=warning_line)
+    if as_json:
+        entries = [{"name": m.name, "path": str(m.path), "card": m.card} for m in found]
+        print(json.dumps({"models": entries}, indent=2))
+        return
+    rows = [("NAME", "PARAMETERS", "SHA256", "SCORES", "PATH"), *map(_row, found)]
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for row in rows:
+        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
+        print("  ".join(cells).rstrip())
+
+
+def _row(model: Model) -> tuple[str, ...]:
+    card: dict[str, Any] = model.card
+    return (
+        model.name,
+        f"{card['parameters']:,}" if "parameters" in card else "-",
+        str(card.get("sha256", "-"))[:12],
+        _scores(card.get("scores")),
+        str(model.path),
+    )
+
+
+def _scores(scores: Any) -> str:
+    """The figures at the top of the card's scores; deeper ones are for --json."""
+    if not isinstance(scores, dict):
+        return "-"
+    figures = [f"{name}={value:g}" for name, value in scores.items() if isinstance(value, int | float)]
+    return ", ".join(figures) or "-"

@@ -1,0 +1,26 @@
+"""Exit codes and the errors that a user may see: one line each, with the value and the way out."""
+
+from __future__ import annotations
+
+import enum
+
+
+class ExitCode(enum.IntEnum):
+    """How `dss` ends. Documented in the README; pinned by tests."""
+
+    OK = 0  # everything asked for was done
+    FAILED = 1  # a file could not be read, separated or written; the others were
+    USAGE = 2  # the command line is wrong; nothing was touched
+    INTERRUPTED = 130  # Ctrl-C (128 + SIGINT); no half-written file is left
+
+
+class DssError(Exception):
+    """Something a user can understand and mend. The text is one line, without a traceback."""
+
+    exit_code = ExitCode.FAILED
+
+
+class UsageError(DssError):
+    """The request itself is wrong: an option, a combination, an output that exists."""
+
+    exit_code = ExitCode.USAGE

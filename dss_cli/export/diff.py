@@ -1,0 +1,164 @@
+"""Inference-diff: the same input through Keras and through LiteRT, on each delegate there is.
+
+Two measures. The relative error `|a - b| / |a|` (root of the summed squares, both outputs) of
+single chunks, on a speech-like signal and on Gaussian noise; and the SI-SDR of the stems of a
+whole recording, through the streaming engine, where the two may differ by a twentieth of a dB.
+"""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..metrics import si_sdr
+from ..runtime import REFUSED, LiteRTNetwork, Network
+from ..separator import StreamingSeparator
+from ..signal import SignalConfig
+from ..stft import StreamingSTFT, compress
+from ..store import Model
+
+if TYPE_CHECKING:
+    import keras
+
+Floats = npt.NDArray[np.float32]
+
+MAX_RELATIVE_ERROR = 1e-3  # between float32 weights in Keras and in LiteRT, or two delegates
+MAX_DECIBELS = 0.05  # between the SI-SDR of a stem by Keras and by the exported file
+_RECORDING_CHUNKS = 1.5  # so that the engine joins two
+
+
+@dataclass(frozen=True)
+class Check:
+    """One check of an export; `value` and `limit` are None where there is nothing to measure."""
+
+    name: str
+    passed: bool
+    value: float | None = None
+    limit: float | None = None
+    note: str = ""
+
+    def to_dict(self) -> dict[str, Any]:
+        """As it stands in the model card."""
+        return asdict(self)
+
+
+class KerasNetwork:
+    """A Keras network as the streaming engine takes it."""
+
+    def __init__(self, network: keras.Model, signal: SignalConfig) -> None:
+        self.signal = signal
+        self._network = network
+
+    def separate(self, mixture: Floats) -> tuple[Floats, Floats]:
+        """One chunk: compressed float32 `[1, frames, bins, 3]` to near and far, `[..., 2]`."""
+        outputs = self._network.predict_on_batch(mixture)
+        return np.asarray(outputs["near"]), np.asarray(outputs["far"])
+
+
+def inference_diff(network: keras.Model, bundled: Model, exact: Model) -> Iterator[Check]:
+    """Compare a network with its exported files on the CPU, with threads, and on the GPU.
+
+    Args:
+        network: the Keras network, float32.
+        bundled: its file as it will be used.
+        exact: its file with float32 weights; `bundled` itself if that has them.
+
+    Yields:
+        Checks. Where the GPU cannot be used, for another reason than the graph, a check that is
+        passed and whose note says so.
+    """
+    reference = KerasNetwork(network, bundled.signal)
+    chunks = (_speech_chunk(bundled.signal), _noise_chunk(bundled.signal))
+    expected = [reference.separate(chunk) for chunk in chunks]
+    scores = _scores(reference)
+    first: list[tuple[Floats, Floats]] | None = None  # of the bundled file on one thread
+    threads = max(2, min(os.cpu_count() or 1, 4))
+    runs: tuple[tuple[str, dict[str, Any]], ...] = (
+        ("CPU, 1 thread", {"delegate": "cpu", "threads": 1}),
+        (f"CPU, {threads} threads", {"delegate": "cpu", "threads": threads}),
+        ("GPU", {"delegate": "gpu"}),
+    )
+    for label, options in runs:
+        candidate = LiteRTNetwork(bundled, **options)
+        if candidate.fallback_reason:
+            at_fault = candidate.fallback_reason.startswith(REFUSED)
+            yield Check(label, not at_fault, note=f"not run: {candidate.fallback_reason}")
+            continue
+        note = candidate.adapter or ""
+        outputs = [candidate.separate(chunk) for chunk in chunks]
+        exact_outputs = outputs
+        if exact is not bundled:
+            exact_network = LiteRTNetwork(exact, **options)
+            exact_outputs = [exact_network.separate(chunk) for chunk in chunks]
+        yield _error(f"{label}: float32 weights against Keras", expected, exact_outputs, note)
+        if first is not None:
+            yield _error(f"{label}: against one CPU thread", first, outputs, note)
+        first = first or outputs
+        decibels = max(abs(a - b) for a, b in zip(scores, _scores(candidate), strict=True))
+        passed = decibels <= MAX_DECIBELS
+        yield Check(f"{label}: SI-SDR against Keras, dB", passed, decibels, MAX_DECIBELS, note)
+
+
+def _error(
+    name: str,
+    expected: list[tuple[Floats, Floats]],
+    found: list[tuple[Floats, Floats]],
+    note: str,
+) -> Check:
+    error = max(relative_error(a, b) for a, b in zip(expected, found, strict=True))
+    return Check(name, error < MAX_RELATIVE_ERROR, error, MAX_RELATIVE_ERROR, note)
+
+
+def relative_error(expected: tuple[Floats, Floats], found: tuple[Floats, Floats]) -> float:
+    """`|expected - found| / |expected|` over near and far together; infinite for what is not."""
+    a, b = np.asarray(expected, np.float64), np.asarray(found, np.float64)
+    error = float(np.linalg.norm(a - b) / max(float(np.linalg.norm(a)), 1e-30))
+    return error if np.isfinite(error) else float("inf")
+
+
+def _scores(network: Network) -> tuple[float, float]:
+    """SI-SDR of near and far after the whole engine, on two speech-like talkers in noise."""
+    near, far, mixture = _recording(network.signal)
+    separator = StreamingSeparator(network)
+    blocks = (separator.push(mixture), separator.flush())
+    stems = (np.concatenate(parts) for parts in zip(*blocks, strict=True))
+    first, second = (si_sdr(stem, clean) for stem, clean in zip(stems, (near, far), strict=True))
+    return first, second
+
+
+def _recording(signal: SignalConfig) -> tuple[Floats, Floats, Floats]:
+    """A near talker, a softer far one, and their mixture with a little noise."""
+    samples = int(_RECORDING_CHUNKS * signal.frames * signal.hop) + signal.window
+    generator = np.random.default_rng(0)
+    near = _voice(samples, signal.sample_rate, 120.0, generator)
+    far = np.float32(0.3) * _voice(samples, signal.sample_rate, 210.0, generator)
+    noise = 1e-3 * generator.standard_normal(samples)
+    return near, far, (near + far + noise).astype(np.float32)
+
+
+def _voice(samples: int, rate: int, pitch: float, generator: np.random.Generator) -> Floats:
+    """Harmonics of a gliding pitch in Hz, falling by 1 / n, in syllables of a quarter second."""
+    time = np.arange(samples) / rate
+    phase = 2 * np.pi * pitch * (time + 0.02 * np.sin(2 * np.pi * 0.7 * time))
+    harmonics = np.arange(1, int(0.4 * rate / pitch) + 1)
+    starts = generator.uniform(0, 2 * np.pi, len(harmonics))
+    tone = sum(np.sin(n * phase + start) / n for n, start in zip(harmonics, starts, strict=True))
+    syllables = np.clip(np.sin(2 * np.pi * 4 * time + generator.uniform(0, 6)), 0, None)
+    voice: Floats = (0.1 * tone * syllables).astype(np.float32)
+    return voice
+
+
+def _speech_chunk(signal: SignalConfig) -> Floats:
+    _, _, mixture = _recording(signal)
+    return compress(StreamingSTFT(signal).push(mixture)[np.newaxis, : signal.frames, :-1], signal.exponent)
+
+
+def _noise_chunk(signal: SignalConfig) -> Floats:
+    generator = np.random.default_rng(1)
+    parts = generator.standard_normal((2, 1, signal.frames, signal.bins))
+    return compress((parts[0] + 1j * parts[1]).astype(np.complex64), signal.exponent)

@@ -1,0 +1,70 @@
+"""The whole way from a Keras network to a checked model file and its card."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from ..signal import SignalConfig
+from ..store import SUFFIX, Model
+from .card import make_card
+from .convert import convert
+from .diff import Check, inference_diff
+from .graph import multiply_accumulates, read_graph
+from .graph_rules import violations
+
+if TYPE_CHECKING:
+    import keras
+
+
+def export_network(
+    network: keras.Model,
+    signal: SignalConfig,
+    name: str,
+    configuration: str,
+    weights: str = "float16",
+    sections: Mapping[str, Any] | None = None,
+) -> tuple[bytes, dict[str, Any], list[Check]]:
+    """Convert and check a network; nothing is written where it could be seen.
+
+    Args:
+        network: with a batch size of 1.
+        signal: what it expects of its input.
+        name, configuration: for the card.
+        weights: `float16` or `float32`.
+        sections: `training` and `scores` of the card.
+
+    Returns:
+        The file's content, its card, and the checks; the caller looks whether they passed.
+
+    Raises:
+        DssError: the network cannot be converted, or LiteRT cannot load what became of it.
+    """
+    data = convert(network, weights)
+    graph = read_graph(data)
+    broken = violations(data)
+    checks = [Check("GPU rules", not broken, len(broken), 0, "; ".join(broken[:3]))]
+    with tempfile.TemporaryDirectory() as folder:
+        bundled = exact = _temporary(Path(folder), name, data, signal)
+        if weights != "float32":
+            exact = _temporary(Path(folder), "float32", convert(network, "float32"), signal)
+        checks += inference_diff(network, bundled, exact)
+    card = make_card(
+        data,
+        name,
+        configuration,
+        signal,
+        network.count_params(),
+        round(multiply_accumulates(graph) / signal.chunk_seconds),
+        checks,
+        sections or {},
+    )
+    return data, card, checks
+
+
+def _temporary(folder: Path, name: str, data: bytes, signal: SignalConfig) -> Model:
+    path = Path(tempfile.mkstemp(suffix=SUFFIX, dir=folder)[1])
+    path.write_bytes(data)
+    return Model(name, path, {}, signal)

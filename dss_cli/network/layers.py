@@ -1,0 +1,56 @@
+"""Building blocks that are GPU-clean by construction: 4-D tensors, no reshape, one batch size.
+
+Every function takes and returns a Keras tensor (batch, rows, positions, channels); what is one-dimensional
+runs along `positions` as a (1, k) convolution, so that time and frequency share one code.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+from keras import initializers, layers, ops
+
+QUARTER = initializers.Constant(0.25)  # slope of a fresh PReLU (He et al. 2015)
+Tensor = Any  # keras.KerasTensor; Keras ships no public alias that mypy could follow
+
+
+def pointwise(x: Tensor, channels: int, name: str, **options: Any) -> Tensor:
+    """A linear map of the channels: a 1x1 convolution."""
+    return layers.Conv2D(channels, 1, name=name, **options)(x)
+
+
+def depthwise(x: Tensor, kernel: tuple[int, int], name: str, dilation: int = 1) -> Tensor:
+    """One filter per channel; `dilation` stretches it along the rows."""
+    return layers.DepthwiseConv2D(kernel, padding="same", dilation_rate=(dilation, 1), name=name)(x)
+
+
+def norm(x: Tensor, kind: str, name: str) -> Tensor:
+    """Normalise each token over its channels."""
+    if kind == "layer":
+        return layers.LayerNormalization(epsilon=1e-5, name=name)(x)
+    return layers.RMSNormalization(epsilon=1e-5, name=name)(x)
+
+
+def prelu(x: Tensor, name: str) -> Tensor:
+    """PReLU with one slope per channel, as in the published encoder and decoders."""
+    return layers.PReLU(shared_axes=[1, 2], alpha_initializer=QUARTER, name=name)(x)
+
+
+def rotary_tables(positions: int, width: int, base: float = 10_000.0) -> tuple[Any, Any]:
+    """Cosines and sines of the rotary embedding (Su et al. 2021), each (1, 1, positions, width / 2)."""
+    frequencies = base ** (-np.arange(0, width, 2) / width)
+    angles = np.arange(positions)[:, None] * frequencies[None, :]
+    shape = (1, 1, positions, width // 2)
+    return (
+        np.cos(angles).reshape(shape).astype("float32"),
+        np.sin(angles).reshape(shape).astype("float32"),
+    )
+
+
+def rotate(x: Tensor) -> Tensor:
+    """Turn each pair of features (first half, second half) by an angle that grows with position."""
+    _, _, positions, width = x.shape
+    cosine, sine = rotary_tables(positions, width)
+    first, second = ops.split(x, 2, axis=-1)
+    return ops.concatenate([first * cosine - second * sine, first * sine + second * cosine], axis=-1)

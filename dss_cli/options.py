@@ -1,0 +1,39 @@
+"""Every option that two commands share, declared once. Loads nothing but Typer."""
+
+from __future__ import annotations
+
+import enum
+from typing import Annotated
+
+import typer
+
+
+class DelegateName(str, enum.Enum):
+    """What runs the model."""
+
+    auto = "auto"
+    gpu = "gpu"
+    cpu = "cpu"
+
+
+Model = Annotated[str, typer.Option(help="Name of a model (see `dss models`) or path of a .tflite file.")]
+Delegate = Annotated[
+    DelegateName,
+    typer.Option(help="What runs the model; a GPU that cannot is replaced by the CPU, aloud."),
+]
+StrictDelegate = Annotated[
+    bool, typer.Option("--strict-delegate", help="Fail where the GPU would be replaced.")
+]
+Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; default: the runtime's choice.")]
+Overlap = Annotated[
+    float | None,
+    typer.Option(min=0.0, max=0.5, help="Share of a chunk faded into the next, 0 to 0.5; default 0.25."),
+]
+Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
+Quiet = Annotated[
+    bool,
+    typer.Option("--quiet", "-q", help="No progress and no summary; warnings and errors stay."),
+]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the runtime's own messages as well.")]
+Json = Annotated[bool, typer.Option("--json", help="Report as one JSON object on stdout.")]
+Debug = Annotated[bool, typer.Option("--debug", help="A traceback instead of a one-line error.")]

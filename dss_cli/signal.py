@@ -1,0 +1,74 @@
+"""The signal constants: what every model, file and figure in this project is measured in.
+
+Two wings stand on this module, the runtime (STFT, LiteRT, separation) and the training side
+(Keras network, export); it imports nothing but the standard library, so neither pays for the other.
+"""
+
+from __future__ import annotations
+
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from .errors import DssError
+
+SAMPLE_RATE = 16_000  # Hz
+WINDOW = 512  # samples: 32 ms, square-root Hann for analysis and synthesis
+HOP = 128  # samples: 8 ms
+BINS = WINDOW // 2  # the lowest 256 of 257; the Nyquist bin follows its neighbour's mask
+EXPONENT = 0.3  # power-law compression |X|^0.3 (Braun & Tashev 2020)
+CHUNK_SECONDS = 3
+
+
+@dataclass(frozen=True)
+class SignalConfig:
+    """What a model expects of its signal: sizes in samples, frames per chunk, compression.
+
+    Written into each model card; the streaming engine obeys the card, not the defaults.
+
+    Raises:
+        DssError: a value that no engine could run (the message names it).
+    """
+
+    sample_rate: int = SAMPLE_RATE
+    window: int = WINDOW
+    hop: int = HOP
+    bins: int = BINS
+    exponent: float = EXPONENT
+    frames: int = SAMPLE_RATE * CHUNK_SECONDS // HOP  # of one chunk, the network's fixed length
+
+    def __post_init__(self) -> None:
+        for name in ("sample_rate", "window", "hop", "bins", "frames"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
+                raise DssError(f"signal constant {name}={value!r} is not a positive integer")
+        if self.window % (2 * self.hop):
+            raise DssError(
+                f"hop={self.hop} does not divide half of window={self.window}: "
+                "the square-root Hann windows would not add up to one"
+            )
+        if self.bins != self.window // 2:
+            raise DssError(f"bins={self.bins} is not half of window={self.window}")
+        if not 0.0 < self.exponent <= 1.0:
+            raise DssError(f"exponent={self.exponent!r} lies outside (0, 1]")
+
+    @property
+    def chunk_seconds(self) -> float:
+        """Duration of the hops of one chunk, in seconds."""
+        return self.frames * self.hop / self.sample_rate
+
+    def to_dict(self) -> dict[str, Any]:
+        """The constants as they stand in a model card."""
+        return asdict(self)
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any]) -> SignalConfig:
+        """Read the constants of a model card.
+
+        Raises:
+            DssError: a constant is missing, unknown or out of range.
+        """
+        expected = set(cls.__dataclass_fields__)
+        if set(values) != expected:
+            odd = sorted(expected.symmetric_difference(values))
+            raise DssError(f"signal constants missing or unknown: {', '.join(odd)}")
+        return cls(**values)

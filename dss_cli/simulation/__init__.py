@@ -1,0 +1,1 @@
+"""Scenes with known distances: rooms and outdoors, talkers, noise. Every draw is a function of its seed."""

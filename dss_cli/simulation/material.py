@@ -1,0 +1,135 @@
+"""Dry speech and noise, read once into flat arrays: what scenes are drawn from."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from ..errors import DssError
+from ..signal import SAMPLE_RATE
+
+SPEECH_RMS = 0.05  # -26 dBFS: each dry utterance's level over its active parts, at 1 m
+AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif"}
+
+
+@dataclass(frozen=True)
+class Material:
+    """Recordings end to end, grouped (speech: by talker; noise: by recording).
+
+    Attributes:
+        samples: int16 at 16 kHz, all recordings one behind the other.
+        spans: (groups, 2) start and end of each group in `samples`.
+        names: of the groups: speaker, or path of the noise recording.
+    """
+
+    samples: NDArray[np.int16]
+    spans: NDArray[np.int64]
+    names: NDArray[np.str_]
+
+    @property
+    def seconds(self) -> float:
+        """Duration of everything, in seconds."""
+        return len(self.samples) / SAMPLE_RATE
+
+    def take(self, rng: np.random.Generator, group: int, length: int) -> NDArray[np.float32]:
+        """`length` consecutive samples of a group from a random start, around its end to its beginning."""
+        start, end = self.spans[group]
+        first = rng.integers(end - start)
+        index = start + (first + np.arange(length)) % (end - start)
+        return self.samples[index].astype(np.float32) / 32768.0
+
+
+def load_speech(folder: Path, split: str | None = None) -> Material:
+    """Dry speech by talker, each utterance at the same active level.
+
+    Args:
+        folder: has a MANIFEST.csv (path, speaker, split), or one subfolder per talker.
+        split: the manifest's rows to read; None reads all.
+
+    Raises:
+        DssError: nothing readable there.
+    """
+    return _load(Path(folder), split, "speaker", speech=True)
+
+
+def load_noise(folder: Path, split: str | None = None) -> Material:
+    """Noise by recording, levels as they are. Arguments and errors as of `load_speech`."""
+    return _load(Path(folder), split, "path", speech=False)
+
+
+def _load(folder: Path, split: str | None, key: str, speech: bool) -> Material:
+    listing = _listing(folder, split, key)
+    if not listing:
+        where = f" in split {split!r}" if split else ""
+        raise DssError(f"{folder}: no audio files{where} (WAV, FLAC, Ogg, Opus or MP3)")
+    digest = hashlib.sha256(repr((str(folder.resolve()), speech, listing)).encode()).hexdigest()
+    cache = Path(platformdirs.user_cache_dir("dss")) / "material" / f"{digest[:16]}.npz"
+    if cache.exists():
+        with np.load(cache) as data:
+            return Material(data["samples"], data["spans"], data["names"])
+    pieces: list[NDArray[np.int16]] = []
+    spans: list[list[int]] = []
+    names: list[str] = []
+    position = 0
+    for name, path in listing:
+        piece = _read(path)
+        if speech:
+            piece = _even_level(piece)
+        if not np.any(piece):
+            continue
+        pieces.append(np.round(np.clip(piece, -1, 1) * 32767).astype(np.int16))
+        if not names or names[-1] != name:
+            names.append(name)
+            spans.append([position, position])
+        position += len(piece)
+        spans[-1][1] = position
+    if not pieces:
+        raise DssError(f"{folder}: every audio file there is silent")
+    material = Material(np.concatenate(pieces), np.array(spans), np.array(names))
+    cache.parent.mkdir(parents=True, exist_ok=True)
+    part = cache.with_name(f".{cache.name}.{os.getpid()}.npz")
+    np.savez(part, samples=material.samples, spans=material.spans, names=material.names)
+    part.replace(cache)
+    return material
+
+
+def _listing(folder: Path, split: str | None, key: str) -> list[tuple[str, Path]]:
+    """(group, file) pairs, the files of a group together."""
+    manifest = folder / "MANIFEST.csv"
+    if manifest.exists():
+        with manifest.open(newline="", encoding="utf-8") as handle:
+            rows = [r for r in csv.DictReader(handle) if split is None or r.get("split") == split]
+        root = folder if (folder / rows[0]["path"]).exists() else folder.parent
+        return sorted((r[key], root / r["path"]) for r in rows)
+    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES)
+    return sorted((p.parent.name if key == "speaker" else str(p), p) for p in files)
+
+
+def _read(path: Path) -> NDArray[np.float32]:
+    try:
+        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    except (soundfile.SoundFileError, OSError) as error:
+        raise DssError(f"{path}: {error}") from None
+    mono = samples[:, 0]  # one channel, not a sum: channels of one take would comb-filter
+    return mono if rate == SAMPLE_RATE else soxr.resample(mono, rate, SAMPLE_RATE)
+
+
+def _even_level(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Scale to SPEECH_RMS over the 20 ms frames that lie within 30 dB of the loudest."""
+    frame = SAMPLE_RATE // 50
+    usable = len(samples) // frame * frame
+    if not usable:
+        return samples * 0
+    power = np.mean(samples[:usable].reshape(-1, frame) ** 2, axis=1)
+    active = power[power > power.max() * 1e-3]
+    level = float(np.sqrt(active.mean())) if len(active) else 0.0
+    return samples * np.float32(SPEECH_RMS / level) if level > 1e-5 else samples * 0

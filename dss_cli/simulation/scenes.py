@@ -1,0 +1,182 @@
+"""Scenes: who speaks where, how loud, over what noise, through which microphone.
+
+`mixture = near + far + noise`, sample by sample; near and far are the reverberant images at the
+microphone, so the task is separation, not dereverberation.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft
+
+from ..signal import SAMPLE_RATE
+from .material import Material
+
+Samples = NDArray[np.float32]
+
+KINDS = {  # talkers near and far; "turns" speak one after the other
+    "near-only": (1, 0),
+    "far-only": (0, 1),
+    "1N+1F": (1, 1),
+    "1N+2F": (1, 2),
+    "1N+4F": (1, 4),
+    "turns": (1, 1),
+}
+TURN_OVERLAP = 0.2  # of the scene, on average
+KNOTS = np.array([60.0, 125, 250, 500, 1000, 2000, 4000, 8000])  # Hz, of the microphone's response
+
+
+@dataclass(frozen=True)
+class Recipe:
+    """What scenes are drawn: shares of kinds, levels in dB.
+
+    Attributes:
+        kinds: relative frequency of each kind of scene.
+        outdoor: share of outdoor places.
+        clean: share of scenes without environmental noise.
+        snr: range of the noise's level below the talkers', in dB.
+        level_spread: standard deviation of the speaking level, in dB.
+        gain_spread: standard deviation of the device's gain, in dB.
+        free_gain: share of scenes whose level is drawn afresh (automatic gain, unknown device).
+        colour: standard deviation of the microphone's response at each octave, in dB.
+        rt60: rooms that reverberate longer are left out, in seconds.
+    """
+
+    kinds: Mapping[str, float] = field(default_factory=lambda: {"1N+1F": 1.0})
+    outdoor: float = 0.4
+    clean: float = 0.2
+    snr: tuple[float, float] = (0.0, 25.0)
+    level_spread: float = 3.0
+    gain_spread: float = 6.0
+    free_gain: float = 0.3
+    colour: float = 2.0
+    rt60: float = 0.9
+
+
+@dataclass(frozen=True)
+class Scene:
+    """Samples of one scene at 16 kHz, float32, all of one length, and how it was drawn."""
+
+    kind: str
+    mixture: Samples
+    near: Samples
+    far: Samples
+    noise: Samples
+    snr_db: float | None
+
+
+def render(
+    rng: np.random.Generator,
+    kind: str,
+    recipe: Recipe,
+    near: Sequence[NDArray[np.floating]],
+    far: Sequence[NDArray[np.floating]],
+    speech: Material,
+    noise: Material | None,
+    length: int,
+    snr_db: float | None = None,
+) -> Scene:
+    """Render one scene of `length` samples.
+
+    Args:
+        rng: all randomness comes from here.
+        kind: a key of KINDS.
+        recipe: levels and the microphone.
+        near, far: responses to choose from; as many are used as the kind has talkers.
+        speech, noise: dry material; without `noise` the scene has only the microphone's own.
+        length: samples at 16 kHz.
+        snr_db: of the environmental noise; None leaves it out.
+    """
+    near_count, far_count = KINDS[kind]
+    speakers = rng.choice(len(speech.spans), near_count + far_count, replace=False)
+    taps = max(len(r) for r in [*near, *far])
+    size = fft.next_fast_len(length + taps, real=True)
+    gates = _gates(rng, kind, length + taps)
+
+    def image(who: NDArray[np.integer], responses: Sequence[NDArray[np.floating]], gate: Samples) -> Samples:
+        total = np.zeros(size // 2 + 1, np.complex64)
+        chosen = rng.choice(len(responses), len(who), replace=False)
+        for speaker, index in zip(who, chosen, strict=True):
+            level = 10 ** (np.clip(rng.normal(0, recipe.level_spread), -8, 8) / 20)
+            dry = speech.take(rng, speaker, length + taps) * gate * np.float32(level)
+            response = np.asarray(responses[index], np.float32)
+            total += fft.rfft(dry, size) * fft.rfft(response, size)
+        return total
+
+    colour = _microphone(rng, recipe.colour, size)
+    talkers = [
+        fft.irfft(image(who, responses, gate) * colour, size)[taps : taps + length]
+        for who, responses, gate in (
+            (speakers[:near_count], near, gates[0]),
+            (speakers[near_count:], far, gates[1]),
+        )
+    ]
+    power = float(np.mean((talkers[0] + talkers[1]) ** 2)) + 1e-12
+    sound = rng.standard_normal(length).astype(np.float32)
+    sound *= np.sqrt(power) * 10 ** (-rng.uniform(40, 70) / 20)  # the microphone's own noise
+    if noise is not None and snr_db is not None:
+        heard = noise.take(rng, int(rng.integers(len(noise.spans))), length + taps)
+        heard = fft.irfft(fft.rfft(heard, size) * colour, size)[taps : taps + length]
+        level = float(np.sqrt(np.mean(heard**2)))
+        if level > 1e-6:
+            sound += heard * np.float32(np.sqrt(power) / level * 10 ** (-snr_db / 20))
+    parts = [np.asarray(p, np.float32) for p in (talkers[0], talkers[1], sound)]
+    gain = _gain(rng, recipe, parts)
+    parts = [p * gain for p in parts]
+    mixture = parts[0] + parts[1] + parts[2]
+    return Scene(kind, mixture, parts[0], parts[1], parts[2], snr_db)
+
+
+def draw_snr(rng: np.random.Generator, recipe: Recipe) -> float | None:
+    """A noise level for one scene: None, or dB below the talkers."""
+    return None if rng.uniform() < recipe.clean else float(rng.uniform(*recipe.snr))
+
+
+def draw_kind(rng: np.random.Generator, recipe: Recipe) -> str:
+    """A kind of scene by the recipe's shares."""
+    shares = np.array(list(recipe.kinds.values()))
+    return str(rng.choice(list(recipe.kinds), p=shares / shares.sum()))
+
+
+def _gates(rng: np.random.Generator, kind: str, length: int) -> tuple[Samples, Samples]:
+    """When near and far talkers are let through: always, or in turns."""
+    both = np.ones(length, np.float32)
+    if kind == "far-only" and rng.uniform() < 0.5:  # half begin with the talker, half with a pause
+        return both, _ramp(length, rng.uniform(0.1, 0.5), rising=True)
+    if kind != "turns":
+        return both, both
+    switch, overlap = rng.uniform(0.35, 0.65), rng.uniform(0.0, 2 * TURN_OVERLAP)
+    first = _ramp(length, switch + overlap / 2, rising=False)
+    second = _ramp(length, switch - overlap / 2, rising=True)
+    return (first, second) if rng.uniform() < 0.5 else (second, first)
+
+
+def _ramp(length: int, place: float, rising: bool) -> Samples:
+    """A 10 ms ramp at a share of the length."""
+    at, width = place * length, SAMPLE_RATE // 100
+    ramp = np.clip((np.arange(length) - at) / width, 0, 1).astype(np.float32)
+    return ramp if rising else 1 - ramp
+
+
+def _microphone(rng: np.random.Generator, spread: float, size: int) -> NDArray[np.float32]:
+    """A smooth random response, and the high-pass that every device has."""
+    decibels = rng.normal(0, spread, len(KNOTS))
+    hertz = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
+    smooth = np.interp(np.log(np.maximum(hertz, 1.0)), np.log(KNOTS), decibels)
+    corner = rng.uniform(40, 120)
+    high_pass = hertz**2 / (hertz**2 + corner**2)
+    return (10 ** (smooth / 20) * high_pass).astype(np.float32)
+
+
+def _gain(rng: np.random.Generator, recipe: Recipe, parts: Sequence[Samples]) -> np.float32:
+    mixture = parts[0] + parts[1] + parts[2]
+    peak, rms = float(np.abs(mixture).max()) + 1e-9, float(np.sqrt(np.mean(mixture**2))) + 1e-9
+    if rng.uniform() < recipe.free_gain:
+        gain = 10 ** (rng.uniform(-45, -15) / 20) / rms
+    else:  # a talker at 0.4 m is recorded at about -26 dBFS
+        gain = 0.4 * 10 ** (rng.normal(0, recipe.gain_spread) / 20)
+    return np.float32(min(gain, 0.99 / peak))

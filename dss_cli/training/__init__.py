@@ -1,0 +1,1 @@
+"""Training: scenes mixed on the fly, losses, the loop, validation."""

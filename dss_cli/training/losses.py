@@ -1,0 +1,52 @@
+"""The loss: a signal-to-noise ratio that is safe for silent targets, beside compressed spectra."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from keras import ops
+
+# Added to the error, as a share of the target's energy: beyond 25 dB nothing more is to be gained.
+CEILING = 3e-3
+# Added to error and target, as a share of the mixture's energy: a silent target asks for the output to
+# fall 33 dB below the mixture, and a faint one does not outweigh a loud one.
+FLOOR = 5e-4
+TINY = 1e-8
+
+
+def separation_loss(exponent: float, snr: float = 1.0, compressed: float = 1.0) -> Callable[[Any, Any], Any]:
+    """The loss of one output.
+
+    Args:
+        exponent: of the power-law compression.
+        snr: weight of the signal-to-noise ratio of linear spectra, per 10 dB.
+        compressed: weight of the compressed-spectrum terms (Braun & Tashev 2020).
+
+    Returns:
+        A function of target (batch, frames, bins, 4), see `data.batch`, and estimate (batch, frames,
+        bins, 2), compressed real and imaginary part, to a value per scene.
+    """
+
+    def loss(target: Any, estimate: Any) -> Any:
+        reference, mixture = ops.split(target, 2, axis=-1)
+        estimate_power = _power(estimate)
+        linear = estimate * ops.power(estimate_power, (1 / exponent - 1) / 2)
+        energy = ops.sum(ops.square(mixture), axis=(1, 2, 3)) + TINY
+        wanted = ops.sum(ops.square(reference), axis=(1, 2, 3))
+        error = ops.sum(ops.square(linear - reference), axis=(1, 2, 3))
+        ratio = (error + CEILING * wanted + FLOOR * energy) / (wanted + FLOOR * energy)
+
+        reference_power = _power(reference)
+        squeezed = reference * ops.power(reference_power, (exponent - 1) / 2)
+        scale = ops.mean(ops.power(_power(mixture), exponent), axis=(1, 2, 3)) + TINY
+        complex_error = ops.sum(ops.square(estimate - squeezed), axis=-1, keepdims=True)
+        magnitude_error = ops.square(ops.sqrt(estimate_power) - ops.power(reference_power, exponent / 2))
+        spectral = ops.mean(complex_error + magnitude_error, axis=(1, 2, 3)) / scale
+        return snr * ops.log(ratio) / ops.log(10.0) + compressed * spectral
+
+    return loss
+
+
+def _power(spectrum: Any) -> Any:
+    return ops.sum(ops.square(spectrum), axis=-1, keepdims=True) + TINY

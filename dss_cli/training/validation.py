@@ -1,0 +1,87 @@
+"""A fixed dev set of rendered scenes, and the network's scores on it while it trains."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..metrics import attenuation, si_sdr
+from ..network.config import NetworkConfig
+from ..signal import SignalConfig
+from ..simulation.scenes import Recipe, Scene
+from ..stft import StreamingISTFT, compress, decompress
+from .data import Sources, spectra
+
+STRATA = {  # name: kind, share outdoors, noise below the talkers in dB
+    "indoor 1N+1F 20 dB": ("1N+1F", 0.0, 20.0),
+    "outdoor 1N+1F 20 dB": ("1N+1F", 1.0, 20.0),
+    "indoor near-only": ("near-only", 0.0, 20.0),
+    "indoor far-only": ("far-only", 0.0, 20.0),
+}
+
+
+@dataclass(frozen=True)
+class Validation:
+    """Scenes by stratum, one chunk long each."""
+
+    signal: SignalConfig
+    scenes: dict[str, list[Scene]]
+
+    @classmethod
+    def draw(cls, sources: Sources, config: NetworkConfig, count: int, seed: int) -> Validation:
+        """`count` scenes per stratum; the same seed gives the same scenes."""
+        signal = config.signal
+        length = (signal.frames - 1) * signal.hop + signal.window
+        scenes = {}
+        for number, (name, (kind, outdoor, snr)) in enumerate(STRATA.items()):
+            recipe = Recipe({kind: 1.0}, outdoor=outdoor, clean=0.0, snr=(snr, snr), free_gain=0.0)
+            scenes[name] = [
+                sources.scene(np.random.default_rng([seed, number, i]), recipe, length) for i in range(count)
+            ]
+        return cls(signal, scenes)
+
+    def score(self, network: object, batch: int = 4) -> dict[str, dict[str, float]]:
+        """Medians per stratum: SI-SDR improvement, or what is kept and how far the silent output falls.
+
+        Args:
+            network: a Keras model of this signal configuration.
+        """
+        result = {}
+        for name, scenes in self.scenes.items():
+            rows = []
+            for first in range(0, len(scenes), batch):
+                group = scenes[first : first + batch]
+                mixture = spectra(np.stack([s.mixture for s in group]), self.signal)
+                estimates = network.predict_on_batch(compress(mixture, self.signal.exponent))  # type: ignore[attr-defined]
+                for i, scene in enumerate(group):
+                    near, far = (self._samples(estimates[k][i]) for k in ("near", "far"))
+                    rows.append(self._row(scene, near, far))
+            result[name] = {k: float(np.median([row[k] for row in rows])) for k in rows[0]}
+        return result
+
+    def _row(self, scene: Scene, near: Samples, far: Samples) -> dict[str, float]:
+        inner = slice(self.signal.window, len(scene.mixture) - self.signal.window)
+        mixture = scene.mixture[inner]
+        row = {}
+        for name, estimate in (("near", near[inner]), ("far", far[inner])):
+            reference = getattr(scene, name)[inner]
+            if np.any(reference):
+                row[f"{name}_si_sdr"] = si_sdr(estimate, reference)
+                row[f"{name}_si_sdri"] = row[f"{name}_si_sdr"] - si_sdr(mixture, reference)
+            else:
+                row[f"{name}_attenuation"] = attenuation(mixture, estimate)
+        return row
+
+    def _samples(self, compressed: NDArray[np.float32]) -> Samples:
+        linear = decompress(np.asarray(compressed), self.signal.exponent)
+        full = np.pad(linear, ((0, 0), (0, 1)))  # the Nyquist bin: nothing to score there
+        synthesis = StreamingISTFT(self.signal)
+        lead = np.zeros((self.signal.window // self.signal.hop - 1, full.shape[1]), np.complex64)
+        samples = np.concatenate([synthesis.push(full), synthesis.push(lead)])
+        # Streaming frames begin window - hop before the first sample; these began with it.
+        return np.pad(samples, (self.signal.window - self.signal.hop, 0))
+
+
+Samples = NDArray[np.float32]

@@ -1,0 +1,129 @@
+"""What several test files share: synthetic signals and networks that need no model."""
+
+from __future__ import annotations
+
+import signal
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import numpy as np
+import numpy.typing as npt
+import pytest
+import soundfile as sf
+from hypothesis import settings
+from stub import Stub
+
+from dss_cli.__main__ import main
+from dss_cli.signal import SignalConfig
+
+# Timing on a loaded machine says nothing about the code.
+settings.register_profile("dss", deadline=None, max_examples=30)
+settings.load_profile("dss")
+
+Floats = npt.NDArray[np.float32]
+
+
+@pytest.fixture
+def noise() -> Callable[..., Floats]:
+    """Reproducible noise, float32 at about -20 dBFS: `noise(samples, seed=0)`."""
+
+    def make(samples: int, seed: int = 0) -> Floats:
+        generator = np.random.default_rng(seed)
+        return (0.1 * generator.standard_normal(samples)).astype(np.float32)
+
+    return make
+
+
+class ScalingNetwork:
+    """Gives fixed shares of the (linear) mixture to near and far; counts its calls."""
+
+    def __init__(self, signal: SignalConfig, near: float = 0.5, far: float = 0.5) -> None:
+        self.signal = signal
+        self.factors = [share**signal.exponent for share in (near, far)]
+        self.calls = 0
+
+    def separate(self, mixture: Floats) -> tuple[Floats, Floats]:
+        assert mixture.shape == (1, self.signal.frames, self.signal.bins, 3)
+        assert mixture.dtype == np.float32
+        self.calls += 1
+        near, far = (np.float32(factor) * mixture[..., 1:] for factor in self.factors)
+        return near, far
+
+
+@pytest.fixture
+def scaling_network() -> type[ScalingNetwork]:
+    """The class: `scaling_network(signal, near=0.5, far=0.5)`."""
+    return ScalingNetwork
+
+
+# For command lines.
+
+
+@pytest.fixture
+def stub(monkeypatch):
+    """A network that needs no model: three quarters near, an eighth far."""
+    network = Stub()
+    calls = []
+
+    def load_model(*arguments, warn, **options):
+        calls.append((arguments, options))
+        if network.fallback_reason:
+            warn(f"running on the CPU: {network.fallback_reason}")
+        return network
+
+    monkeypatch.setattr("dss_cli.separator.load_model", load_model)
+    network.calls = calls
+    return network
+
+
+@pytest.fixture
+def here(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    return tmp_path
+
+
+@pytest.fixture
+def recording(here, noise):
+    """`recording(name, seconds=1, rate=16000, channels=1)` writes 24-bit noise."""
+
+    def write(name, seconds=1.0, rate=16_000, channels=1):
+        samples = noise(int(seconds * rate) * channels).reshape(-1, channels)
+        (here / name).parent.mkdir(parents=True, exist_ok=True)
+        sf.write(here / name, samples, rate, subtype="PCM_24")
+        return samples
+
+    return write
+
+
+@pytest.fixture
+def dss(capfd):
+    """`dss(*arguments)` runs main() in this process: exit code, stdout, lines of stderr."""
+
+    def run(*arguments):
+        before = signal.getsignal(signal.SIGTERM)
+        try:
+            status = main([str(argument) for argument in arguments])
+        finally:
+            signal.signal(signal.SIGTERM, before)
+        out, err = capfd.readouterr()
+        return status, out, err.splitlines()
+
+    return run
+
+
+@pytest.fixture
+def stubbed(here):
+    """The start of a command line that runs `dss` on the stub, after some changes to it."""
+
+    def arguments(changes=""):
+        script = here.parent / f"{here.name}-stub.py"
+        script.write_text(
+            f"import sys, time\nsys.path.insert(0, {str(Path(__file__).parent)!r})\n"
+            f"from stub import Stub\nimport dss_cli.separator\n{changes}\n"
+            "dss_cli.separator.load_model = lambda *a, **o: Stub()\n"
+            "from dss_cli.__main__ import main\nsys.exit(main())\n"
+        )
+        return [sys.executable, str(script)]
+
+    return arguments
