@@ -17,7 +17,9 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from .errors import DssError, UsageError
-    from .separator import Separator, Stems, StreamingSeparator, load_model
+    from .separator import Separator, load_model
+    from .splitter import Stems
+    from .streaming import StreamingSeparator
 
 __all__ = [
     "DssError",
@@ -33,8 +35,8 @@ _HOMES = {
     "DssError": "errors",
     "UsageError": "errors",
     "Separator": "separator",
-    "Stems": "separator",
-    "StreamingSeparator": "separator",
+    "Stems": "splitter",
+    "StreamingSeparator": "streaming",
     "load_model": "separator",
 }
 

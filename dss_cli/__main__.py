@@ -29,6 +29,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         sys.stdout.flush()
     except (KeyboardInterrupt, typer.Abort):
         status = ExitCode.INTERRUPTED
+    except _Terminated:
+        status = ExitCode.TERMINATED
     except BrokenPipeError:
         # The reader of our output has gone, which is its right (`dss ... | head`). Python would
         # complain once more when it flushes stdout at exit; it may do so into nothing.
@@ -39,8 +41,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if line is None or "--debug" in arguments:
             raise
         error_line(line)
-    if status == ExitCode.INTERRUPTED:
-        error_line("interrupted; nothing half-written is left")
+    if status in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
+        error_line(f"{ExitCode(status).name.lower()}; nothing half-written is left")
     return int(status or ExitCode.OK)
 
 
@@ -59,8 +61,12 @@ def _explained(error: Exception) -> tuple[str | None, int]:
     return None, ExitCode.FAILED
 
 
+class _Terminated(BaseException):
+    """SIGTERM, as KeyboardInterrupt is SIGINT: nothing but `main` catches it."""
+
+
 def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    sys.exit(128 + number)
+    raise _Terminated
 
 
 if __name__ == "__main__":

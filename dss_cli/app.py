@@ -7,11 +7,23 @@ from typing import Annotated
 import typer
 
 from ._version import __version__
+from .commands.configurations import configurations
+from .commands.evaluate import evaluate
 from .commands.export import export
 from .commands.models import models
 from .commands.separate import separate
+from .commands.simulate_test_set import simulate_test_set
+from .commands.train import train
 
-COMMANDS = (separate, models, export)  # in the order of `dss --help`; each is named after its function
+COMMANDS = (
+    separate,
+    models,
+    evaluate,
+    simulate_test_set,
+    train,
+    export,
+    configurations,
+)  # in the order of `dss --help`; each is named after its function
 
 app = typer.Typer(
     name="dss",

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import logging
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
 Step = Callable[[int, "int | None"], None]  # done, in all (None: not known)
+Start = Callable[[str], "Step | None"]  # a bar with this label; None where there is no bar
 
 
 def error_line(message: str) -> None:
@@ -24,8 +26,23 @@ def line(message: str) -> None:
     print(" ".join(message.splitlines()), file=sys.stderr)
 
 
+def log_lines(shown: bool) -> None:
+    """Let the package's own log through, as lines `dss: info: ...`, or no longer."""
+    log = logging.getLogger(__package__)
+    if not any(isinstance(handler, _Lines) for handler in log.handlers):
+        log.addHandler(_Lines())
+    log.setLevel(logging.INFO if shown else logging.WARNING)
+
+
+class _Lines(logging.Handler):
+    """Writes to the stderr of the moment, which a progress bar may have replaced."""
+
+    def emit(self, record: logging.LogRecord) -> None:
+        line(f"dss: {record.levelname.lower()}: {record.getMessage()}")
+
+
 @contextmanager
-def progress_bar(shown: bool) -> Iterator[Callable[[str], Step | None]]:
+def progress_bar(shown: bool) -> Iterator[Start]:
     """A bar on a terminal, nothing where stderr is none or `shown` is false.
 
     Yields a function that takes a label and starts the bar anew; it gives the function to call

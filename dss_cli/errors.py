@@ -12,6 +12,7 @@ class ExitCode(enum.IntEnum):
     FAILED = 1  # a file could not be read, separated or written; the others were
     USAGE = 2  # the command line is wrong; nothing was touched
     INTERRUPTED = 130  # Ctrl-C (128 + SIGINT); no half-written file is left
+    TERMINATED = 143  # `kill`, a shutdown (128 + SIGTERM); no half-written file is left
 
 
 class DssError(Exception):

@@ -2,24 +2,28 @@
 
 from __future__ import annotations
 
+import logging
 import os
 import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
-from numpy.typing import NDArray
 
-from .audio import AudioReader, Resampler, StemGroup
+from .audio import AudioReader, StemGroup
 from .errors import DssError
-from .separator import StreamingSeparator
+from .splitter import Splitter, Stems
 
 if TYPE_CHECKING:
     from .runtime import Network
 
+_log = logging.getLogger(__name__)
+
 Channels = Literal["each", "mix"]
-Progress = Callable[[int, "int | None"], None]  # frames done, frames in all (None: not known)
+Phase = Literal["separating", "writing"]
+Progress = Callable[[Phase, int, "int | None"], None]  # frames done, frames in all (None: not known)
 
 
 @dataclass(frozen=True)
@@ -69,7 +73,7 @@ def separate_file(
     subtype: str | None = None,
     overwrite: bool = False,
     strict: bool = False,
-    progress: Progress | None = None,
+    progress: Progress = lambda phase, done, total: None,
     warn: Callable[[str], None] = lambda message: None,
 ) -> FileReport:
     """Separate one recording into files with the input's rate, channels and encoding.
@@ -87,7 +91,8 @@ def separate_file(
         subtype: encoding of the outputs, e.g. 'PCM_24'; None keeps the input's.
         overwrite: replace existing outputs.
         strict: damaged input raises instead of warning.
-        progress: called with (frames done, frames in all or None) after each block.
+        progress: called with ('separating' or 'writing', frames done, frames in all or None) after
+            each block; the stems are separated first, then written.
         warn: called with each warning at once, one line; they also stand in the report.
 
     Raises:
@@ -105,6 +110,11 @@ def separate_file(
     targets = {stem: target for stem, target in requested.items() if target is not None}
     with AudioReader(source, strict=strict, warn=keep) as reader:
         width = 1 if channels == "mix" else reader.channels
+        _log.info(
+            "%s: %s %s, %d Hz, channels: %d, frames: %s",
+            *(reader.name, reader.format, reader.subtype, reader.samplerate, reader.channels),
+            "not known" if reader.frames is None else reader.frames,
+        )
         with StemGroup(
             targets,
             rate=reader.samplerate,
@@ -116,12 +126,11 @@ def separate_file(
             overwrite=overwrite,
             warn=keep,
         ) as writers:
-            splitter = _Splitter(network, overlap, reader.samplerate, width)
+            splitter = Splitter(network, overlap, reader.samplerate, width)
 
-            def write(stems: dict[str, NDArray[np.float32]]) -> None:
-                writers.write({stem: stems[stem] for stem in targets})
-                if progress is not None:
-                    progress(writers.frames, reader.frames)
+            def write(stems: Stems) -> None:
+                writers.write({stem: getattr(stems, stem) for stem in targets})
+                progress("separating", writers.frames, reader.frames)
 
             for block in reader.blocks():
                 if channels == "mix":
@@ -133,7 +142,7 @@ def separate_file(
                     f"{reader.name}: stems of {writers.frames} frames from an input of "
                     f"{reader.delivered}; nothing was written"
                 )
-            written = writers.commit()
+            written = writers.commit(partial(progress, "writing"))
     seconds = written.frames / reader.samplerate
     elapsed = time.perf_counter() - started
     return FileReport(
@@ -149,58 +158,3 @@ def separate_file(
         elapsed=elapsed,
         rtf=elapsed / seconds,
     )
-
-
-class _Splitter:
-    """Separate multichannel blocks of any rate; stems come late but aligned with the mixture.
-
-    Each channel has its own separator, as each has its own memory.
-    """
-
-    def __init__(self, network: Network, overlap: float | None, rate: int, channels: int) -> None:
-        inner = network.signal.sample_rate
-        self._separators = [StreamingSeparator(network, overlap) for _ in range(channels)]
-        self._down = Resampler(rate, inner, channels)
-        self._up = (Resampler(inner, rate, channels), Resampler(inner, rate, channels))
-        # Rounding at either conversion may cost a frame of the lower rate; zeros after the end
-        # cover it, and what they become is dropped.
-        self._padding = 0 if rate == inner else 2 * (rate // inner + 1)
-        empty = np.zeros((0, channels), np.float32)
-        self._mixture, self._near, self._far = empty, empty, empty
-
-    def push(self, block: NDArray[np.float32]) -> dict[str, NDArray[np.float32]]:
-        """Take (frames, channels) of the mixture, return the stems that are ready."""
-        self._mixture = np.concatenate((self._mixture, block))
-        self._separate(self._down.push(block))
-        return self._take()
-
-    def flush(self) -> dict[str, NDArray[np.float32]]:
-        """The rest, up to the last frame of the mixture."""
-        silence = np.zeros((self._padding, self._mixture.shape[1]), np.float32)
-        self._separate(self._down.push(silence))
-        self._separate(self._down.flush())
-        self._collect([separator.flush() for separator in self._separators])
-        self._near = np.concatenate((self._near, self._up[0].flush()))
-        self._far = np.concatenate((self._far, self._up[1].flush()))
-        return self._take()
-
-    def _separate(self, block: NDArray[np.float32]) -> None:
-        self._collect(
-            [
-                separator.push(np.ascontiguousarray(block[:, channel]))
-                for channel, separator in enumerate(self._separators)
-            ]
-        )
-
-    def _collect(self, pairs: list[tuple[NDArray[np.float32], NDArray[np.float32]]]) -> None:
-        near, far = (np.stack(stem, axis=1) for stem in zip(*pairs, strict=True))
-        self._near = np.concatenate((self._near, self._up[0].push(near)))
-        self._far = np.concatenate((self._far, self._up[1].push(far)))
-
-    def _take(self) -> dict[str, NDArray[np.float32]]:
-        """What mixture, near and far all have, and the residual of it."""
-        ready = min(len(self._mixture), len(self._near), len(self._far))
-        mixture, near, far = self._mixture[:ready], self._near[:ready], self._far[:ready]
-        self._mixture = self._mixture[ready:]
-        self._near, self._far = self._near[ready:], self._far[ready:]
-        return {"near": near, "far": far, "residual": mixture - near - far}

@@ -24,16 +24,16 @@ Delegate = Annotated[
 StrictDelegate = Annotated[
     bool, typer.Option("--strict-delegate", help="Fail where the GPU would be replaced.")
 ]
-Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; default: the runtime's choice.")]
+Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; default: 1.")]
 Overlap = Annotated[
     float | None,
-    typer.Option(min=0.0, max=0.5, help="Share of a chunk faded into the next, 0 to 0.5; default 0.25."),
+    typer.Option(min=0.0, max=0.5, help="Share of a chunk faded into the next; default: the model's."),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
 Quiet = Annotated[
     bool,
     typer.Option("--quiet", "-q", help="No progress and no summary; warnings and errors stay."),
 ]
-Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Show the runtime's own messages as well.")]
+Verbose = Annotated[bool, typer.Option("--verbose", "-v", help="Say more, with LiteRT's own messages.")]
 Json = Annotated[bool, typer.Option("--json", help="Report as one JSON object on stdout.")]
 Debug = Annotated[bool, typer.Option("--debug", help="A traceback instead of a one-line error.")]

@@ -9,6 +9,7 @@ from __future__ import annotations
 import atexit
 import contextlib
 import functools
+import logging
 import math
 import os
 import re
@@ -40,6 +41,7 @@ DEFAULT_THREADS = 1  # `lite` runs some 60 times faster than real time on one
 REFUSED = "the GPU does not take"  # so begins a reason that lies in the graph
 SIGNATURE, INPUT, OUTPUTS = "separate", "mixture", ("near", "far")
 
+_log = logging.getLogger(__name__)
 _ADAPTER = re.compile(
     r"Selected adapter: (?P<name>.+?), arch=.*backend=(?P<backend>.+?), adapterType=(?P<kind>.+)"
 )
@@ -54,6 +56,10 @@ class Network(Protocol):
     @property
     def signal(self) -> SignalConfig:
         """The constants of the spectra that it takes."""
+
+    @property
+    def overlap(self) -> float:
+        """Share of a chunk that is best faded into the next, 0 to 0.5."""
 
     def separate(self, mixture: Floats) -> tuple[Floats, Floats]:
         """One chunk: compressed float32 `[1, frames, bins, 3]` to near and far, `[..., 2]`."""
@@ -118,11 +124,18 @@ class LiteRTNetwork:
             )
         if self.fallback_reason:
             warn(f"running on the CPU: {self.fallback_reason}")
+        where = self.adapter if self.used == "gpu" else f"CPU, threads: {threads}"
+        _log.info("model %s (%s): on the %s", model.name, model.path, where)
 
     @property
     def signal(self) -> SignalConfig:
         """The constants of the model's card."""
         return self._model.signal
+
+    @property
+    def overlap(self) -> float:
+        """The overlap of the model's card."""
+        return self._model.overlap
 
     def separate(self, mixture: Floats) -> tuple[Floats, Floats]:
         """One chunk: compressed float32 `[1, frames, bins, 3]` to near and far, `[..., 2]`.

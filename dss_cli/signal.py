@@ -17,6 +17,8 @@ HOP = 128  # samples: 8 ms
 BINS = WINDOW // 2  # the lowest 256 of 257; the Nyquist bin follows its neighbour's mask
 EXPONENT = 0.3  # power-law compression |X|^0.3 (Braun & Tashev 2020)
 CHUNK_SECONDS = 3
+OVERLAP = 0.25  # of a chunk, faded into the next; a card or an option may say otherwise
+MAX_OVERLAP = 0.5  # more, and three chunks would share a frame
 
 
 @dataclass(frozen=True)

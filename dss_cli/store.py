@@ -14,7 +14,7 @@ from typing import Any
 import platformdirs
 
 from .errors import DssError, UsageError
-from .signal import SignalConfig
+from .signal import MAX_OVERLAP, OVERLAP, SignalConfig
 
 SCHEMA = 1  # of the model card
 SUFFIX = ".tflite"
@@ -28,6 +28,7 @@ class Model:
     path: Path
     card: dict[str, Any]
     signal: SignalConfig
+    overlap: float = OVERLAP  # share of a chunk, faded into the next
 
 
 def find_model(name_or_path: str | os.PathLike[str]) -> Model:
@@ -103,7 +104,7 @@ def load(path: Path) -> Model:
             f"{card_path}: schema {card.get('schema')!r} is not {SCHEMA}, "
             "the one that this version of dss reads"
         )
-    if missing := {"name", "sha256", "bytes", "signal"} - set(card):
+    if missing := {"name", "sha256", "bytes", "signal", "overlap"} - set(card):
         raise DssError(f"{card_path}: no {', '.join(sorted(missing))} in the model card")
     if card["name"] != path.stem:
         raise DssError(f"{card_path}: the card of {card['name']!r}, not of {path.stem!r}")
@@ -119,7 +120,10 @@ def load(path: Path) -> Model:
         signal = SignalConfig.from_dict(card["signal"])
     except (DssError, TypeError) as error:
         raise DssError(f"{card_path}: {error}") from error
-    return Model(path.stem, path, card, signal)
+    overlap = card["overlap"]
+    if not isinstance(overlap, int | float) or isinstance(overlap, bool) or not 0 <= overlap <= MAX_OVERLAP:
+        raise DssError(f"{card_path}: overlap {overlap!r} lies outside 0 to {MAX_OVERLAP}")
+    return Model(path.stem, path, card, signal, float(overlap))
 
 
 def _read(path: Path, what: str) -> bytes:

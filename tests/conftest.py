@@ -11,11 +11,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import soundfile as sf
+import tiny
 from hypothesis import settings
 from stub import Stub
 
 from dss_cli.__main__ import main
 from dss_cli.signal import SignalConfig
+from dss_cli.store import find_model
 
 # Timing on a loaded machine says nothing about the code.
 settings.register_profile("dss", deadline=None, max_examples=30)
@@ -39,7 +41,7 @@ class ScalingNetwork:
     """Gives fixed shares of the (linear) mixture to near and far; counts its calls."""
 
     def __init__(self, signal: SignalConfig, near: float = 0.5, far: float = 0.5) -> None:
-        self.signal = signal
+        self.signal, self.overlap = signal, 0.25
         self.factors = [share**signal.exponent for share in (near, far)]
         self.calls = 0
 
@@ -55,6 +57,27 @@ class ScalingNetwork:
 def scaling_network() -> type[ScalingNetwork]:
     """The class: `scaling_network(signal, near=0.5, far=0.5)`."""
     return ScalingNetwork
+
+
+@pytest.fixture
+def no_gpu(monkeypatch):
+    """The Vulkan loader finds no driver, whatever the machine has."""
+    for variable in ("VK_DRIVER_FILES", "VK_ICD_FILENAMES"):
+        monkeypatch.setenv(variable, "/nonexistent.json")
+
+
+@pytest.fixture(scope="session")
+def toy_model(tmp_path_factory):
+    """The `toy` configuration with random weights (fresh ones pass half the mixture on), and its card."""
+    pytest.importorskip("tensorflow", reason="the network is converted by TensorFlow")
+    from dss_cli.export.convert import convert
+    from dss_cli.network import build, configuration
+
+    network = build("toy", batch=1)
+    generator = np.random.default_rng(0)
+    network.set_weights([w + 0.2 * generator.standard_normal(w.shape) for w in network.get_weights()])
+    folder = tmp_path_factory.mktemp("toy")
+    return find_model(tiny.write(folder, "toy", convert(network), configuration("toy").signal))
 
 
 # For command lines.

@@ -54,6 +54,12 @@ def test_options_reach_the_model_and_the_files(dss, stub, recording, here):
     assert (info.channels, info.subtype, info.format) == (1, "PCM_16", "FLAC")
 
 
+def test_verbose_lasts_for_its_own_run(dss, stub, recording):
+    recording("a.wav")
+    assert len(dss("separate", "a.wav", "--verbose")[2]) == 2
+    assert len(dss("separate", "a.wav", "--overwrite")[2]) == 1
+
+
 def test_quiet_is_quiet(dss, stub, recording):
     recording("a.wav")
     assert dss("separate", "a.wav", "--quiet") == (0, "", [])

@@ -246,37 +246,55 @@ def test_the_card_says_what_architecture_promises():
         "far_outdoor": [1.2, 15.0],
     }
     assert (card["configuration"], card["parameters"], card["macs_per_second"]) == ("toy", 12, 34)
-    assert (card["overlap"], card["training"], card["scores"]) == (0.25, {}, {"near": 3.0})
+    assert (card["training"], card["scores"]) == ({}, {"near": 3.0})
+    assert (card["overlap"], card["latency_seconds"]) == (0.25, (6 * 256 + 512 - 256) / 16_000)
     with pytest.raises(UsageError, match="unknown in a card: score; known are training, scores"):
         made_card(score={})
 
 
-def test_model_and_card_are_written_together_and_found(tmp_path):
-    path = write_model(tmp_path, CONTENT, made_card())
-    assert sorted(p.name for p in tmp_path.iterdir()) == ["tiny.json", "tiny.tflite"]
+@pytest.fixture
+def trained(tmp_path_factory):
+    """A file that stands for trained weights."""
+    path = tmp_path_factory.mktemp("trained") / "best.weights.h5"
+    path.write_bytes(b"weights")
+    return path
+
+
+def test_model_card_and_weights_are_written_together_and_found(tmp_path, trained):
+    path = write_model(tmp_path, CONTENT, made_card(), trained)
+    assert sorted(p.name for p in tmp_path.iterdir()) == ["tiny.json", "tiny.tflite", "tiny.weights.h5"]
     assert store.find_model(path).card == made_card()
+    assert (tmp_path / "tiny.weights.h5").read_bytes() == b"weights"
 
 
-def test_nothing_is_replaced_unasked(tmp_path):
-    (tmp_path / "tiny.json").write_text("mine")
-    with pytest.raises(DssError, match=r"tiny\.json: appeared while working"):
-        write_model(tmp_path, CONTENT, made_card())
-    assert [p.name for p in tmp_path.iterdir()] == ["tiny.json"]
-    assert (tmp_path / "tiny.json").read_text() == "mine"
-    write_model(tmp_path, CONTENT, made_card(), overwrite=True)
+def test_weights_that_stand_there_already_are_left_alone(tmp_path, trained):
+    weights = trained.rename(tmp_path / "tiny.weights.h5")
+    assert store.find_model(write_model(tmp_path, CONTENT, made_card(), weights)).card == made_card()
+    assert weights.read_bytes() == b"weights"
+
+
+@pytest.mark.parametrize("name", ["tiny.tflite", "tiny.json", "tiny.weights.h5"])
+def test_nothing_is_replaced_unasked(tmp_path, trained, name):
+    (tmp_path / name).write_text("mine")
+    with pytest.raises(DssError, match=f"{name}: appeared while working"):
+        write_model(tmp_path, CONTENT, made_card(), trained)
+    assert [p.name for p in tmp_path.iterdir()] == [name]
+    assert (tmp_path / name).read_text() == "mine"
+    write_model(tmp_path, CONTENT, made_card(), trained, overwrite=True)
     assert store.find_model(tmp_path / "tiny.tflite").path.read_bytes() == CONTENT
+    assert (tmp_path / "tiny.weights.h5").read_bytes() == b"weights"
 
 
-def test_a_card_with_infinity_leaves_nothing_behind(tmp_path):
+def test_a_card_with_infinity_leaves_nothing_behind(tmp_path, trained):
     with pytest.raises(ValueError, match="not JSON compliant"):
-        write_model(tmp_path, CONTENT, made_card(scores={"near": float("inf")}))
+        write_model(tmp_path, CONTENT, made_card(scores={"near": float("inf")}), trained)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_folder_that_cannot_be_is_named(tmp_path):
+def test_a_folder_that_cannot_be_is_named(tmp_path, trained):
     (tmp_path / "file").write_text("")
     with pytest.raises(DssError, match="file: cannot be written"):
-        write_model(tmp_path / "file", CONTENT, made_card())
+        write_model(tmp_path / "file", CONTENT, made_card(), trained)
 
 
 @pytest.fixture(scope="module")
@@ -297,6 +315,8 @@ def test_the_command_writes_and_reports(toy_weights, tmp_path, capsys):
     export(toy_weights, configuration="toy", output=tmp_path / "new" / "out", training_log=log)
     model = store.find_model(tmp_path / "new" / "out" / "toy.tflite")
     assert {name: model.card[name] for name in sections} == sections
+    copy = model.path.with_name("toy.weights.h5")
+    assert copy.read_bytes() == toy_weights.read_bytes()
     assert all(check["passed"] for check in model.card["checks"])
     assert LiteRTNetwork(model, "cpu").signal == model.signal == CONFIGURATIONS["toy"].signal
     assert model.card["parameters"] == build("toy", batch=1).count_params()

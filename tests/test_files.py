@@ -8,19 +8,17 @@ import tracemalloc
 import numpy as np
 import pytest
 import soundfile as sf
+from stub import SMALL
 from synth import noise, quantised, read, tone, write
 
 from dss_cli.errors import DssError, UsageError
 from dss_cli.files import separate_file
-from dss_cli.signal import SignalConfig
-
-SMALL = SignalConfig(frames=20)  # chunks of 0.16 s keep the tests fast
 
 
 class Shouting:
     """Gives each stem more than the mixture, so that they clip."""
 
-    signal = SMALL
+    signal, overlap = SMALL, 0.25
 
     def separate(self, mixture):
         estimate = np.float32(2.0**SMALL.exponent) * mixture[..., 1:]
@@ -30,7 +28,7 @@ class Shouting:
 class Failing:
     """Breaks in the middle of a recording."""
 
-    signal = SMALL
+    signal, overlap = SMALL, 0.25
 
     def __init__(self, error):
         self.error, self.calls = error, 0
@@ -140,11 +138,14 @@ def test_the_report_is_json(tmp_path, network):
 
 def test_progress_reaches_the_end_and_never_goes_back(tmp_path, network):
     path = write(tmp_path / "a.wav", noise(200_000))
-    seen: list[tuple[int, int | None]] = []
-    separate_file(path, near=tmp_path / "n.wav", network=network, progress=lambda *at: seen.append(at))
-    assert len(seen) > 3
-    assert seen == sorted(seen)
-    assert seen[-1] == (200_000, 200_000)
+    seen: list[tuple[str, int, int | None]] = []
+    stems = {"near": tmp_path / "n.wav", "far": tmp_path / "f.flac"}
+    separate_file(path, **stems, network=network, progress=lambda *at: seen.append(at))
+    assert seen == sorted(seen)  # "separating" comes before "writing"
+    for phase, total in (("separating", 200_000), ("writing", 400_000)):
+        steps = [(done, of) for name, done, of in seen if name == phase]
+        assert len(steps) > 3
+        assert steps[-1] == (total, total)
 
 
 def test_the_overlap_reaches_the_engine(tmp_path, network, scaling_network):

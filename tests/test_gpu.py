@@ -13,7 +13,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 import tiny
 
@@ -32,7 +31,6 @@ pytestmark = [
 COMPARE = """
 import json, sys
 from pathlib import Path
-import numpy as np
 from dss_cli.runtime import LiteRTNetwork
 from dss_cli.signal import SignalConfig
 from dss_cli.store import Model
@@ -73,28 +71,13 @@ def assert_whole_on_gpu(result):
     assert result["error"] < 1e-3
 
 
-@pytest.fixture(scope="module")
-def toy_network(tmp_path_factory):
-    """The `toy` configuration with random weights (fresh ones pass half the mixture on)."""
-    pytest.importorskip("tensorflow", reason="the network is converted by TensorFlow")
-    from dss_cli.export.convert import convert
-    from dss_cli.network import build, configuration
-
-    network = build("toy", batch=1)
-    generator = np.random.default_rng(0)
-    network.set_weights([w + 0.2 * generator.standard_normal(w.shape) for w in network.get_weights()])
-    path = tmp_path_factory.mktemp("toy") / "toy.tflite"
-    path.write_bytes(convert(network))
-    return store.Model("toy", path, {}, configuration("toy").signal)
-
-
 def test_the_hand_made_model_runs_wholly_on_the_gpu(tmp_path):
     result = compare(tiny.model(tmp_path), "gpu")
     assert_whole_on_gpu(result)
 
 
-def test_the_toy_network_runs_wholly_on_the_gpu(toy_network):
-    result = compare(toy_network, "gpu")
+def test_the_toy_model_runs_wholly_on_the_gpu(toy_model):
+    result = compare(toy_model, "gpu")
     assert_whole_on_gpu(result)
     assert not result["trivial"]
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from fast_bss_eval import numpy as fast_bss_eval
 import numpy as np
 import pytest
+from fast_bss_eval import numpy as fast_bss_eval
 from hypothesis import given
 from hypothesis import strategies as st
 

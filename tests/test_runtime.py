@@ -18,13 +18,6 @@ from dss_cli.signal import SignalConfig
 SHAPE = (1, tiny.SIGNAL.frames, tiny.SIGNAL.bins, 3)
 
 
-@pytest.fixture
-def no_gpu(monkeypatch):
-    """The Vulkan loader finds no driver, whatever the machine has."""
-    for variable in ("VK_DRIVER_FILES", "VK_ICD_FILENAMES"):
-        monkeypatch.setenv(variable, "/nonexistent.json")
-
-
 def chunk(seed: int) -> np.ndarray:
     return np.random.default_rng(seed).standard_normal(SHAPE).astype(np.float32)
 

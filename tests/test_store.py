@@ -112,6 +112,11 @@ def test_one_changed_byte_is_refused(tmp_path, place, change):
         ({"schema": 2}, "schema 2 is not 1"),
         ({"schema": None}, "schema None is not 1"),
         ({"sha256": None, "bytes": None}, "no bytes, sha256 in the model card"),
+        ({"overlap": None}, "no overlap in the model card"),
+        ({"overlap": 0.51}, r"overlap 0\.51 lies outside 0 to 0\.5"),
+        ({"overlap": "0.25"}, "overlap '0.25' lies outside"),
+        ({"overlap": True}, "overlap True lies outside"),
+        ({"overlap": float("nan")}, "overlap nan lies outside"),
         ({"name": "lite"}, "the card of 'lite', not of 'tiny'"),
         ({"signal": 16000}, "signal is 16000, not an object"),
         ({"signal": {"hop": 128}}, "signal constants missing or unknown"),
@@ -127,12 +132,23 @@ def test_a_card_that_is_not_right_is_refused(tmp_path, values, reason):
     assert str(path.with_suffix(".json")) in str(caught.value)
 
 
+@pytest.mark.parametrize("overlap", [0, 0.1, 0.5])
+def test_the_cards_overlap_is_the_models(tmp_path, overlap):
+    path = tiny.write(tmp_path)
+    change_card(path, overlap=overlap)
+    assert store.load(path).overlap == overlap
+
+
 JSON = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
     lambda inner: st.lists(inner) | st.dictionaries(st.text(), inner),
     max_leaves=5,
 )
-FIELDS = ("schema", "name", "sha256", "bytes", "signal")
+FIELDS = ("schema", "name", "sha256", "bytes", "signal", "overlap")
+
+
+def fits_overlap(name, value):
+    return name == "overlap" and type(value) in (int, float) and 0 <= value <= 0.5
 
 
 @given(values=st.dictionaries(st.sampled_from(FIELDS), JSON, min_size=1))
@@ -141,8 +157,8 @@ def test_no_card_causes_anything_but_a_dss_error(tmp_path, values):
     path = tiny.write(tmp_path)
     right = tiny.card(CONTENT)
     change_card(path, **values)
-    if all(right[name] == value for name, value in values.items()):
-        assert store.load(path).card == right
+    if all(right[name] == value or fits_overlap(name, value) for name, value in values.items()):
+        assert store.load(path).card == right | values
     else:
         with pytest.raises(DssError):
             store.load(path)

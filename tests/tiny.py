@@ -99,15 +99,16 @@ def card(data: bytes, name: str = "tiny", signal: SignalConfig = SIGNAL) -> dict
         "sha256": hashlib.sha256(data).hexdigest(),
         "bytes": len(data),
         "signal": signal.to_dict(),
+        "overlap": 0.25,
     }
 
 
-def write(folder: Path, name: str = "tiny", data: bytes | None = None) -> Path:
+def write(folder: Path, name: str = "tiny", data: bytes | None = None, signal: SignalConfig = SIGNAL) -> Path:
     """`NAME.tflite` and its card in a folder; the path of the first."""
     data = pack(graph()) if data is None else data
     path = folder / f"{name}.tflite"
     path.write_bytes(data)
-    path.with_suffix(".json").write_text(json.dumps(card(data, name)))
+    path.with_suffix(".json").write_text(json.dumps(card(data, name, signal)))
     return path
 
 

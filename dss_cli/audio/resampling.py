@@ -20,7 +20,7 @@ class Resampler:
         channels: columns of each block.
     """
 
-    def __init__(self, source: int, target: int, channels: int = 1) -> None:
+    def __init__(self, source: float, target: float, channels: int = 1) -> None:
         self.channels = channels
         self._stream = (
             None

@@ -19,10 +19,10 @@ from numpy.typing import NDArray
 from ..errors import DssError
 from .formats import OutputFormat, choose_format, rounded
 from .pipes import PipeWriter
+from .reading import BLOCK
 from .resampling import Resampler
 from .targets import STDOUT, PendingFiles, check_targets
 
-_BLOCK = 65_536  # frames of the second pass
 _FULL_SCALE = 1.0 - 2.0**-15  # the largest positive sample of 16 bits
 
 
@@ -138,8 +138,11 @@ class StemGroup:
                 self._clipped[stem] += int(np.count_nonzero(magnitude > 1.0))
         self.frames += lengths.pop()
 
-    def commit(self) -> WriteReport:
+    def commit(self, progress: Callable[[int, int], None] = lambda done, total: None) -> WriteReport:
         """Write the files with their common gain, check their lengths, and let them appear.
+
+        Args:
+            progress: called with (frames done, frames in all), of all files together.
 
         Raises:
             DssError: see the class; nothing is left then.
@@ -151,6 +154,7 @@ class StemGroup:
                 f"{clipped} samples would clip: all stems scaled by one gain, "
                 f"{gain:.4f} ({20 * np.log10(gain):.2f} dB)"
             )
+        done, total = 0, self.frames * len(self._paths)
         for stem, path in self._paths.items():
             name, spool = self._names[stem], self._spools[stem]
             layout = self._formats[stem]
@@ -158,7 +162,9 @@ class StemGroup:
             layout = layout.for_length(length, name, self._warn)
             temporary = self._pending.create(path)
             try:
-                self._render(spool, temporary, layout, np.float32(gain))
+                for frames in self._render(spool, temporary, layout, np.float32(gain)):
+                    done += frames
+                    progress(done, total)
                 written = sf.info(temporary).frames
             except (OSError, sf.SoundFileError, AssertionError) as error:
                 raise _write_error(name, error) from error
@@ -206,8 +212,8 @@ class StemGroup:
             )
         return formats
 
-    def _render(self, spool: IO[bytes], path: Path, layout: OutputFormat, gain: np.float32) -> None:
-        """Second pass: from the float32 spool to the final encoding."""
+    def _render(self, spool: IO[bytes], path: Path, layout: OutputFormat, gain: np.float32) -> Iterator[int]:
+        """Second pass: from the float32 spool to the final encoding; yields the frames of each block."""
         spool.seek(0)
         resampler = Resampler(self.rate, layout.rate, self.channels)
         with sf.SoundFile(
@@ -215,10 +221,11 @@ class StemGroup:
         ) as sound:
             for block in self._spooled(spool):
                 sound.write(rounded(resampler.push(block * gain), layout.subtype))
+                yield len(block)
             sound.write(rounded(resampler.flush(), layout.subtype))
 
     def _spooled(self, spool: IO[bytes]) -> Iterator[NDArray[np.float32]]:
-        while data := spool.read(_BLOCK * self.channels * 4):
+        while data := spool.read(BLOCK * self.channels * 4):
             yield np.frombuffer(data, np.float32).reshape(-1, self.channels)
 
 

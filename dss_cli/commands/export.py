@@ -47,21 +47,23 @@ def export(
 ) -> None:
     """Export trained weights to a model file, check it, and write its card.
 
+    NAME.tflite, NAME.json (the card) and a copy of the weights, NAME.weights.h5, appear together.
     The graph must keep the rules of the GPU, and LiteRT must agree with Keras on every delegate
     there is. If a check fails nothing is written and the exit code is 1.
     """
     name = configuration if name is None else name
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name):
         raise UsageError(f"--name {name!r}: letters, digits, '.', '_' and '-' make a name")
-    for path in (output / f"{name}.tflite", output / f"{name}.json"):
-        if path.exists() and not overwrite:
-            raise UsageError(f"{path}: exists already; --overwrite replaces it")
-    sections = {} if training_log is None else _sections(training_log)
     if not weights.is_file():
         raise UsageError(f"{weights}: no such file")
+    from ..export.card import model_files, write_model
+
+    for path in model_files(output, name):
+        if path.exists() and not overwrite and not path.samefile(weights):
+            raise UsageError(f"{path}: exists already; --overwrite replaces it")
+    sections = {} if training_log is None else _sections(training_log)
     _load_tensorflow()
 
-    from ..export.card import write_model
     from ..export.pipeline import export_network
     from ..network import build
     from ..network import configuration as configured
@@ -75,7 +77,7 @@ def export(
     failed = [check.name for check in checks if not check.passed]
     if failed:
         raise DssError(f"{name}: not written, for {'; '.join(failed)}: failed")
-    path = write_model(output, data, card, overwrite)
+    path = write_model(output, data, card, weights, overwrite)
     if as_json:
         print(json.dumps({"path": str(path), "card": card}, indent=2))
         return

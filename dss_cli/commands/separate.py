@@ -13,12 +13,13 @@ import typer
 from .. import options
 from .._version import __version__
 from ..batch import PIPE, plan
-from ..console import error_line, line, progress_bar, warning_line
+from ..console import error_line, line, log_lines, progress_bar, warning_line
 from ..errors import DssError, ExitCode, UsageError
 
 if TYPE_CHECKING:
     from ..batch import Job
-    from ..console import Step
+    from ..console import Start, Step
+    from ..files import Phase, Progress
     from ..runtime import LiteRTNetwork
 
 
@@ -93,6 +94,7 @@ def separate(
     }
     if as_json and PIPE in named.values():
         raise UsageError("--json and '-' as an output would both write to standard output")
+    log_lines(verbose)
     planned = plan(
         inputs,
         named,
@@ -132,8 +134,9 @@ def separate(
     with progress_bar(shown=not quiet) as start:
         for number, job in enumerate(planned.jobs, start=1):
             count = "" if alone else f"[{number}/{len(planned.jobs)}] "
+            bars = _bars(start, f"{count}{Path(job.source).name}")
             try:
-                entry = _separate(job, network, start(f"{count}{Path(job.source).name}"), arguments)
+                entry = _separate(job, network, bars, arguments)
             except DssError as error:
                 if debug:
                     raise
@@ -150,7 +153,7 @@ def separate(
 
 
 def _separate(
-    job: Job, network: LiteRTNetwork, progress: Step | None, arguments: dict[str, Any]
+    job: Job, network: LiteRTNetwork, progress: Progress, arguments: dict[str, Any]
 ) -> dict[str, Any]:
     """Run one job and say its warnings; its report, as it stands in the JSON object."""
     from ..files import separate_file
@@ -181,6 +184,19 @@ def _separate(
         **arguments,
     )
     return report.to_dict()
+
+
+def _bars(start: Start, label: str) -> Progress:
+    """A bar for each phase of a recording's way, one after the other."""
+    steps: dict[Phase, Step | None] = {}
+
+    def progress(phase: Phase, done: int, total: int | None) -> None:
+        if phase not in steps:
+            steps[phase] = start(f"{label}: {phase}")
+        if step := steps[phase]:
+            step(done, total)
+
+    return progress
 
 
 def _summary(entry: dict[str, Any], used: str) -> str:

@@ -10,9 +10,9 @@ from typing import Any
 
 from ..audio.targets import PendingFiles
 from ..errors import DssError, UsageError
-from ..separator import DEFAULT_OVERLAP
-from ..signal import SignalConfig
+from ..signal import OVERLAP, SignalConfig
 from ..store import SCHEMA, SUFFIX
+from ..streaming import latency
 from .diff import Check
 
 # Metres from talker to microphone, shortest and longest, that the scenes of training hold.
@@ -52,7 +52,8 @@ def make_card(
         "sha256": hashlib.sha256(data).hexdigest(),
         "bytes": len(data),
         "signal": signal.to_dict(),
-        "overlap": DEFAULT_OVERLAP,
+        "overlap": OVERLAP,
+        "latency_seconds": latency(signal) / signal.sample_rate,
         "limits": LIMITS,
         "parameters": parameters,
         "macs_per_second": macs_per_second,
@@ -62,15 +63,34 @@ def make_card(
     }
 
 
-def write_model(folder: Path, data: bytes, card: dict[str, Any], overwrite: bool = False) -> Path:
-    """Write `NAME.tflite` and `NAME.json`, both or neither; returns the model's path.
+def model_files(folder: Path, name: str) -> tuple[Path, Path, Path]:
+    """Where a model, its card and the weights that it was exported from stand."""
+    return folder / f"{name}{SUFFIX}", folder / f"{name}.json", folder / f"{name}.weights.h5"
+
+
+def write_model(
+    folder: Path, data: bytes, card: dict[str, Any], weights: Path, overwrite: bool = False
+) -> Path:
+    """Write the model, its card and a copy of its weights: all of them or none.
+
+    Args:
+        folder: is made if need be.
+        data: content of the model file.
+        card: of the model; names the files.
+        weights: the file that was exported; left alone where it is the copy already.
+        overwrite: replace files that exist.
+
+    Returns:
+        The model's path.
 
     Raises:
         DssError: the folder or a file in it cannot be written, or exists (without `overwrite`).
     """
     text = json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
-    path = folder / f"{card['name']}{SUFFIX}"
-    contents = {path: data, path.with_suffix(".json"): text.encode()}
+    path, card_path, copy = model_files(folder, card["name"])
+    contents = {path: data, card_path: text.encode()}
+    if not (copy.exists() and copy.samefile(weights)):
+        contents[copy] = weights.read_bytes()
     pending = PendingFiles(overwrite)
     try:
         folder.mkdir(parents=True, exist_ok=True)

@@ -17,10 +17,10 @@ import numpy.typing as npt
 
 from ..metrics import si_sdr
 from ..runtime import REFUSED, LiteRTNetwork, Network
-from ..separator import StreamingSeparator
-from ..signal import SignalConfig
+from ..signal import OVERLAP, SignalConfig
 from ..stft import StreamingSTFT, compress
 from ..store import Model
+from ..streaming import StreamingSeparator
 
 if TYPE_CHECKING:
     import keras
@@ -49,6 +49,8 @@ class Check:
 
 class KerasNetwork:
     """A Keras network as the streaming engine takes it."""
+
+    overlap = OVERLAP
 
     def __init__(self, network: keras.Model, signal: SignalConfig) -> None:
         self.signal = signal

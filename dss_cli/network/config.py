@@ -50,7 +50,7 @@ class NetworkConfig:
 HOP_256 = SignalConfig(hop=256, frames=188)  # 188 hops: the first whole number past 3 s
 
 CONFIGURATIONS = {
-    "base": NetworkConfig(),
+    "base": NetworkConfig(expansion=3, decoder_depth=3),  # the published size: 1.5 M, 30 GMAC/s
     "lite": NetworkConfig(
         signal=HOP_256,
         channels=48,

@@ -7,3 +7,5 @@ UR0 = (0.5, 0.8)  # the boundary band that the published system sends to the far
 GUARD = (0.8, 1.2)  # never trained on
 FAR_INDOOR = (1.2, 6.0)
 FAR_OUTDOOR = (1.2, 15.0)
+
+SPEED_OF_SOUND = 343.0  # metres per second, of air at 20 °C

@@ -29,21 +29,27 @@ class Material:
         samples: int16 at 16 kHz, all recordings one behind the other.
         spans: (groups, 2) start and end of each group in `samples`.
         names: of the groups: speaker, or path of the noise recording.
+        notes: what a user should know of how it was read, one line each.
     """
 
     samples: NDArray[np.int16]
     spans: NDArray[np.int64]
     names: NDArray[np.str_]
+    notes: tuple[str, ...] = ()
 
     @property
     def seconds(self) -> float:
         """Duration of everything, in seconds."""
         return len(self.samples) / SAMPLE_RATE
 
-    def take(self, rng: np.random.Generator, group: int, length: int) -> NDArray[np.float32]:
-        """`length` consecutive samples of a group from a random start, around its end to its beginning."""
+    def draw_start(self, rng: np.random.Generator, group: int) -> int:
+        """A random sample of a group, counted from the group's beginning."""
         start, end = self.spans[group]
-        first = rng.integers(end - start)
+        return int(rng.integers(end - start))
+
+    def take(self, group: int, first: int, length: int) -> NDArray[np.float32]:
+        """`length` consecutive samples of a group from its sample `first`, around from end to beginning."""
+        start, end = self.spans[group]
         index = start + (first + np.arange(length)) % (end - start)
         return self.samples[index].astype(np.float32) / 32768.0
 
@@ -71,20 +77,29 @@ def _load(folder: Path, split: str | None, key: str, speech: bool) -> Material:
     if not listing:
         where = f" in split {split!r}" if split else ""
         raise DssError(f"{folder}: no audio files{where} (WAV, FLAC, Ogg, Opus or MP3)")
-    digest = hashlib.sha256(repr((str(folder.resolve()), speech, listing)).encode()).hexdigest()
+    state = [(name, str(path), *_state(path)) for name, path in listing]
+    digest = hashlib.sha256(repr((str(folder.resolve()), speech, state)).encode()).hexdigest()
     cache = Path(platformdirs.user_cache_dir("dss")) / "material" / f"{digest[:16]}.npz"
     if cache.exists():
         with np.load(cache) as data:
-            return Material(data["samples"], data["spans"], data["names"])
+            return Material(data["samples"], data["spans"], data["names"], tuple(data["notes"].tolist()))
+    oddities = {
+        "not at 16 kHz: resampled": 0,
+        "of several channels: the first is used": 0,
+        "silent: left out": 0,
+    }
     pieces: list[NDArray[np.int16]] = []
     spans: list[list[int]] = []
     names: list[str] = []
     position = 0
     for name, path in listing:
-        piece = _read(path)
+        piece, rate, channels = read_mono(path)
         if speech:
             piece = _even_level(piece)
-        if not np.any(piece):
+        silent = not np.any(piece)
+        for what, so in zip(oddities, (rate != SAMPLE_RATE, channels > 1, silent), strict=True):
+            oddities[what] += so
+        if silent:
             continue
         pieces.append(np.round(np.clip(piece, -1, 1) * 32767).astype(np.int16))
         if not names or names[-1] != name:
@@ -94,10 +109,17 @@ def _load(folder: Path, split: str | None, key: str, speech: bool) -> Material:
         spans[-1][1] = position
     if not pieces:
         raise DssError(f"{folder}: every audio file there is silent")
-    material = Material(np.concatenate(pieces), np.array(spans), np.array(names))
+    notes = [f"{folder}: {n} of {len(listing)} files {what}" for what, n in oddities.items() if n]
+    material = Material(np.concatenate(pieces), np.array(spans), np.array(names), tuple(notes))
     cache.parent.mkdir(parents=True, exist_ok=True)
     part = cache.with_name(f".{cache.name}.{os.getpid()}.npz")
-    np.savez(part, samples=material.samples, spans=material.spans, names=material.names)
+    np.savez(
+        part,
+        samples=material.samples,
+        spans=material.spans,
+        names=material.names,
+        notes=np.array(notes, dtype=np.str_),
+    )
     part.replace(cache)
     return material
 
@@ -108,19 +130,38 @@ def _listing(folder: Path, split: str | None, key: str) -> list[tuple[str, Path]
     if manifest.exists():
         with manifest.open(newline="", encoding="utf-8") as handle:
             rows = [r for r in csv.DictReader(handle) if split is None or r.get("split") == split]
-        root = folder if (folder / rows[0]["path"]).exists() else folder.parent
-        return sorted((r[key], root / r["path"]) for r in rows)
+        try:
+            root = folder if rows and (folder / rows[0]["path"]).exists() else folder.parent
+            return sorted((r[key], root / r["path"]) for r in rows)
+        except (KeyError, TypeError):
+            raise DssError(f"{manifest}: columns path and {key} are needed in every line") from None
     files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES)
-    return sorted((p.parent.name if key == "speaker" else str(p), p) for p in files)
+    return sorted((p.parent.name if key == "speaker" else p.relative_to(folder).as_posix(), p) for p in files)
 
 
-def _read(path: Path) -> NDArray[np.float32]:
+def _state(path: Path) -> tuple[int, int]:
+    """Size and time of a file: another of the same name is read again."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise DssError(f"{path}: cannot be read: {error.strerror}") from None
+    return status.st_size, status.st_mtime_ns
+
+
+def read_mono(path: Path) -> tuple[NDArray[np.float32], int, int]:
+    """The first channel of a file at 16 kHz, and the file's own rate and number of channels.
+
+    Raises:
+        DssError: it cannot be read.
+    """
     try:
         samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
     except (soundfile.SoundFileError, OSError) as error:
         raise DssError(f"{path}: {error}") from None
     mono = samples[:, 0]  # one channel, not a sum: channels of one take would comb-filter
-    return mono if rate == SAMPLE_RATE else soxr.resample(mono, rate, SAMPLE_RATE)
+    if rate != SAMPLE_RATE:
+        mono = soxr.resample(mono, rate, SAMPLE_RATE)
+    return mono, rate, samples.shape[1]
 
 
 def _even_level(samples: NDArray[np.float32]) -> NDArray[np.float32]:

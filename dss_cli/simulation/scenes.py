@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -43,6 +44,9 @@ class Recipe:
         gain_spread: standard deviation of the device's gain, in dB.
         free_gain: share of scenes whose level is drawn afresh (automatic gain, unknown device).
         colour: standard deviation of the microphone's response at each octave, in dB.
+        balanced: share of scenes in which far talkers are as loud, relative to the near one, as `balance`
+            says, whatever their distance (a raised voice, a loudspeaker): level must not decide.
+        balance: range of the near images' level above the far ones', in dB.
         rt60: rooms that reverberate longer are left out, in seconds.
     """
 
@@ -54,12 +58,19 @@ class Recipe:
     gain_spread: float = 6.0
     free_gain: float = 0.3
     colour: float = 2.0
+    balanced: float = 0.0
+    balance: tuple[float, float] = (-3.0, 10.0)
     rt60: float = 0.9
 
 
 @dataclass(frozen=True)
 class Scene:
-    """Samples of one scene at 16 kHz, float32, all of one length, and how it was drawn."""
+    """Samples of one scene at 16 kHz, float32, all of one length, and how it was drawn.
+
+    Attributes:
+        drawn: every number drawn, fit for JSON: `talkers` (role, speaker, offset in its recordings in
+            seconds, level in dB, index of its response), pauses, noise, microphone, gain.
+    """
 
     kind: str
     mixture: Samples
@@ -67,6 +78,7 @@ class Scene:
     far: Samples
     noise: Samples
     snr_db: float | None
+    drawn: dict[str, Any] = field(default_factory=dict)
 
 
 def render(
@@ -79,6 +91,7 @@ def render(
     noise: Material | None,
     length: int,
     snr_db: float | None = None,
+    noise_groups: Sequence[int] | None = None,
 ) -> Scene:
     """Render one scene of `length` samples.
 
@@ -90,45 +103,68 @@ def render(
         speech, noise: dry material; without `noise` the scene has only the microphone's own.
         length: samples at 16 kHz.
         snr_db: of the environmental noise; None leaves it out.
+        noise_groups: recordings of `noise` to choose from; None is all.
     """
     near_count, far_count = KINDS[kind]
     speakers = rng.choice(len(speech.spans), near_count + far_count, replace=False)
     taps = max(len(r) for r in [*near, *far])
     size = fft.next_fast_len(length + taps, real=True)
-    gates = _gates(rng, kind, length + taps)
+    drawn: dict[str, Any] = {"talkers": []}
+    gates = _gates(rng, kind, length, taps, drawn)
 
-    def image(who: NDArray[np.integer], responses: Sequence[NDArray[np.floating]], gate: Samples) -> Samples:
+    def image(
+        role: str, who: NDArray[np.integer], responses: Sequence[NDArray[np.floating]], gate: Samples
+    ) -> Samples:
         total = np.zeros(size // 2 + 1, np.complex64)
         chosen = rng.choice(len(responses), len(who), replace=False)
         for speaker, index in zip(who, chosen, strict=True):
-            level = 10 ** (np.clip(rng.normal(0, recipe.level_spread), -8, 8) / 20)
-            dry = speech.take(rng, speaker, length + taps) * gate * np.float32(level)
+            decibels = float(np.clip(rng.normal(0, recipe.level_spread), -8, 8))
+            first = speech.draw_start(rng, speaker)
+            dry = speech.take(speaker, first, length + taps) * gate * np.float32(10 ** (decibels / 20))
             response = np.asarray(responses[index], np.float32)
             total += fft.rfft(dry, size) * fft.rfft(response, size)
+            drawn["talkers"].append(
+                {
+                    "role": role,
+                    "speaker": str(speech.names[speaker]),
+                    "offset_s": first / SAMPLE_RATE,
+                    "level_db": decibels,
+                    "response": int(index),
+                }
+            )
         return total
 
-    colour = _microphone(rng, recipe.colour, size)
+    colour = _microphone(rng, recipe.colour, size, drawn)
     talkers = [
-        fft.irfft(image(who, responses, gate) * colour, size)[taps : taps + length]
-        for who, responses, gate in (
-            (speakers[:near_count], near, gates[0]),
-            (speakers[near_count:], far, gates[1]),
+        fft.irfft(image(role, who, responses, gate) * colour, size)[taps : taps + length]
+        for role, who, responses, gate in (
+            ("near", speakers[:near_count], near, gates[0]),
+            ("far", speakers[near_count:], far, gates[1]),
         )
     ]
+    if near_count and far_count and recipe.balanced and rng.uniform() < recipe.balanced:
+        near_level, far_level = (float(np.sqrt(np.mean(t**2))) + 1e-9 for t in talkers)
+        talkers[1] *= near_level / far_level * 10 ** (-rng.uniform(*recipe.balance) / 20)
     power = float(np.mean((talkers[0] + talkers[1]) ** 2)) + 1e-12
     sound = rng.standard_normal(length).astype(np.float32)
-    sound *= np.sqrt(power) * 10 ** (-rng.uniform(40, 70) / 20)  # the microphone's own noise
+    drawn["floor_db"] = -rng.uniform(40, 70)  # the microphone's own noise, below the talkers
+    sound *= np.sqrt(power) * 10 ** (drawn["floor_db"] / 20)
     if noise is not None and snr_db is not None:
-        heard = noise.take(rng, int(rng.integers(len(noise.spans))), length + taps)
+        groups = range(len(noise.spans)) if noise_groups is None else noise_groups
+        group = groups[int(rng.integers(len(groups)))]
+        first = noise.draw_start(rng, group)
+        drawn |= {"noise": str(noise.names[group]), "noise_offset_s": first / SAMPLE_RATE}
+        heard = noise.take(group, first, length + taps)
         heard = fft.irfft(fft.rfft(heard, size) * colour, size)[taps : taps + length]
         level = float(np.sqrt(np.mean(heard**2)))
         if level > 1e-6:
             sound += heard * np.float32(np.sqrt(power) / level * 10 ** (-snr_db / 20))
     parts = [np.asarray(p, np.float32) for p in (talkers[0], talkers[1], sound)]
     gain = _gain(rng, recipe, parts)
+    drawn["gain_db"] = 20 * float(np.log10(gain))
     parts = [p * gain for p in parts]
     mixture = parts[0] + parts[1] + parts[2]
-    return Scene(kind, mixture, parts[0], parts[1], parts[2], snr_db)
+    return Scene(kind, mixture, parts[0], parts[1], parts[2], snr_db, drawn)
 
 
 def draw_snr(rng: np.random.Generator, recipe: Recipe) -> float | None:
@@ -142,17 +178,32 @@ def draw_kind(rng: np.random.Generator, recipe: Recipe) -> str:
     return str(rng.choice(list(recipe.kinds), p=shares / shares.sum()))
 
 
-def _gates(rng: np.random.Generator, kind: str, length: int) -> tuple[Samples, Samples]:
-    """When near and far talkers are let through: always, or in turns."""
-    both = np.ones(length, np.float32)
+def _gates(
+    rng: np.random.Generator, kind: str, length: int, lead: int, drawn: dict[str, Any]
+) -> tuple[Samples, Samples]:
+    """When near and far talkers are let through: always, or in turns. `lead` samples precede the scene."""
+    total = length + lead
+    both = np.ones(total, np.float32)
+
+    def seconds(share: float) -> float:
+        return float(share * total - lead) / SAMPLE_RATE
+
     if kind == "far-only" and rng.uniform() < 0.5:  # half begin with the talker, half with a pause
-        return both, _ramp(length, rng.uniform(0.1, 0.5), rising=True)
+        start = rng.uniform(0.1, 0.5)
+        drawn["far_from_s"] = seconds(start)
+        return both, _ramp(total, start, rising=True)
     if kind != "turns":
         return both, both
     switch, overlap = rng.uniform(0.35, 0.65), rng.uniform(0.0, 2 * TURN_OVERLAP)
-    first = _ramp(length, switch + overlap / 2, rising=False)
-    second = _ramp(length, switch - overlap / 2, rising=True)
-    return (first, second) if rng.uniform() < 0.5 else (second, first)
+    first = _ramp(total, switch + overlap / 2, rising=False)
+    second = _ramp(total, switch - overlap / 2, rising=True)
+    near_first = bool(rng.uniform() < 0.5)
+    drawn |= {
+        "first_until_s": seconds(switch + overlap / 2),
+        "second_from_s": seconds(switch - overlap / 2),
+        "first": "near" if near_first else "far",
+    }
+    return (first, second) if near_first else (second, first)
 
 
 def _ramp(length: int, place: float, rising: bool) -> Samples:
@@ -162,12 +213,15 @@ def _ramp(length: int, place: float, rising: bool) -> Samples:
     return ramp if rising else 1 - ramp
 
 
-def _microphone(rng: np.random.Generator, spread: float, size: int) -> NDArray[np.float32]:
+def _microphone(
+    rng: np.random.Generator, spread: float, size: int, drawn: dict[str, Any]
+) -> NDArray[np.float32]:
     """A smooth random response, and the high-pass that every device has."""
     decibels = rng.normal(0, spread, len(KNOTS))
     hertz = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
     smooth = np.interp(np.log(np.maximum(hertz, 1.0)), np.log(KNOTS), decibels)
     corner = rng.uniform(40, 120)
+    drawn |= {"colour_db": decibels.tolist(), "corner_hz": corner}
     high_pass = hertz**2 / (hertz**2 + corner**2)
     return (10 ** (smooth / 20) * high_pass).astype(np.float32)
 

@@ -17,6 +17,7 @@ from ..errors import DssError
 from ..network import build, configuration
 from .data import Sources, batch
 from .losses import separation_loss
+from .optimiser import ConvolutionMuon
 from .recipes import recipe_at
 from .schedule import WarmHoldCosine
 from .validation import Validation
@@ -52,9 +53,10 @@ class Run:
         self.config = configuration(settings.configuration)
         self.network = build(self.config)
         self.network.compile(
-            keras.optimizers.AdamW(
+            ConvolutionMuon(
                 WarmHoldCosine(settings.peak, settings.warmup, settings.hold, settings.total),
                 weight_decay=settings.decay,
+                adam_weight_decay=settings.decay,
                 global_clipnorm=settings.clip,
             ),
             loss=dict.fromkeys(("near", "far"), separation_loss(self.config.signal.exponent)),

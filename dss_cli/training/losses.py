@@ -7,20 +7,26 @@ from typing import Any
 
 from keras import ops
 
-# Added to the error, as a share of the target's energy: beyond 25 dB nothing more is to be gained.
+# Added to the error, as a share of the estimate's true part: beyond 25 dB nothing more is to be gained.
 CEILING = 3e-3
-# Added to error and target, as a share of the mixture's energy: a silent target asks for the output to
-# fall 33 dB below the mixture, and a faint one does not outweigh a loud one.
+# Added to both parts, as a share of the mixture's energy: a silent target asks for the output to fall
+# 33 dB below the mixture, and a faint one does not outweigh a loud one.
 FLOOR = 5e-4
 TINY = 1e-8
 
 
-def separation_loss(exponent: float, snr: float = 1.0, compressed: float = 1.0) -> Callable[[Any, Any], Any]:
+def separation_loss(
+    exponent: float, ratio_weight: float = 1.0, compressed: float = 1.0
+) -> Callable[[Any, Any], Any]:
     """The loss of one output.
+
+    The ratio is scale-invariant, SI-SDR on spectra: an output that is too faint is no shelter from it, as
+    it is from a plain signal-to-noise ratio, where far talkers 10 dB below the mixture are best left out.
+    The compressed terms fix the scale. For a silent reference both ask for silence.
 
     Args:
         exponent: of the power-law compression.
-        snr: weight of the signal-to-noise ratio of linear spectra, per 10 dB.
+        ratio_weight: of the scale-invariant ratio of linear spectra, per 10 dB.
         compressed: weight of the compressed-spectrum terms (Braun & Tashev 2020).
 
     Returns:
@@ -34,8 +40,9 @@ def separation_loss(exponent: float, snr: float = 1.0, compressed: float = 1.0) 
         linear = estimate * ops.power(estimate_power, (1 / exponent - 1) / 2)
         energy = ops.sum(ops.square(mixture), axis=(1, 2, 3)) + TINY
         wanted = ops.sum(ops.square(reference), axis=(1, 2, 3))
-        error = ops.sum(ops.square(linear - reference), axis=(1, 2, 3))
-        ratio = (error + CEILING * wanted + FLOOR * energy) / (wanted + FLOOR * energy)
+        common = ops.square(ops.sum(linear * reference, axis=(1, 2, 3))) / (wanted + 1e-6 * energy)
+        error = ops.relu(ops.sum(ops.square(linear), axis=(1, 2, 3)) - common)
+        ratio = (error + CEILING * common + FLOOR * energy) / (common + FLOOR * energy)
 
         reference_power = _power(reference)
         squeezed = reference * ops.power(reference_power, (exponent - 1) / 2)
@@ -43,7 +50,7 @@ def separation_loss(exponent: float, snr: float = 1.0, compressed: float = 1.0) 
         complex_error = ops.sum(ops.square(estimate - squeezed), axis=-1, keepdims=True)
         magnitude_error = ops.square(ops.sqrt(estimate_power) - ops.power(reference_power, exponent / 2))
         spectral = ops.mean(complex_error + magnitude_error, axis=(1, 2, 3)) / scale
-        return snr * ops.log(ratio) / ops.log(10.0) + compressed * spectral
+        return ratio_weight * ops.log(ratio) / ops.log(10.0) + compressed * spectral
 
     return loss
 

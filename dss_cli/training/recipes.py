@@ -5,12 +5,13 @@ from __future__ import annotations
 from ..simulation.scenes import Recipe
 
 # Both talkers active, dry rooms, little noise: the gap in direct-to-reverberant ratio is largest here.
-EASY = Recipe({"1N+1F": 1.0}, outdoor=0.25, clean=0.4, snr=(15.0, 30.0), rt60=0.5)
+EASY = Recipe({"1N+1F": 1.0}, outdoor=0.25, clean=0.4, snr=(15.0, 30.0), balanced=0.7, rt60=0.5)
 WIDER = Recipe(
     {"1N+1F": 0.7, "turns": 0.2, "near-only": 0.05, "far-only": 0.05},
     outdoor=0.33,
     clean=0.25,
     snr=(5.0, 30.0),
+    balanced=0.4,
 )
 ALL = Recipe(
     {
@@ -23,6 +24,7 @@ ALL = Recipe(
     },
     clean=0.2,
     snr=(0.0, 25.0),
+    balanced=0.25,
 )
 
 

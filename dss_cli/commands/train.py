@@ -1,0 +1,139 @@
+"""`dss train`: speech, noise and simulated places in, a checkpoint and weights out."""
+
+from __future__ import annotations
+
+import json
+import os
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from .. import options
+from ..console import line
+from ..errors import DssError, UsageError
+
+
+def train(
+    output: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run; resumed if it exists.")],
+    speech: Annotated[Path, typer.Option(metavar="DIR", help="Dry speech, a subfolder per talker.")],
+    noise: Annotated[Path | None, typer.Option(metavar="DIR", help="Environmental noise.")] = None,
+    bank: Annotated[
+        Path | None,
+        typer.Option(metavar="NPZ", help="Bank of responses, made if missing; default: RUN/bank.npz."),
+    ] = None,
+    places: Annotated[int, typer.Option(min=2, help="Places to simulate for a new bank.")] = 750,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes that simulate.")] = 2,
+    configuration: Annotated[str, typer.Option(help="See `dss configurations`.")] = "lite",
+    steps: Annotated[int, typer.Option(min=1, help="Optimiser steps in all.")] = 9500,
+    hold: Annotated[
+        int | None, typer.Option(min=0, help="Step at which the learning rate begins to fall.")
+    ] = None,
+    batch: Annotated[int, typer.Option(min=1, help="Scenes per step.")] = 4,
+    peak: Annotated[float, typer.Option(min=0.0, help="Highest learning rate.")] = 1.2e-3,
+    warmup: Annotated[int, typer.Option(min=0, help="Steps of warm-up.")] = 300,
+    widen: Annotated[
+        tuple[int, int], typer.Option(metavar="A B", help="Steps at which the scenes become harder.")
+    ] = (800, 2500),
+    validation: Annotated[int, typer.Option(min=0, help="Dev scenes per stratum; 0: no validation.")] = 24,
+    validate_every: Annotated[int, typer.Option(min=1, help="Steps from one validation to the next.")] = 400,
+    seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn.")] = 1,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Train a configuration on scenes mixed on the fly; resume a run by the same command.
+
+    Folders with a MANIFEST.csv (columns path, speaker, split) are read by split: `train` for
+    training, `dev` for validation. Other folders are read whole, and validated on themselves.
+    """
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        from ..simulation.bank import Bank, simulate_bank
+        from ..simulation.material import load_noise, load_speech
+        from ..training.data import Sources
+        from ..training.loop import Settings
+        from ..training.loop import train as run_training
+        from ..training.validation import Validation
+    except ImportError as error:
+        raise DssError(f"training needs more packages: pip install 'dss-cli[train]' ({error})") from None
+    from ..network import configuration as configured
+
+    config = configured(configuration)
+    hold = round(0.7 * steps) if hold is None else hold
+    if hold > steps:
+        raise UsageError(f"--hold {hold} lies behind the last step, {steps}")
+
+    def say(text: str) -> None:
+        if not quiet:
+            line(text)
+
+    def responses(path: Path, count: int, bank_seed: int) -> Bank:
+        if not path.exists():
+            say(f"{path}: simulating {count} places")
+            outdoor = count // 3
+            simulate_bank(bank_seed, count - outdoor, outdoor, jobs).save(path)
+        return Bank.load(path)
+
+    def sources(split: str, path: Path, count: int, bank_seed: int) -> Sources:
+        return Sources(
+            load_speech(speech, _split(speech, split)),
+            None if noise is None else load_noise(noise, _split(noise, split)),
+            responses(path, count, bank_seed),
+        )
+
+    training = sources("train", bank or output / "bank.npz", places, seed)
+    dev = None
+    if validation:
+        held_out = sources("dev", output / "bank-dev.npz", max(2, places // 8), seed + 1_000_000)
+        dev = Validation.draw(held_out, config, validation, seed)
+    say(
+        f"{training.speech.seconds / 3600:.1f} h of speech by {len(training.speech.spans)} talkers, "
+        f"{len(training.bank.responses)} places"
+    )
+    settings = Settings(
+        configuration,
+        seed=seed,
+        batch=batch,
+        peak=peak,
+        warmup=warmup,
+        hold=hold,
+        total=steps,
+        curriculum=widen,
+        validate_every=validate_every,
+    )
+    run = run_training(settings, training, output, dev, lambda row: say(_told(row)))
+    weights = output / f"{configuration}.weights.h5"
+    run.averaged().save_weights(weights)
+    section = {
+        "training": {
+            "seed": seed,
+            "steps": run.step,
+            "batch": batch,
+            "hours": round(run.hours, 1),
+            "speech_hours": round(training.speech.seconds / 3600, 2),
+            "talkers": len(training.speech.spans),
+            "noise_hours": round(training.noise.seconds / 3600, 2) if training.noise else 0,
+            "places": len(training.bank.responses),
+        }
+    }
+    (output / "training.json").write_text(json.dumps(section, indent=2) + "\n", encoding="utf-8")
+    say(f"{weights}: the averaged weights after {run.hours:.1f} h of audio; `dss export` makes a model")
+
+
+def _split(folder: Path, split: str) -> str | None:
+    return split if (folder / "MANIFEST.csv").exists() else None
+
+
+def _told(row: dict[str, Any]) -> str:
+    if "settings" in row:
+        return f"step {row['step']}: {row['parameters']:,} parameters"
+    if "scores" in row:
+        parts = (
+            f"{stratum}: " + ", ".join(f"{name} {value:+.1f}" for name, value in scores.items())
+            for stratum, scores in row["scores"].items()
+        )
+        return f"step {row['step']} dev, dB: " + "; ".join(parts)
+    return (
+        f"step {row['step']}: {row['hours']:.2f} h at {row['speed']:.1f} audio s/s, loss {row['loss']:.3f} "
+        f"(near {row['near_loss']:.3f}, far {row['far_loss']:.3f})"
+    )

@@ -1,0 +1,62 @@
+"""Write the summary of an evaluation into the model's card."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from .. import __version__
+from ..store import find_model
+from .model_readme import update
+from .output import write_text
+
+
+def entry_name(about: Mapping[str, Any]) -> str:
+    """Of a test set among a card's scores: `PRESET, seed S`."""
+    return f"{about['preset']}, seed {about['seed']}"
+
+
+def write_scores(model: str, runs: list[Mapping[str, Any]], command: str) -> Path:
+    """Put runs of one model into its card's `scores`; everything else there stays as it is.
+
+    A README.md beside the card follows, see `model_readme`.
+
+    Args:
+        model: name or path.
+        runs: of `evaluate`, each of another test set; an older entry of the same preset and seed
+            is replaced.
+        command: that gave these scores, for the card.
+
+    Returns:
+        The card's path.
+
+    Raises:
+        DssError: the card cannot be read or written.
+    """
+    found = find_model(model)
+    scores = dict(found.card.get("scores") or {})
+    for run in runs:
+        scores[entry_name(run["test_set"])] = {
+            "command": command,
+            "version": __version__,
+            "test_set": run["test_set"],
+            "delegate": run["system"]["delegate"],
+            "strata": run["strata"],
+            "leakage": run["leakage"],
+        }
+    card = {**found.card, "scores": scores}
+    path = found.path.with_suffix(".json")
+    write_text(path, _dumped(card), overwrite=True)
+    update(path.parent)
+    return path
+
+
+def _dumped(card: dict[str, Any]) -> str:
+    """Indented like any card; the scores with one line for each of their many innermost objects."""
+    text = json.dumps({**card, "scores": {}}, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
+    scores = json.dumps(card["scores"], indent=2, ensure_ascii=False, allow_nan=False)
+    flat = re.sub(r"\{[^{}\[\]]*\}", lambda match: re.sub(r"\n\s*", " ", match[0]), scores)
+    return text.replace('\n  "scores": {}', '\n  "scores": ' + flat.replace("\n", "\n  "), 1)

@@ -1,0 +1,216 @@
+"""One self-contained HTML page: charts, scenes to see and hear, and the tables."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from html import escape
+from importlib.resources import files
+from operator import itemgetter
+from typing import Any
+
+import numpy as np
+
+from .charts import Axis, Point, Series, chart, round_axis
+from .media import wav_uri, loudest, spectrogram_uri
+from .scoring import STEMS, Floats, Row
+from .statistics import grouped, interval
+from .systems import System
+from .tables import median_text, number, strata_cells, title
+from .testset import TestSet
+
+GUARD = (0.8, 1.2)  # metres, of neither near nor far
+_METRES = [(v, f"{v:g}") for v in (0.2, 0.3, 0.5, 0.8, 1.2, 2, 3, 5, 8, 15)]
+_BINS = np.geomspace(0.2, 15, 15)  # of the distances, for the lines
+
+
+@dataclass(frozen=True)
+class Example:
+    """A scene to look at and to listen to: its row, and its sounds by name."""
+
+    rank: str
+    row: Row
+    rate: int
+    sounds: dict[str, Floats]
+
+
+def page(result: Mapping[str, Any], examples: Sequence[Sequence[Example]]) -> str:
+    """The whole page.
+
+    Args:
+        result: of `evaluate`.
+        examples: for each run, as `choose_examples` gives them.
+    """
+    runs = result["runs"]
+    body = [_section(f"run{n}", run, own) for n, (run, own) in enumerate(zip(runs, examples, strict=True))]
+    links = "".join(f'<li><a href="#run{n}">{escape(title(run))}</a></li>' for n, run in enumerate(runs))
+    template = files(__package__).joinpath("report.html").read_text(encoding="utf-8")
+    return (
+        template.replace("{{version}}", escape(result["version"]))
+        .replace("{{contents}}", f"<ul>{links}</ul>" if len(runs) > 1 else "")
+        .replace("{{body}}", "\n".join(body))
+    )
+
+
+def choose_examples(run: Mapping[str, Any], system: System, test_set: TestSet) -> list[Example]:
+    """The best, the median and the worst scene of a run, by the mean improvement of its outputs.
+
+    Scenes with both talkers come first; where there are none, by what else has an improvement.
+    """
+    ranked = _ranked(run["scenes"])
+    if not ranked:
+        return []
+    _, outputs = system.open(lambda message: None)  # what it had to say was said
+    scenes = {scene.id: scene for scene in test_set.scenes}
+    picks = {"Best": ranked[-1], "Median": ranked[(len(ranked) - 1) // 2], "Worst": ranked[0]}
+    examples = []
+    for rank, row in picks.items():
+        scene = scenes[row["id"]]
+        mixture = scene.read("mixture", test_set.rate)
+        made = outputs(scene, test_set.rate, len(mixture))
+        sounds = {"mixture": mixture}
+        for stem in STEMS:
+            sounds[f"{stem} output"] = made[stem]
+            sounds[f"{stem} reference"] = scene.read(stem, test_set.rate)
+        examples.append(Example(rank, row, test_set.rate, sounds))
+    return examples
+
+
+def _ranked(rows: Iterable[Row]) -> list[Row]:
+    gains = [(row, [row[f"{s}_si_sdri"] for s in STEMS if row[f"{s}_si_sdri"] is not None]) for row in rows]
+    most = max((len(gain) for _, gain in gains), default=0)
+    scored = [(float(np.mean(gain)), row["id"], row) for row, gain in gains if gain and len(gain) == most]
+    return [row for _, _, row in sorted(scored, key=lambda item: item[:2])]
+
+
+def _section(anchor: str, run: Mapping[str, Any], examples: Sequence[Example]) -> str:
+    charts = [_by_distance(run["scenes"]), _by_noise(run["scenes"]), _leakage(run["leakage"])]
+    about = run["test_set"]
+    facts = {
+        "test set": f"{about['name']}, made by dss {about['version']}",
+        "speech": about["speech"],
+        "noise": about["noise"],
+        "responses": about["rirs"] or "simulated",
+        "scenes": f"{about['scenes']} of {about['seconds']} s at {about['rate']} Hz",
+        "run on": run["system"].get("delegate") or "stems of another tool",
+    }
+    listed = "".join(f"<dt>{escape(k)}</dt><dd>{escape(str(v))}</dd>" for k, v in facts.items())
+    return "\n".join(
+        [
+            f'<section id="{anchor}"><h2>{escape(title(run))}</h2><dl>{listed}</dl>',
+            f'<div class="charts">{"".join(f"<figure>{c}</figure>" for c in charts if c)}</div>',
+            *(_example(example) for example in examples),
+            _table(run),
+            "</section>",
+        ]
+    )
+
+
+def _by_distance(rows: Sequence[Row]) -> str:
+    series = []
+    for stem in STEMS:
+        known = [r for r in rows if r[f"{stem}_m"] and r[f"{stem}_si_sdri"] is not None]
+        dots = [
+            Point(r[f"{stem}_m"], r[f"{stem}_si_sdri"], text=f"{r['id']}: {number(r[f'{stem}_si_sdri'])} dB")
+            for r in known
+        ]
+        known.sort(key=itemgetter(f"{stem}_m"))
+        bins = grouped(known, _bin(f"{stem}_m"))
+        line = [_middle(f"{stem}_m", f"{stem}_si_sdri", members) for members in bins.values()]
+        series.append(Series(stem, stem, dots, line))
+    values = [p.y for one in series for p in one.dots]
+    if not values:
+        return ""
+    x = Axis("distance to the microphone, m", 0.18, 16, _METRES, log=True)
+    return chart("Improvement by distance", x, round_axis("SI-SDRi, dB", values), series, band=GUARD)
+
+
+def _bin(key: str) -> Callable[[Row], int]:
+    return lambda row: int(np.digitize(row[key], _BINS))
+
+
+def _by_noise(rows: Sequence[Row]) -> str:
+    levels = sorted({r["snr_db"] for r in rows}, key=lambda snr: np.inf if snr is None else snr)
+    places = {level: n for n, level in enumerate(levels)}
+    series = []
+    for offset, stem in zip((-0.06, 0.06), STEMS, strict=True):
+        known = [r for r in rows if all(r[f"{s}_si_sdri"] is not None for s in STEMS)]
+        line = []
+        for level, members in sorted(
+            grouped(known, lambda r: r["snr_db"]).items(), key=lambda i: places[i[0]]
+        ):
+            point = _middle("", f"{stem}_si_sdri", members)
+            line.append(Point(places[level] + offset, point.y, point.low, point.high, point.text))
+        series.append(Series(stem, stem, line=line))
+    points = [point for one in series for point in one.line]
+    if len(places) < 2 or not points:
+        return ""
+    ticks = [(float(n), "clean" if level is None else f"{level:g}") for level, n in places.items()]
+    x = Axis("noise below the talkers, dB (scenes with near and far)", -0.4, len(levels) - 0.6, ticks)
+    y = round_axis("SI-SDRi, dB", [v for p in points for v in (p.y, p.low, p.high) if v is not None])
+    return chart("Improvement by noise", x, y, series)
+
+
+def _leakage(curve: Sequence[Mapping[str, Any]]) -> str:
+    if not curve:
+        return ""
+    environments = sorted({point["environment"] for point in curve})
+    series = []
+    for number_, environment in enumerate(environments):
+        line = [
+            Point(
+                p["distance_m"],
+                100 * p["median"],
+                None if p["low"] is None else 100 * p["low"],
+                None if p["high"] is None else 100 * p["high"],
+                f"{p['distance_m']:g} m {environment}: {median_text(p, 100)} %, n = {p['count']}",
+            )
+            for p in curve
+            if p["environment"] == environment
+        ]
+        series.append(Series(environment, f"place{number_}", line=line))
+    distances = sorted({p["distance_m"] for p in curve})
+    ticks = [(d, f"{d:g}") for d in distances]
+    x = Axis("distance to the microphone, m", distances[0] - 0.05, distances[-1] + 0.05, ticks)
+    y = Axis("energy in the far output, %", 0, 100, [(v, f"{v}") for v in range(0, 101, 20)])
+    return chart(
+        "Near-only: leakage by distance", x, y, series, band=GUARD if distances[-1] > GUARD[0] else None
+    )
+
+
+def _middle(x: str, y: str, rows: Sequence[Row]) -> Point:
+    """Medians of rows, with the interval of `y`."""
+    values = np.array([row[y] for row in rows])
+    low, high = interval(values)
+    at = float(np.median([row[x] for row in rows])) if x else 0.0
+    middle = float(np.median(values))
+    return Point(at, middle, low, high, f"median of {len(rows)}: {number(middle)} dB")
+
+
+def _example(example: Example) -> str:
+    row = example.row
+    full = loudest(example.sounds["mixture"])
+    place = ", ".join(f"{s} at {row[f'{s}_m']:.2f} m" for s in STEMS if row[f"{s}_m"])
+    noise = "no noise" if row["snr_db"] is None else f"noise {row['snr_db']:g} dB below"
+    figures = []
+    for name, sound in example.sounds.items():
+        stem, _, what = name.partition(" ")
+        score = row.get(f"{stem}_si_sdri") if what == "output" else None
+        told = f"{name}, SI-SDRi {number(score)} dB" if score is not None else name
+        figures.append(
+            f'<figure class="{stem}"><figcaption>{escape(told)}</figcaption>'
+            f'<img alt="spectrogram: {escape(name)}" src="{spectrogram_uri(sound, full)}">'
+            f'<audio controls preload="metadata" src="{wav_uri(sound, example.rate)}"></audio></figure>'
+        )
+    return (
+        f"<h3>{example.rank} scene: {escape(row['id'])}</h3>"
+        f"<p>{escape(row['kind'])}, {escape(row['environment'])}, {escape(place)}, {escape(noise)}</p>"
+        f'<div class="sounds">{"".join(figures)}</div>'
+    )
+
+
+def _table(run: Mapping[str, Any]) -> str:
+    head, rows = strata_cells(run)
+    first = "".join(f"<th>{escape(cell)}</th>" for cell in head)
+    lines = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
+    return f'<div class="table"><table><thead><tr>{first}</tr></thead><tbody>{lines}</tbody></table></div>'

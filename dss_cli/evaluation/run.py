@@ -1,0 +1,117 @@
+"""Score systems on test sets, scene by scene, in one process or several."""
+
+from __future__ import annotations
+
+import multiprocessing
+from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import contextmanager
+from functools import partial
+from typing import Any
+
+from .. import __version__
+from ..errors import UsageError
+from .scoring import STEMS, Row, score
+from .statistics import BOOTSTRAP, leakage_curve, strata
+from .systems import Outputs, System
+from .testset import Scene, TestSet
+
+SCHEMA = 1  # of the results
+Progress = Callable[[int, "int | None"], None]
+Labelled = Callable[[str], "Progress | None"]
+
+_outputs: Outputs  # of a worker process
+
+
+def evaluate(
+    test_sets: Sequence[TestSet],
+    systems: Sequence[System],
+    *,
+    jobs: int = 1,
+    start: Labelled = lambda label: None,
+    warn: Callable[[str], None] = lambda message: None,
+) -> dict[str, Any]:
+    """Score every system on every test set.
+
+    Args:
+        test_sets: as `read_test_set` returns them.
+        systems: what to score.
+        jobs: processes; the results do not depend on their number.
+        start: takes the label of a run and gives what to call with (done, in all), or None.
+        warn: given one line of text for each thing that a user should hear.
+
+    Returns:
+        Ready for JSON: `schema`, `version`, `bootstrap`, and `runs`, one for each pair. A run
+        has `system`, `test_set`, `strata`, `leakage` and the rows, `scenes`.
+
+    Raises:
+        UsageError: two systems or two test sets of one name.
+        DssError: a file that is missing, damaged or of another length; a model that does not run.
+    """
+    _require_distinct([system.name for system in systems], "models or folders of stems")
+    _require_distinct([test_set.about["name"] for test_set in test_sets], "test sets")
+    for system in systems:
+        for test_set in test_sets:
+            system.check(test_set)
+    runs = []
+    for system in systems:
+        with _scorer(system, jobs, warn) as (about, scored):
+            for test_set in test_sets:
+                progress = start(f"{system.name} on {test_set.about['name']}")
+                rows: list[Row] = []
+                for row in scored(test_set):
+                    rows.append(row)
+                    if progress:
+                        progress(len(rows), len(test_set.scenes))
+                runs.append(
+                    {
+                        "system": about,
+                        "test_set": test_set.about,
+                        "strata": strata(rows),
+                        "leakage": leakage_curve(rows),
+                        "scenes": rows,
+                    }
+                )
+    return {"schema": SCHEMA, "version": __version__, "bootstrap": BOOTSTRAP, "runs": runs}
+
+
+def score_scene(outputs: Outputs, rate: int, scene: Scene) -> Row:
+    """Read a scene, get its stems, score them."""
+    mixture = scene.read("mixture", rate)
+    references = {stem: scene.read(stem, rate, len(mixture)) for stem in STEMS}
+    return score(scene, mixture, references, outputs(scene, rate, len(mixture)))
+
+
+@contextmanager
+def _scorer(
+    system: System, jobs: int, warn: Callable[[str], None]
+) -> Iterator[tuple[dict[str, Any], Callable[[TestSet], Iterator[Row]]]]:
+    """What the system is, and the function that gives the rows of a test set, in order."""
+    about, outputs = system.open(warn)  # with several processes: to describe it, and to fail early
+    if jobs == 1:
+        yield about, lambda test_set: map(partial(score_scene, outputs, test_set.rate), test_set.scenes)
+        return
+    # Not forked: LiteRT's threads would not come along.
+    pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _open_in_worker, (system,))
+    try:
+        yield (
+            about,
+            lambda test_set: pool.map(partial(_score_in_worker, test_set.rate), test_set.scenes, chunksize=4),
+        )
+    finally:
+        pool.shutdown(cancel_futures=True)
+
+
+def _open_in_worker(system: System) -> None:
+    global _outputs
+    _, _outputs = system.open(lambda message: None)  # the first process has said it
+
+
+def _score_in_worker(rate: int, scene: Scene) -> Row:
+    return score_scene(_outputs, rate, scene)
+
+
+def _require_distinct(names: Sequence[str], what: str) -> None:
+    for name in names:
+        if names.count(name) > 1:
+            raise UsageError(f"two {what} are called {name!r}; results go by name: rename one")

@@ -1,0 +1,114 @@
+"""What many scenes say together: medians, tails and bootstrap intervals, per stratum."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from .scoring import FIGURES, Row
+
+SEED = 0
+RESAMPLES = 1000
+LEVEL = 0.95
+BOOTSTRAP = {"seed": SEED, "resamples": RESAMPLES, "level": LEVEL}
+_GIVEN = ("kind", "environment", "snr_db", "ur0")
+
+
+def summarise(values: Sequence[float], high_is_worse: bool = False) -> dict[str, Any]:
+    """Count, median, its interval, and the tenth of the scenes that did worst.
+
+    Returns:
+        `count`, `median`, `low` and `high` (95 % percentile bootstrap of the median, seeded; None
+        for a single value), and `p10` (or `p90` where a high value is the worse one).
+    """
+    array = np.asarray(values, np.float64)
+    low, high = interval(array)
+    tail = 90 if high_is_worse else 10
+    return {
+        "count": len(array),
+        "median": _short(np.median(array)),
+        "low": low,
+        "high": high,
+        f"p{tail}": _short(np.percentile(array, tail)),
+    }
+
+
+def interval(values: npt.NDArray[np.float64]) -> tuple[float | None, float | None]:
+    """Of the median, by resampling `(values,)` with replacement; None for less than two values."""
+    if len(values) < 2:
+        return None, None
+    picks = np.random.default_rng(SEED).integers(len(values), size=(RESAMPLES, len(values)))
+    ends = np.percentile(np.median(values[picks], axis=1), [50 * (1 - LEVEL), 50 * (1 + LEVEL)])
+    return _short(ends[0]), _short(ends[1])
+
+
+def strata(rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
+    """The summary of each stratum by name; scenes of the boundary band (UR-0) on rows of their own.
+
+    Each holds `scenes` (count), `kind`, `environment`, `snr_db` and `ur0` as far as its scenes
+    agree (else None), a summary for each figure that any scene has, and `swap_rate`.
+    """
+    return {name: _stratum(members) for name, members in by_stratum(rows).items()}
+
+
+def by_stratum(rows: Iterable[Row]) -> dict[str, list[Row]]:
+    """Rows by the name of their stratum."""
+    rows = list(rows)
+    mixed = {r["stratum"] for r in rows if r["ur0"]} & {r["stratum"] for r in rows if not r["ur0"]}
+
+    def name(row: Row) -> str:
+        stratum = str(row["stratum"])
+        return f"{stratum} UR-0" if stratum in mixed and row["ur0"] else stratum
+
+    return grouped(rows, name)
+
+
+def grouped(rows: Iterable[Row], key: Callable[[Row], Any]) -> dict[Any, list[Row]]:
+    """Rows by key, in the order of the keys' first row."""
+    groups: dict[Any, list[Row]] = {}
+    for row in rows:
+        groups.setdefault(key(row), []).append(row)
+    return groups
+
+
+def leakage_curve(rows: Iterable[Row]) -> list[dict[str, Any]]:
+    """Of near-only scenes, the share of energy in the far output by environment and distance.
+
+    Distances are rounded to 0.1 m; each point is a summary.
+    """
+    alone = [r for r in rows if r["kind"] == "near-only" and r["near_m"] and r["leakage"] is not None]
+    groups = grouped(alone, lambda row: (row["environment"], round(row["near_m"], 1)))
+    return [
+        {
+            "environment": environment,
+            "distance_m": distance,
+            **summarise([row["leakage"] for row in groups[environment, distance]], high_is_worse=True),
+        }
+        for environment, distance in sorted(groups)
+    ]
+
+
+def _stratum(rows: list[Row]) -> dict[str, Any]:
+    result: dict[str, Any] = {"scenes": len(rows)}
+    for key in _GIVEN:
+        given = {row[key] for row in rows}
+        result[key] = given.pop() if len(given) == 1 else None
+    for figure in figures(rows):
+        values = [row[figure] for row in rows if row.get(figure) is not None]
+        result[figure] = summarise(values, high_is_worse=figure.endswith("_residual"))
+    swaps = [row["swapped"] for row in rows if row["swapped"] is not None]
+    if swaps:
+        result["swap_rate"] = {"count": len(swaps), "rate": _short(np.mean(swaps))}
+    return result
+
+
+def figures(rows: Sequence[Row]) -> list[str]:
+    """Those that any of the rows has."""
+    return [figure for figure in FIGURES if any(row.get(figure) is not None for row in rows)]
+
+
+def _short(value: np.floating[Any]) -> float:
+    return round(float(value), 4)

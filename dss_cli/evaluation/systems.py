@@ -1,0 +1,133 @@
+"""What is scored: a model that separates each scene here and now, or stems that lie in a folder."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Protocol
+
+import numpy as np
+import numpy.typing as npt
+
+from .. import separator
+from ..errors import DssError
+from ..files import separate_file
+from ..store import find_model
+from .scoring import STEMS
+from .testset import Scene, TestSet, read_mono
+
+Floats = npt.NDArray[np.float32]
+Outputs = Callable[[Scene, int, int], dict[str, Floats]]  # scene, rate, frames -> stems
+
+
+class System(Protocol):
+    """Something to be scored. It crosses to other processes; what it opens need not."""
+
+    @property
+    def name(self) -> str:
+        """For tables."""
+
+    def open(self, warn: Callable[[str], None]) -> tuple[dict[str, Any], Outputs]:
+        """What it is, ready for JSON, and the function that gives the stems of a scene.
+
+        Raises:
+            DssError: a model that cannot be used.
+        """
+
+    def check(self, test_set: TestSet) -> None:
+        """Refuse what would fail later.
+
+        Raises:
+            DssError: a stem is missing.
+        """
+
+
+@dataclass(frozen=True)
+class ModelSystem:
+    """A model, run on the mixture's file as `dss separate` runs it, into float WAV files."""
+
+    name: str
+    model: str
+    delegate: str = "auto"
+    threads: int | None = None
+
+    def open(self, warn: Callable[[str], None]) -> tuple[dict[str, Any], Outputs]:
+        """See `System`."""
+        card = find_model(self.model).card
+        network = separator.load_model(self.model, self.delegate, self.threads, warn=warn)
+        about = {
+            "name": self.name,
+            "kind": "model",
+            "sha256": card["sha256"],
+            "delegate": network.used,
+            "fallback_reason": network.fallback_reason,
+        }
+
+        def outputs(scene: Scene, rate: int, frames: int) -> dict[str, Floats]:
+            with tempfile.TemporaryDirectory(prefix="dss-") as folder:
+                paths = {stem: Path(folder, f"{stem}.wav") for stem in STEMS}
+                separate_file(
+                    scene.files["mixture"],
+                    near=paths["near"],
+                    far=paths["far"],
+                    network=network,
+                    subtype="FLOAT",
+                    strict=True,
+                )
+                return {stem: read_mono(path, rate, frames) for stem, path in paths.items()}
+
+        return about, outputs
+
+    def check(self, test_set: TestSet) -> None:
+        """See `System`: nothing to look for."""
+
+
+@dataclass(frozen=True)
+class StemsFolder:
+    """Stems of any tool: `near/ID.*` and `far/ID.*`, or `ID.near.*` and `ID.far.*` as of `dss separate`."""
+
+    folder: Path
+
+    @property
+    def name(self) -> str:
+        """See `System`."""
+        return self.folder.resolve().name
+
+    def open(self, warn: Callable[[str], None]) -> tuple[dict[str, Any], Outputs]:
+        """See `System`."""
+        files = self._index()
+
+        def outputs(scene: Scene, rate: int, frames: int) -> dict[str, Floats]:
+            return {stem: read_mono(self._file(files, scene, stem), rate, frames) for stem in STEMS}
+
+        return {"name": self.name, "kind": "stems"}, outputs
+
+    def check(self, test_set: TestSet) -> None:
+        """See `System`."""
+        files = self._index()
+        for scene in test_set.scenes:
+            for stem in STEMS:
+                self._file(files, scene, stem)
+
+    def _index(self) -> dict[str, list[Path]]:
+        """Files by `near/ID`, `far/ID`, `ID.near` and `ID.far`."""
+        if not self.folder.is_dir():
+            raise DssError(f"{self.folder}: no such folder of stems")
+        files: dict[str, list[Path]] = {}
+        for path in sorted(
+            p for part in ("*", *(f"{stem}/*" for stem in STEMS)) for p in self.folder.glob(part)
+        ):
+            files.setdefault(path.relative_to(self.folder).with_suffix("").as_posix(), []).append(path)
+        return files
+
+    def _file(self, files: dict[str, list[Path]], scene: Scene, stem: str) -> Path:
+        found = [
+            path for name in (f"{stem}/{scene.id}", f"{scene.id}.{stem}") for path in files.get(name, [])
+        ]
+        if not found:
+            raise DssError(f"{self.folder / stem / scene.id}.*: missing; every scene needs near and far")
+        if len(found) > 1:
+            raise DssError(f"{found[0]}: {found[1]} is there as well; one of them must go")
+        return found[0]

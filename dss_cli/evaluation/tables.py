@@ -1,0 +1,155 @@
+"""Results as tables on a terminal."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from rich.console import Console, Group, RenderableType
+from rich.table import Table
+from rich.text import Text
+
+from .scoring import STEMS
+
+_WIDE = 200  # columns where stdout is no terminal: a file has room
+
+
+def show(tables: Iterable[RenderableType]) -> None:
+    """Print to stdout."""
+    console = Console()
+    if not console.is_terminal:
+        console = Console(width=_WIDE)
+    for table in tables:
+        console.print(table)
+
+
+def run_tables(run: Mapping[str, Any]) -> RenderableType:
+    """The strata of a run, and its leakage curve."""
+    parts: list[RenderableType] = [_strata(run), Text()]
+    if run["leakage"]:
+        parts += [_leakage(run), Text()]
+    return Group(*parts)
+
+
+def title(run: Mapping[str, Any]) -> str:
+    """`SYSTEM on TEST SET (preset P, seed S): N scenes`."""
+    about = run["test_set"]
+    return (
+        f"{run['system']['name']} on {about['name']} "
+        f"(preset {about['preset']}, seed {about['seed']}): {about['scenes']} scenes"
+    )
+
+
+def _strata(run: Mapping[str, Any]) -> Table:
+    table = Table(title=title(run), title_justify="left", caption_justify="left")
+    table.caption = (
+        "Median [95 % interval], and where the worst tenth begins; dB. Silent: of the output whose reference "
+        "is silent, the attenuation below the mixture and the level above the noise. Swapped: share of "
+        "scenes whose only talker left by the wrong output."
+    )
+    head, rows = strata_cells(run)
+    table.add_column(head[0], no_wrap=True)
+    for name in head[1:]:
+        table.add_column(name, justify="right")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def strata_cells(run: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Titles of the columns, and a row of cells for each stratum."""
+    head = ["stratum", "n", "near SI-SDR", "SI-SDRi", "worst", "far SI-SDR", "SI-SDRi", "worst"]
+    head += ["silent: attenuation", "worst", "above noise", "swapped"]
+    rows = []
+    for name, summary in run["strata"].items():
+        silent = [stem for stem in STEMS if f"{stem}_attenuation" in summary]
+        swap = summary.get("swap_rate")
+        rows.append(
+            [
+                name,
+                str(summary["scenes"]),
+                *(cell for stem in STEMS for cell in _active(summary, stem)),
+                " / ".join(median_text(summary[f"{stem}_attenuation"]) for stem in silent),
+                " / ".join(number(tail(summary[f"{stem}_attenuation"])) for stem in silent),
+                " / ".join(median_text(summary[f"{stem}_residual"]) for stem in silent),
+                f"{100 * swap['rate']:.0f} %" if swap else "",
+            ]
+        )
+    return head, rows
+
+
+def _active(summary: Mapping[str, Any], stem: str) -> tuple[str, str, str]:
+    """SI-SDR, and its improvement with interval and tail, as far as there are any."""
+    score, gain = summary.get(f"{stem}_si_sdr"), summary.get(f"{stem}_si_sdri")
+    return (
+        number(score["median"]) if score else "",
+        median_text(gain) if gain else "",
+        number(tail(gain)) if gain else "",
+    )
+
+
+def median_text(summary: Mapping[str, Any], scale: float = 1.0) -> str:
+    """`MEDIAN [LOW HIGH]`, each times `scale`."""
+    text = number(scale * summary["median"])
+    if summary["low"] is not None:
+        text += f" [{number(scale * summary['low'])} {number(scale * summary['high'])}]"
+    return text
+
+
+def number(value: float) -> str:
+    """One decimal, and no minus before zero."""
+    return f"{round(value, 1) + 0.0:.1f}"
+
+
+def tail(summary: Mapping[str, Any]) -> float:
+    """The percentile of a summary at which the worst tenth begins."""
+    return float(summary["p10"] if "p10" in summary else summary["p90"])
+
+
+def _leakage(run: Mapping[str, Any]) -> Table:
+    points = {(point["environment"], point["distance_m"]): point for point in run["leakage"]}
+    environments = sorted({environment for environment, _ in points})
+    table = Table(title="Near-only: share of energy in the far output, %", title_justify="left")
+    table.add_column("distance, m", justify="right")
+    for environment in environments:
+        table.add_column(environment, justify="right", no_wrap=True)
+        table.add_column("n", justify="right")
+    for distance in sorted({distance for _, distance in points}):
+        cells = []
+        for environment in environments:
+            point = points.get((environment, distance))
+            cells += [median_text(point, 100), str(point["count"])] if point else ["", ""]
+        table.add_row(f"{distance:.1f}", *cells)
+    return table
+
+
+def comparison_tables(comparison: Mapping[str, Any]) -> list[RenderableType]:
+    """One table for each pair of runs."""
+    return [_comparison(run, comparison["tolerance_db"]) for run in comparison["runs"]]
+
+
+def _comparison(run: Mapping[str, Any], tolerance: float) -> Table:
+    table = Table(
+        title=f"{run['test_set']}: {run['before']} -> {run['after']}",
+        title_justify="left",
+        caption=f"Difference: median over scenes [95 % interval], dB. Worse: below -{tolerance:g} dB.",
+        caption_justify="left",
+    )
+    for name in ("stratum", "figure"):
+        table.add_column(name, no_wrap=True)
+    for name in ("n", "before", "after", "difference"):
+        table.add_column(name, justify="right")
+    table.add_column("")
+    for name, figures in run["strata"].items():
+        for position, (figure, summary) in enumerate(figures.items()):
+            table.add_row(
+                "" if position else name,
+                figure.replace("_si_sdr", " SI-SDR").replace("_attenuation", " attenuation"),
+                str(summary["count"]),
+                number(summary["before"]),
+                number(summary["after"]),
+                median_text(summary),
+                "worse" if summary["worse"] else "",
+                style="bold red" if summary["worse"] else None,
+            )
+    return table

@@ -1,0 +1,188 @@
+"""A test set on disk, as `dss simulate-test-set` writes it: checked before anything is scored."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..audio import AudioReader
+from ..errors import DssError
+
+Floats = npt.NDArray[np.float32]
+
+SCHEMA = 1
+PARTS = ("mixture", "near", "far")
+_SETTINGS = ("preset", "seed", "version", "rate", "seconds", "threshold_m")
+_MATERIAL = ("split", "speech", "noise", "rirs")
+
+
+@dataclass(frozen=True)
+class Scene:
+    """One scene: its files and what is known of it.
+
+    Attributes:
+        id: stable, unique in the test set, the stem of its file names.
+        stratum: the group it is reported in.
+        kind: near-only, far-only, 1N+1F, ...
+        environment: indoor, outdoor or measured.
+        snr_db: of the noise; None without noise.
+        ur0: whether a near talker stands in the boundary band.
+        near_m, far_m: distance of the closest near and far talker in metres; None without one.
+        files: path by part: mixture, near, far.
+    """
+
+    id: str
+    stratum: str
+    kind: str
+    environment: str
+    snr_db: float | None
+    ur0: bool
+    near_m: float | None
+    far_m: float | None
+    files: dict[str, Path]
+
+    def read(self, part: str, rate: int, frames: int | None = None) -> Floats:
+        """The samples of one part, `(samples,)`.
+
+        Raises:
+            DssError: as `read_mono`.
+        """
+        return read_mono(self.files[part], rate, frames)
+
+
+@dataclass(frozen=True)
+class TestSet:
+    """A complete test set.
+
+    Attributes:
+        path: its folder.
+        rate: of all files, in Hz.
+        about: name, preset, seed, and whatever else makes it this one; ready for JSON.
+        scenes: in the order of the test set's strata, then by id.
+    """
+
+    __test__ = False  # no test, whatever pytest makes of its name
+
+    path: Path
+    rate: int
+    about: dict[str, Any]
+    scenes: list[Scene]
+
+
+def read_test_set(path: Path) -> TestSet:
+    """Read and check the description of a test set; audio is only looked for, not read.
+
+    Raises:
+        DssError: no test set, an unfinished one, one of another schema, a damaged line, a
+            missing file. The message names the file.
+    """
+    header_path, lines_path = path / "test-set.json", path / "metadata.jsonl"
+    header = _object(_read(header_path).decode("utf-8", "replace"), str(header_path))
+    if header.get("schema") != SCHEMA:
+        raise DssError(
+            f"{header_path}: schema {header.get('schema')!r} is not {SCHEMA}, the one that this "
+            "version of dss reads"
+        )
+    if header.get("complete") is not True:
+        raise DssError(f"{header_path}: the test set is not complete; `dss simulate-test-set` resumes it")
+    if not isinstance(header.get("rate"), int):
+        raise DssError(f"{header_path}: rate {header.get('rate')!r} is not a number of Hz")
+    data = _read(lines_path)
+    lines = data.decode("utf-8", "replace").splitlines()
+    scenes = [_scene(path, line, f"{lines_path}: line {n}") for n, line in enumerate(lines, 1)]
+    if not scenes:
+        raise DssError(f"{lines_path}: no scene in it")
+    if header.get("scenes", len(scenes)) != len(scenes):
+        raise DssError(f"{lines_path}: {len(scenes)} scenes where {header_path} says {header['scenes']}")
+    seen: set[str] = set()
+    for number, scene in enumerate(scenes, 1):
+        if scene.id in seen:
+            raise DssError(f"{lines_path}: line {number}: scene {scene.id!r} a second time")
+        seen.add(scene.id)
+        for file in scene.files.values():
+            if not file.is_file():
+                raise DssError(f"{file}: missing, though {lines_path} lists it")
+    about = {
+        "name": path.resolve().name,
+        **{key: header.get(key) for key in (*_SETTINGS, *_MATERIAL)},
+        "scenes": len(scenes),
+        "sha256": hashlib.sha256(data).hexdigest(),
+    }
+    order = {stratum: number for number, stratum in enumerate(header.get("strata") or ())}
+    scenes.sort(key=lambda scene: (order.get(scene.stratum, len(order)), scene.id))
+    return TestSet(path, header["rate"], about, scenes)
+
+
+def read_mono(path: Path, rate: int, frames: int | None = None) -> Floats:
+    """All samples of a one-channel file, `(samples,)`.
+
+    Args:
+        path: of the file.
+        rate: that it must have, in Hz.
+        frames: that it must have; None leaves it open.
+
+    Raises:
+        DssError: unreadable, damaged, of another rate or length, or with several channels.
+    """
+    with AudioReader(path, strict=True) as reader:
+        if reader.samplerate != rate:
+            raise DssError(f"{path}: {reader.samplerate} Hz where the test set has {rate} Hz; resample it")
+        if reader.channels != 1:
+            raise DssError(f"{path}: {reader.channels} channels where the test set has one")
+        samples = np.concatenate([block[:, 0] for block in reader.blocks()])
+    if frames is not None and len(samples) != frames:
+        raise DssError(f"{path}: {len(samples)} frames where its mixture has {frames}")
+    return samples
+
+
+def _scene(folder: Path, line: str, place: str) -> Scene:
+    values = _object(line, place)
+    try:
+        name, kind = values["id"], values["kind"]
+        if not isinstance(name, str) or Path(name).name != name:
+            raise DssError(f"{place}: id {name!r} is no file name")
+        distances: dict[str, list[float]] = {"near": [], "far": []}
+        for talker in values["talkers"]:
+            distances[talker["role"]].append(float(talker["distance_m"]))
+        snr = values["snr_db"]
+        return Scene(
+            id=name,
+            stratum=str(values["stratum"]),
+            kind=str(kind),
+            environment=str(values["environment"]),
+            snr_db=None if snr is None else float(snr),
+            ur0=bool(values["ur0"]),
+            near_m=min(distances["near"], default=None),
+            far_m=min(distances["far"], default=None),
+            files={part: folder / os.fspath(values[part]) for part in PARTS},
+        )
+    except KeyError as error:
+        raise DssError(f"{place}: no {error.args[0]!r}") from error
+    except (TypeError, ValueError) as error:
+        raise DssError(f"{place}: damaged: {error}") from error
+
+
+def _object(text: str, place: str) -> dict[str, Any]:
+    try:
+        values = json.loads(text)
+    except ValueError as error:
+        raise DssError(f"{place}: damaged: {error}") from error
+    if not isinstance(values, dict):
+        raise DssError(f"{place}: damaged: no JSON object")
+    return values
+
+
+def _read(path: Path) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DssError(
+            f"{path}: {error.strerror}; a test set, as `dss simulate-test-set` makes it, has this file"
+        ) from error

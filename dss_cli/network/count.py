@@ -1,0 +1,33 @@
+"""Parameters and multiply-accumulates of a network, from its graph."""
+
+from __future__ import annotations
+
+from math import prod
+
+import keras
+from keras import layers
+
+from .config import NetworkConfig
+
+
+def macs(network: keras.Model) -> int:
+    """Multiply-accumulates of one chunk with a batch of 1: convolutions and matrix products."""
+    return sum(_macs(operation) for operation in network.operations)
+
+
+def macs_per_second(network: keras.Model, config: NetworkConfig) -> int:
+    """Multiply-accumulates per second of audio, without overlap."""
+    return round(macs(network) / config.signal.chunk_seconds)
+
+
+def _macs(operation: keras.Operation) -> int:
+    if isinstance(operation, layers.Conv2DTranspose):
+        height, width, outputs, inputs = operation.kernel.shape
+        return prod(operation.input.shape[1:3]) * height * width * inputs * outputs
+    if isinstance(operation, layers.DepthwiseConv2D):
+        return prod(operation.output.shape[1:]) * prod(operation.kernel_size)
+    if isinstance(operation, layers.Conv2D):
+        return prod(operation.output.shape[1:]) * prod(operation.kernel.shape[:3])
+    if type(operation).__name__ == "Matmul":
+        return prod(operation.output.shape[1:]) * operation.input[0].shape[-1]
+    return 0

@@ -1,0 +1,175 @@
+"""A test set on disk: written scene by scene, finished at the end, taken up again after an interruption.
+
+While it is being made, `.scenes/` holds the settings and the record of every finished scene. The last
+files to appear are the tables, the card and test-set.json; `.scenes/` goes after them.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import json
+import shutil
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile
+from numpy.typing import NDArray
+
+from ...audio.targets import PendingFiles
+from ...errors import DssError, UsageError
+from ...signal import SAMPLE_RATE
+from .card import card
+from .scene import RenderedScene
+
+STEMS = ("mixture", "near", "far")
+INDEX = "test-set.json"
+
+
+class TestSetFolder:
+    """Where a test set is made.
+
+    Args:
+        path: the folder; may exist if it is empty or holds the beginning of the same test set.
+        settings: of `Plan.settings`.
+        ids: of all scenes, in order.
+
+    Raises:
+        UsageError: the folder holds something else.
+    """
+
+    __test__ = False  # to pytest, which would collect it for its name
+
+    def __init__(self, path: Path, settings: dict[str, Any], ids: Sequence[str]) -> None:
+        self.path = path
+        self.settings = settings
+        self.ids = ids
+        self.stems = (*STEMS, "noise") if settings["noise_stems"] else STEMS
+        self._records = path / ".scenes"
+        self.complete = (path / INDEX).exists()
+        known = path / INDEX if self.complete else self._records / "settings.json"
+        if known.exists():
+            self._compare(known)
+        elif path.exists() and (not path.is_dir() or any(path.iterdir())):
+            raise UsageError(f"{path}: exists and is no test set of this command; name a new folder")
+
+    def begin(self) -> None:
+        """Make the folders, and sweep what a killed run has left under temporary names."""
+        for folder in (*self.stems, ".scenes"):
+            (self.path / folder).mkdir(parents=True, exist_ok=True)
+            for part in (self.path / folder).glob(".*.part"):
+                part.unlink(missing_ok=True)
+        if not (self._records / "settings.json").exists():
+            _publish({self._records / "settings.json": _json(self.settings)})
+
+    def missing(self) -> list[int]:
+        """Numbers of the scenes that are not there yet."""
+        return [
+            number
+            for number, name in enumerate(self.ids)
+            if not (self._records / f"{name}.json").exists()
+            or not all(self._audio(stem, name).exists() for stem in self.stems)
+        ]
+
+    def write(self, scene: RenderedScene) -> None:
+        """Write one scene: its stems together, then its record."""
+        name = scene.record["id"]
+        record = {**scene.record, **{stem: f"{stem}/{name}.flac" for stem in self.stems}}
+        pending = PendingFiles(overwrite=True)
+        try:
+            for stem in self.stems:
+                _write_flac(pending.create(self._audio(stem, name)), getattr(scene, stem))
+            pending.publish()
+        finally:
+            pending.discard()
+        _publish({self._records / f"{name}.json": _json(record)})
+
+    def finish(self) -> dict[str, Any]:
+        """Write tables, card and index; returns the index."""
+        records = [json.loads((self._records / f"{name}.json").read_bytes()) for name in self.ids]
+        index = {
+            **self.settings,
+            "redraws": sum(record["redraws"] for record in records),
+            "complete": True,
+        }
+        _publish(
+            {
+                self.path / "metadata.jsonl": "".join(json.dumps(record) + "\n" for record in records),
+                self.path / "manifest.csv": _csv(records),
+                self.path / "README.md": card(index, records),
+            }
+        )
+        _publish({self.path / INDEX: _json(index)})
+        shutil.rmtree(self._records)
+        return index
+
+    def index(self) -> dict[str, Any]:
+        """The index of a complete test set."""
+        index: dict[str, Any] = json.loads((self.path / INDEX).read_bytes())
+        return index
+
+    def _audio(self, stem: str, name: str) -> Path:
+        return self.path / stem / f"{name}.flac"
+
+    def _compare(self, known: Path) -> None:
+        try:
+            there = json.loads(known.read_bytes())
+        except (OSError, ValueError) as error:
+            raise UsageError(f"{known}: damaged ({error}); name a new folder") from None
+        for key, value in json.loads(_json(self.settings)).items():
+            if there.get(key) != value:
+                raise UsageError(
+                    f"{self.path}: holds another test set, whose {key} differs"
+                    f"{_difference(there.get(key), value)}; name a new folder"
+                )
+
+
+def _difference(there: object, asked: object) -> str:
+    plain = (str, int, float, type(None))
+    return f" ({there}, not {asked})" if isinstance(there, plain) and isinstance(asked, plain) else ""
+
+
+def _write_flac(path: Path, samples: NDArray[np.int32]) -> None:
+    try:  # libsndfile takes 24-bit samples in the upper bits of 32
+        soundfile.write(path, samples << 8, SAMPLE_RATE, format="FLAC", subtype="PCM_24")
+    except (soundfile.SoundFileError, OSError) as error:
+        raise DssError(f"{path}: cannot be written: {error}") from None
+
+
+def _publish(files: Mapping[Path, str]) -> None:
+    pending = PendingFiles(overwrite=True)
+    try:
+        for path, text in files.items():
+            pending.create(path).write_text(text, encoding="utf-8", newline="\n")
+        pending.publish()
+    finally:
+        pending.discard()
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, indent=2) + "\n"
+
+
+def _csv(records: Sequence[dict[str, Any]]) -> str:
+    rows = [_flat(record) for record in records]
+    table = io.StringIO()
+    writer = csv.DictWriter(
+        table, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n"
+    )
+    writer.writeheader()
+    writer.writerows(rows)
+    return table.getvalue()
+
+
+def _flat(record: dict[str, Any]) -> dict[str, Any]:
+    """One level deep: lists and objects get numbered and dotted columns."""
+    flat: dict[str, Any] = {}
+    for key, value in record.items():
+        inner = {str(i): v for i, v in enumerate(value)} if isinstance(value, list) else value
+        if isinstance(inner, dict):
+            flat |= {f"{key}.{name}": v for name, v in _flat(inner).items()}
+        else:
+            flat[key] = value
+    return flat

@@ -1,0 +1,133 @@
+"""The Keras network: its shape, its start, its attention, the GPU rules by construction."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+
+keras = pytest.importorskip("keras")
+pytest.importorskip("tensorflow")
+
+from dss_cli.errors import UsageError  # noqa: E402
+from dss_cli.network import CONFIGURATIONS, build, configuration  # noqa: E402
+from dss_cli.network.attention import linear_attention  # noqa: E402
+from dss_cli.network.count import macs, macs_per_second  # noqa: E402
+from dss_cli.network.layers import rotate  # noqa: E402
+
+
+@pytest.fixture(scope="module")
+def toy():
+    return build("toy")
+
+
+def spectrum(config, batch=2, seed=0):
+    shape = (batch, config.signal.frames, config.signal.bins, 3)
+    return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
+
+
+@pytest.mark.parametrize("name", CONFIGURATIONS)
+def test_every_tensor_has_at_most_four_axes_and_the_batch_never_moves(name):
+    network = build(name)
+    for operation in network.operations:
+        assert "Reshape" not in type(operation).__name__
+        for tensor in [*operation._inbound_nodes[0].output_tensors]:
+            assert len(tensor.shape) <= 4
+            assert tensor.shape[0] is None, operation.name
+
+
+@pytest.mark.parametrize("name", ["lite", "toy"])
+def test_a_fresh_network_gives_half_of_the_mixture_to_each_output(name):
+    config = configuration(name)
+    mixture = spectrum(config, batch=1)
+    for estimate in build(config).predict_on_batch(mixture).values():
+        np.testing.assert_allclose(estimate, mixture[..., 1:] * 0.5**config.signal.exponent, rtol=1e-5)
+
+
+def test_the_outputs_have_the_shape_of_the_spectrum(toy):
+    config = configuration("toy")
+    outputs = toy.predict_on_batch(spectrum(config))
+    assert set(outputs) == {"near", "far"}
+    assert {v.shape for v in outputs.values()} == {(2, config.signal.frames, 256, 2)}
+
+
+def test_the_near_decoder_does_not_hear_the_later_blocks(toy):
+    mixture = spectrum(configuration("toy"))
+    network = build("toy")
+    rng = np.random.default_rng(3)
+    for weight in network.weights:
+        weight.assign(rng.normal(0, 0.2, weight.shape))
+    before = network.predict_on_batch(mixture)
+    for weight in network.weights:
+        if weight.path.startswith("block2"):
+            weight.assign(rng.normal(0, 0.2, weight.shape))
+    after = network.predict_on_batch(mixture)
+    np.testing.assert_array_equal(before["near"], after["near"])
+    assert not np.allclose(before["far"], after["far"])
+
+
+def test_linear_attention_is_the_published_formula():
+    config = replace(configuration("toy"), channels=12, heads=3)
+    tokens = keras.Input((5, 7, 12))
+    layer = keras.Model(tokens, linear_attention(tokens, config, "a"))
+    rng = np.random.default_rng(1)
+    for weight in layer.weights:
+        weight.assign(rng.normal(0, 0.5, weight.shape))
+    x = rng.standard_normal((2, 5, 7, 12)).astype(np.float32)
+
+    merged = x @ layer.get_layer("a_qkv").kernel.numpy()[0, 0]
+    query, key, value = np.split(merged, 3, axis=-1)
+    heads = []
+    for q, k, v in zip(*(np.split(p, 3, axis=-1) for p in (query, key, value)), strict=True):
+        q, k = softmax(turned(q), -1), softmax(turned(k), -2)
+        scores = np.einsum("brqc,brkc->brqk", q, k)  # the quadratic form of the same product
+        heads.append(scores @ v / 2.0)  # sqrt(d), d = 4
+    out = layer.get_layer("a_out")
+    expected = np.concatenate(heads, -1) @ out.kernel.numpy()[0, 0] + out.bias.numpy()
+    np.testing.assert_allclose(layer.predict_on_batch(x), expected, rtol=1e-4, atol=1e-6)
+
+
+def softmax(x, axis):
+    e = np.exp(x - x.max(axis, keepdims=True))
+    return e / e.sum(axis, keepdims=True)
+
+
+def turned(x):
+    """Rotary embedding by complex numbers: pair i turns by position * 10000^(-i / pairs)."""
+    pairs = x.shape[-1] // 2
+    angles = np.arange(x.shape[-2])[:, None] * 10_000.0 ** (-np.arange(pairs) / pairs)
+    z = (x[..., :pairs] + 1j * x[..., pairs:]) * np.exp(1j * angles)
+    return np.concatenate([z.real, z.imag], -1)
+
+
+def test_rotary_products_depend_on_the_distance_of_positions_alone():
+    rng = np.random.default_rng(2)
+    q, k = (np.tile(rng.standard_normal((1, 1, 1, 8)), (1, 1, 40, 1)).astype(np.float32) for _ in range(2))
+    products = (np.asarray(rotate(q)) @ np.swapaxes(np.asarray(rotate(k)), -1, -2))[0, 0]
+    for distance in (-7, 0, 3, 20):
+        diagonal = np.diagonal(products, distance)
+        np.testing.assert_allclose(diagonal, diagonal[0], atol=1e-4)
+    assert np.ptp(products[0]) > 0.1
+
+
+def test_lite_stays_within_its_budget():
+    config = configuration("lite")
+    network = build(config)
+    assert macs_per_second(network, config) <= 1e9
+    assert network.count_params() <= 300_000
+
+
+def test_macs_are_counted_as_by_hand():
+    tokens = keras.Input((10, 16, 4))
+    x = keras.layers.Conv2D(6, (3, 5), strides=(1, 2), padding="same")(tokens)  # 10 * 8 * 6 * 3 * 5 * 4
+    x = keras.layers.DepthwiseConv2D((1, 3), padding="same")(x)  # 10 * 8 * 6 * 3
+    y = keras.layers.Conv2DTranspose(2, (1, 4), strides=(1, 2), padding="same")(x)  # 10 * 8 * 4 * 6 * 2
+    z = keras.ops.matmul(y, keras.ops.transpose(y, (0, 1, 3, 2)))  # 10 * 16 * 16 * 2
+    expected = 10 * 8 * 6 * 60 + 10 * 8 * 6 * 3 + 10 * 8 * 4 * 12 + 10 * 16 * 16 * 2
+    assert macs(keras.Model(tokens, z)) == expected
+
+
+def test_an_unknown_configuration_names_those_that_exist():
+    with pytest.raises(UsageError, match="'huge': choose one of base, lite, toy"):
+        configuration("huge")
