@@ -19,7 +19,8 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 import soxr
-from voices import Synthesiser, Voice
+
+from dss_cli.simulation.voices import Synthesiser, Voice
 
 Samples = npt.NDArray[np.float64]
 Steps = npt.NDArray[np.int16]  # one 16-bit quantisation step is 1

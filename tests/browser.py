@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import json
 import os
+import select
 import shutil
 import subprocess
 from collections.abc import Iterator
@@ -12,6 +13,7 @@ from pathlib import Path
 from typing import Any
 
 CHROMIUM = shutil.which("chromium") or shutil.which("chromium-browser")
+PATIENCE = 60  # seconds
 _SWITCHES = "--headless --no-sandbox --disable-gpu --mute-audio --no-first-run --remote-debugging-pipe"
 
 
@@ -20,7 +22,8 @@ class Page:
 
     def __init__(self, commands: int, answers: int) -> None:
         self._commands = commands
-        self._answers = os.fdopen(answers, "rb")
+        self._answers = answers
+        self._unread = b""
         self._number = 0
         self._session: dict[str, str] = {}
         self.events: list[dict[str, Any]] = []
@@ -69,10 +72,13 @@ class Page:
         ]
 
     def _next(self) -> dict[str, Any]:
-        text = bytearray()
-        while (byte := self._answers.read(1)) != b"\0":
-            assert byte, "the browser has gone"
-            text += byte
+        while b"\0" not in self._unread:
+            ready, _, _ = select.select([self._answers], [], [], PATIENCE)
+            assert ready, f"the browser has said nothing for {PATIENCE} s"
+            some = os.read(self._answers, 1 << 20)
+            assert some, "the browser has gone"
+            self._unread += some
+        text, self._unread = self._unread.split(b"\0", 1)
         message: dict[str, Any] = json.loads(text)
         return message
 
@@ -101,3 +107,4 @@ def browser(folder: Path) -> Iterator[Page]:
         process.kill()
         process.wait()
         os.close(commands)
+        os.close(answers)

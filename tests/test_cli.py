@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -132,7 +133,7 @@ class Model:
 def store(monkeypatch, tmp_path):
     """A store of two models, one whose card says little."""
     module = ModuleType("dss_cli.store")
-    scores = {"near_sisdri": 4.25, "strata": {"indoor": 1}}
+    scores = {"first, seed 1": {"strata": {}}, "quick, seed 3": {"strata": {}}}
     card = {"parameters": 123_456, "sha256": "0123456789abcdef" * 4, "scores": scores}
 
     def list_models(warn):
@@ -149,9 +150,9 @@ def store(monkeypatch, tmp_path):
 def test_models_are_listed_with_the_figures_of_their_cards(dss, store, tmp_path):
     status, out, err = dss("models")
     assert (status, err) == (0, ["dss: warning: broken.tflite: truncated"])
-    assert [line.split() for line in out.splitlines()] == [
-        ["NAME", "PARAMETERS", "SHA256", "SCORES", "PATH"],
-        ["lite", "123,456", "0123456789ab", "near_sisdri=4.25", str(tmp_path / "lite.tflite")],
+    assert [re.split("  +", line) for line in out.splitlines()] == [
+        ["NAME", "PARAMETERS", "SHA256", "SCORED ON", "PATH"],
+        ["lite", "123,456", "0123456789ab", "first, seed 1; quick, seed 3", str(tmp_path / "lite.tflite")],
         ["other", "-", "-", "-", str(tmp_path / "other.tflite")],
     ]
 

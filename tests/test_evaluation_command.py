@@ -5,7 +5,10 @@ from __future__ import annotations
 import csv
 import io
 import json
+import sys
+import warnings
 from pathlib import Path
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -15,6 +18,7 @@ import tiny
 from stub import files
 
 from dss_cli.evaluation.model_readme import END, START, render, update
+from dss_cli.evaluation.perceptual import measures
 from dss_cli.evaluation.statistics import leakage_curve, strata
 
 
@@ -124,6 +128,69 @@ def test_a_wrong_request_is_one_line(here_with_set, dss, arguments, status, mess
     assert (got, out, len(err)) == (status, "", 1)
     assert message in err[0]
     assert files(here_with_set) == before
+
+
+# PESQ and STOI.
+
+
+@pytest.fixture
+def listeners(monkeypatch):
+    """Packages that only say what they were given."""
+    asked = []
+
+    class NoUtterancesError(Exception):
+        pass
+
+    def pesq(rate, reference, output, mode):
+        asked.append((rate, mode, len(reference), len(output)))
+        if len(asked) == 1:
+            raise NoUtterancesError
+        return 3.21987
+
+    def stoi(reference, output, rate):
+        if len(asked) == 2:
+            warnings.warn("Not enough STFT frames", RuntimeWarning, stacklevel=1)
+        return 0.5
+
+    fake = SimpleNamespace(pesq=pesq, NoUtterancesError=NoUtterancesError, BufferTooShortError=OSError)
+    monkeypatch.setitem(sys.modules, "pesq", fake)
+    monkeypatch.setitem(sys.modules, "pystoi", SimpleNamespace(stoi=stoi))
+    return asked
+
+
+def test_perceptual_scores_are_of_active_outputs_alone(here_with_set, dss, listeners):
+    (run,) = results(dss, *COMMAND, "--perceptual")["runs"]
+    both = [row for row in run["scenes"] if row["kind"] == "1N+1F"]
+    assert [(row["near_pesq"], row["far_pesq"]) for row in both] == [
+        (None, 3.2199),
+        (3.2199, 3.2199),
+        (3.2199,) * 2,
+    ]
+    assert [(row["near_stoi"], row["far_stoi"]) for row in both] == [(0.5, None), (0.5, 0.5), (0.5, 0.5)]
+    assert all(row["far_pesq"] is None for row in run["scenes"] if row["kind"] == "near-only")
+    assert run["strata"]["in-1n1f-snr20"]["near_pesq"]["count"] == 2
+    assert set(listeners) == {(16_000, "wb", scenesets.FRAMES, scenesets.FRAMES)}
+    assert "near STOI" in dss(*COMMAND, "--perceptual")[1]
+    assert "near_pesq" not in results(dss, *COMMAND)["runs"][0]["scenes"][0]
+
+
+def test_without_the_packages_perceptual_scores_are_refused_in_a_line(here_with_set, dss, monkeypatch):
+    monkeypatch.setitem(sys.modules, "pesq", None)
+    status, out, err = dss(*COMMAND, "--perceptual")
+    assert (status, out, len(err)) == (1, "", 1)
+    assert "pip install 'dss-cli[metrics]'" in err[0]
+
+
+def test_the_packages_agree_with_how_they_are_called():
+    pytest.importorskip("pesq")
+    pytest.importorskip("pystoi")
+    time = np.arange(32_000) / 16_000
+    voice = (np.sin(2 * np.pi * 150 * time) * np.sin(2 * np.pi * 2 * time) ** 2).astype(np.float32)
+    noisy = (voice + 0.5 * np.random.default_rng(0).standard_normal(len(voice))).astype(np.float32)
+    same, worse, silent = (measures(16_000)(voice, output) for output in (voice, noisy, 0 * voice))
+    for name in ("pesq", "stoi"):
+        assert same[name] > worse[name] > silent[name]
+    assert measures(16_000)(voice[:900], noisy[:900])["stoi"] is None
 
 
 # Comparison.

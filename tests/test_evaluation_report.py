@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 from synth import noise, tone
 
 from dss_cli.evaluation.charts import Axis, Point, Series, chart, round_axis
-from dss_cli.evaluation.media import wav_uri, loudest, png, spectrogram_uri
+from dss_cli.evaluation.media import loudest, png, spectrogram_uri, wav_uri
 
 ODD = "<b>&\"odd'"  # a name that must not become markup
 

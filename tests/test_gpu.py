@@ -31,6 +31,7 @@ pytestmark = [
 COMPARE = """
 import json, sys
 from pathlib import Path
+import numpy as np
 from dss_cli.runtime import LiteRTNetwork
 from dss_cli.signal import SignalConfig
 from dss_cli.store import Model

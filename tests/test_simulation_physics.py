@@ -9,8 +9,8 @@ import pytest
 
 pytest.importorskip("pyroomacoustics")
 
-from dss_cli.simulation.absorption import MOST, image_source_rt60, scale_for  # noqa: E402
-from dss_cli.simulation.checks import (  # noqa: E402
+from dss_cli.simulation.absorption import MOST, image_source_rt60, scale_for
+from dss_cli.simulation.checks import (
     check_place,
     direct_path,
     direct_to_reverberant,
@@ -19,7 +19,7 @@ from dss_cli.simulation.checks import (  # noqa: E402
     split_at_onset,
     through_air,
 )
-from dss_cli.simulation.places import LEAD, simulate_place  # noqa: E402
+from dss_cli.simulation.places import LEAD, simulate_place
 
 RATE, SOUND = 16_000, 343.0
 

@@ -3,23 +3,20 @@
 from __future__ import annotations
 
 import json
-import os
 from dataclasses import asdict
 
 import typer
 
 from .. import options
-from ..errors import DssError
 
 
 def configurations(as_json: options.Json = False, debug: options.Debug = False) -> None:
     """List the network configurations: parameters and multiply-accumulates, computed."""
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    try:
-        from ..network import CONFIGURATIONS, build
-        from ..network.count import macs_per_second
-    except ImportError as error:
-        raise DssError(f"this needs Keras: pip install 'dss-cli[train]' ({error})") from None
+    from ..backend import load_keras
+
+    load_keras()
+    from ..network import CONFIGURATIONS, build
+    from ..network.count import macs_per_second
 
     rows = []
     for name, config in CONFIGURATIONS.items():

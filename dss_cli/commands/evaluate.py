@@ -36,6 +36,9 @@ def evaluate(
     delegate: options.Delegate = options.DelegateName.auto,
     threads: options.Threads = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes; the scores do not depend on it.")] = 1,
+    perceptual: Annotated[
+        bool, typer.Option("--perceptual", help="PESQ and STOI as well (needs the extra `metrics`).")
+    ] = False,
     table: Annotated[
         Path | None, typer.Option("--csv", metavar="FILE", help="Write every scene's scores as CSV.")
     ] = None,
@@ -89,17 +92,19 @@ def evaluate(
     names = models or ([] if stems else [DEFAULT_MODEL])
     systems = _systems(names, stems or [], delegate.value, threads)
     with progress_bar(not quiet) as start:
-        result = run_evaluation(read, systems, jobs=jobs, start=start, warn=warning_line)
+        result = run_evaluation(
+            read, systems, jobs=jobs, perceptual=perceptual, start=start, warn=warning_line
+        )
+    if as_json:
+        print(json.dumps(result, indent=2, allow_nan=False))
+    else:
+        show(map(run_tables, result["runs"]))
     if table:
         write_text(table, csv_text(result), overwrite)
     if report:
         pairs = [(system, test_set) for system in systems for test_set in read]
         examples = [choose_examples(run, *pair) for run, pair in zip(result["runs"], pairs, strict=True)]
         write_text(report, page(result, examples), overwrite)
-    if as_json:
-        print(json.dumps(result, indent=2, allow_nan=False))
-    else:
-        show(map(run_tables, result["runs"]))
     if write_card:
         for name, system in zip(names, systems, strict=True):
             runs = [run for run in result["runs"] if run["system"]["name"] == system.name]

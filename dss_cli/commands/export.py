@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import enum
 import json
-import os
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -62,8 +61,9 @@ def export(
         if path.exists() and not overwrite and not path.samefile(weights):
             raise UsageError(f"{path}: exists already; --overwrite replaces it")
     sections = {} if training_log is None else _sections(training_log)
-    _load_tensorflow()
+    from ..backend import load_keras
 
+    load_keras("tensorflow")  # nothing else converts to TFLite
     from ..export.pipeline import export_network
     from ..network import build
     from ..network import configuration as configured
@@ -97,19 +97,6 @@ def _sections(path: Path) -> dict[str, Any]:
     if not isinstance(sections, dict):
         raise UsageError(f"{path}: one JSON object is needed, with `training` and `scores`")
     return sections
-
-
-def _load_tensorflow() -> None:
-    """Silently, and as Keras's backend: nothing else converts to TFLite."""
-    from ..quiet import captured_stderr
-
-    os.environ["KERAS_BACKEND"] = "tensorflow"
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    try:
-        with captured_stderr():
-            import tensorflow  # noqa: F401
-    except ImportError as error:
-        raise DssError(f"export needs TensorFlow: pip install 'dss-cli[train]' ({error})") from None
 
 
 def _load(network: keras.Model, path: Path, configuration: str) -> None:

@@ -13,7 +13,7 @@ if TYPE_CHECKING:
 
 
 def models(as_json: options.Json = False, debug: options.Debug = False) -> None:
-    """List the models: name, size, digest, range and scores."""
+    """List the models: name, size, digest, and the test sets that they were scored on."""
     from ..store import list_models
 
     found = list_models(warn=warning_line)
@@ -21,7 +21,7 @@ def models(as_json: options.Json = False, debug: options.Debug = False) -> None:
         entries = [{"name": m.name, "path": str(m.path), "card": m.card} for m in found]
         print(json.dumps({"models": entries}, indent=2))
         return
-    rows = [("NAME", "PARAMETERS", "SHA256", "SCORES", "PATH"), *map(_row, found)]
+    rows = [("NAME", "PARAMETERS", "SHA256", "SCORED ON", "PATH"), *map(_row, found)]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
@@ -34,14 +34,6 @@ def _row(model: Model) -> tuple[str, ...]:
         model.name,
         f"{card['parameters']:,}" if "parameters" in card else "-",
         str(card.get("sha256", "-"))[:12],
-        _scores(card.get("scores")),
+        "; ".join(card.get("scores", {})) or "-",
         str(model.path),
     )
-
-
-def _scores(scores: Any) -> str:
-    """The figures at the top of the card's scores; deeper ones are for --json."""
-    if not isinstance(scores, dict):
-        return "-"
-    figures = [f"{name}={value:g}" for name, value in scores.items() if isinstance(value, int | float)]
-    return ", ".join(figures) or "-"

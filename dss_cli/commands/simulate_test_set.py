@@ -13,7 +13,7 @@ import typer
 
 from .. import options
 from ..console import line, progress_bar, warning_line
-from ..errors import DssError, UsageError
+from ..errors import DssError
 
 
 class Preset(str, enum.Enum):
@@ -30,7 +30,10 @@ class Preset(str, enum.Enum):
 def simulate_test_set(
     output: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the test set.")],
     speech: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Dry speech: MANIFEST.csv or a subfolder per talker.")
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Dry speech: MANIFEST.csv or a subfolder per talker; default: synthetic."
+        ),
     ] = None,
     noise: Annotated[
         Path | None, typer.Option(metavar="DIR", help="Environmental noise; without it scenes are clean.")
@@ -65,8 +68,6 @@ def simulate_test_set(
     The same options give the same bytes, whatever --jobs is. An interrupted run goes on where it
     stopped when the same command is given again.
     """
-    if speech is None:
-        raise UsageError("--speech is needed: a folder of dry speech, with a subfolder per talker")
     try:
         from ..simulation.testset.build import build
         from ..simulation.testset.plan import draw_up

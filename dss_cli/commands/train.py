@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -11,7 +10,7 @@ import typer
 
 from .. import options
 from ..console import line
-from ..errors import DssError, UsageError
+from ..errors import UsageError
 
 
 def train(
@@ -46,17 +45,16 @@ def train(
     Folders with a MANIFEST.csv (columns path, speaker, split) are read by split: `train` for
     training, `dev` for validation. Other folders are read whole, and validated on themselves.
     """
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    try:
-        from ..simulation.bank import Bank, simulate_bank
-        from ..simulation.material import load_noise, load_speech
-        from ..training.data import Sources
-        from ..training.loop import Settings
-        from ..training.loop import train as run_training
-        from ..training.validation import Validation
-    except ImportError as error:
-        raise DssError(f"training needs more packages: pip install 'dss-cli[train]' ({error})") from None
+    from ..backend import load_keras
+
+    load_keras()
     from ..network import configuration as configured
+    from ..simulation.bank import Bank, simulate_bank
+    from ..simulation.material import load_noise, load_speech
+    from ..training.data import Sources
+    from ..training.loop import Settings
+    from ..training.loop import train as run_training
+    from ..training.validation import Validation
 
     config = configured(configuration)
     hold = round(0.7 * steps) if hold is None else hold
@@ -70,7 +68,7 @@ def train(
     def responses(path: Path, count: int, bank_seed: int) -> Bank:
         if not path.exists():
             say(f"{path}: simulating {count} places")
-            outdoor = count // 3
+            outdoor = max(1, count // 3)
             simulate_bank(bank_seed, count - outdoor, outdoor, jobs).save(path)
         return Bank.load(path)
 

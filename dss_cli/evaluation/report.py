@@ -12,7 +12,7 @@ from typing import Any
 import numpy as np
 
 from .charts import Axis, Point, Series, chart, round_axis
-from .media import wav_uri, loudest, spectrogram_uri
+from .media import loudest, spectrogram_uri, wav_uri
 from .scoring import STEMS, Floats, Row
 from .statistics import grouped, interval
 from .systems import System
@@ -94,7 +94,7 @@ def _section(anchor: str, run: Mapping[str, Any], examples: Sequence[Example]) -
         "scenes": f"{about['scenes']} of {about['seconds']} s at {about['rate']} Hz",
         "run on": run["system"].get("delegate") or "stems of another tool",
     }
-    listed = "".join(f"<dt>{escape(k)}</dt><dd>{escape(str(v))}</dd>" for k, v in facts.items())
+    listed = "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(str(v))}</dd></div>" for k, v in facts.items())
     return "\n".join(
         [
             f'<section id="{anchor}"><h2>{escape(title(run))}</h2><dl>{listed}</dl>',

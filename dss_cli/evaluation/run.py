@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import multiprocessing
+import signal
 from collections.abc import Callable, Iterator, Sequence
 from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
 from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
 from .. import __version__
-from ..errors import UsageError
+from ..errors import DssError, UsageError
+from .perceptual import MEASURES, measures
 from .scoring import STEMS, Row, score
 from .statistics import BOOTSTRAP, leakage_curve, strata
 from .systems import Outputs, System
@@ -28,6 +31,7 @@ def evaluate(
     systems: Sequence[System],
     *,
     jobs: int = 1,
+    perceptual: bool = False,
     start: Labelled = lambda label: None,
     warn: Callable[[str], None] = lambda message: None,
 ) -> dict[str, Any]:
@@ -37,6 +41,7 @@ def evaluate(
         test_sets: as `read_test_set` returns them.
         systems: what to score.
         jobs: processes; the results do not depend on their number.
+        perceptual: PESQ and STOI as well.
         start: takes the label of a run and gives what to call with (done, in all), or None.
         warn: given one line of text for each thing that a user should hear.
 
@@ -53,9 +58,12 @@ def evaluate(
     for system in systems:
         for test_set in test_sets:
             system.check(test_set)
+    if perceptual:
+        for test_set in test_sets:
+            measures(test_set.rate)  # what it would refuse, it refuses now
     runs = []
     for system in systems:
-        with _scorer(system, jobs, warn) as (about, scored):
+        with _scorer(system, jobs, perceptual, warn) as (about, scored):
             for test_set in test_sets:
                 progress = start(f"{system.name} on {test_set.about['name']}")
                 rows: list[Row] = []
@@ -75,40 +83,53 @@ def evaluate(
     return {"schema": SCHEMA, "version": __version__, "bootstrap": BOOTSTRAP, "runs": runs}
 
 
-def score_scene(outputs: Outputs, rate: int, scene: Scene) -> Row:
+def score_scene(outputs: Outputs, scene: Scene, rate: int, perceptual: bool) -> Row:
     """Read a scene, get its stems, score them."""
     mixture = scene.read("mixture", rate)
     references = {stem: scene.read(stem, rate, len(mixture)) for stem in STEMS}
-    return score(scene, mixture, references, outputs(scene, rate, len(mixture)))
+    made = outputs(scene, rate, len(mixture))
+    row = score(scene, mixture, references, made)
+    if perceptual:
+        both = measures(rate)
+        for stem in STEMS:
+            active = row[f"{stem}_si_sdr"] is not None
+            scores = both(references[stem], made[stem]) if active else dict.fromkeys(MEASURES)
+            row |= {f"{stem}_{measure}": value for measure, value in scores.items()}
+    return row
 
 
 @contextmanager
 def _scorer(
-    system: System, jobs: int, warn: Callable[[str], None]
+    system: System, jobs: int, perceptual: bool, warn: Callable[[str], None]
 ) -> Iterator[tuple[dict[str, Any], Callable[[TestSet], Iterator[Row]]]]:
     """What the system is, and the function that gives the rows of a test set, in order."""
     about, outputs = system.open(warn)  # with several processes: to describe it, and to fail early
+
+    def task(score_one: Callable[..., Row], test_set: TestSet) -> Callable[[Scene], Row]:
+        return partial(score_one, rate=test_set.rate, perceptual=perceptual)
+
     if jobs == 1:
-        yield about, lambda test_set: map(partial(score_scene, outputs, test_set.rate), test_set.scenes)
+        here = partial(score_scene, outputs)
+        yield about, lambda test_set: map(task(here, test_set), test_set.scenes)
         return
     # Not forked: LiteRT's threads would not come along.
     pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _open_in_worker, (system,))
     try:
-        yield (
-            about,
-            lambda test_set: pool.map(partial(_score_in_worker, test_set.rate), test_set.scenes, chunksize=4),
-        )
+        yield about, lambda t: pool.map(task(_score_in_worker, t), t.scenes, chunksize=4)
+    except BrokenProcessPool as error:
+        raise DssError(f"{system.name}: a process was killed; fewer --jobs need less memory") from error
     finally:
         pool.shutdown(cancel_futures=True)
 
 
 def _open_in_worker(system: System) -> None:
     global _outputs
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; one of them tells
     _, _outputs = system.open(lambda message: None)  # the first process has said it
 
 
-def _score_in_worker(rate: int, scene: Scene) -> Row:
-    return score_scene(_outputs, rate, scene)
+def _score_in_worker(scene: Scene, rate: int, perceptual: bool) -> Row:
+    return score_scene(_outputs, scene, rate, perceptual)
 
 
 def _require_distinct(names: Sequence[str], what: str) -> None:

@@ -8,7 +8,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from .scoring import FIGURES, Row
+from .perceptual import MEASURES
+from .scoring import FIGURES, STEMS, Row
 
 SEED = 0
 RESAMPLES = 1000
@@ -107,7 +108,8 @@ def _stratum(rows: list[Row]) -> dict[str, Any]:
 
 def figures(rows: Sequence[Row]) -> list[str]:
     """Those that any of the rows has."""
-    return [figure for figure in FIGURES if any(row.get(figure) is not None for row in rows)]
+    known = (*FIGURES, *(f"{stem}_{measure}" for stem in STEMS for measure in MEASURES))
+    return [figure for figure in known if any(row.get(figure) is not None for row in rows)]
 
 
 def _short(value: np.floating[Any]) -> float:

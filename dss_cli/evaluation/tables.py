@@ -9,8 +9,10 @@ from rich.console import Console, Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from .perceptual import MEASURES
 from .scoring import STEMS
 
+_HEARD = {f"{stem}_{measure}": f"{stem} {measure.upper()}" for stem in STEMS for measure in MEASURES}
 _WIDE = 200  # columns where stdout is no terminal: a file has room
 
 
@@ -60,6 +62,8 @@ def strata_cells(run: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     """Titles of the columns, and a row of cells for each stratum."""
     head = ["stratum", "n", "near SI-SDR", "SI-SDRi", "worst", "far SI-SDR", "SI-SDRi", "worst"]
     head += ["silent: attenuation", "worst", "above noise", "swapped"]
+    heard = [f for f in _HEARD if any(f in summary for summary in run["strata"].values())]
+    head += [_HEARD[figure] for figure in heard]
     rows = []
     for name, summary in run["strata"].items():
         silent = [stem for stem in STEMS if f"{stem}_attenuation" in summary]
@@ -73,6 +77,7 @@ def strata_cells(run: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
                 " / ".join(number(tail(summary[f"{stem}_attenuation"])) for stem in silent),
                 " / ".join(median_text(summary[f"{stem}_residual"]) for stem in silent),
                 f"{100 * swap['rate']:.0f} %" if swap else "",
+                *(f"{summary[figure]['median']:.2f}" if figure in summary else "" for figure in heard),
             ]
         )
     return head, rows

@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import hashlib
 import os
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -78,39 +79,17 @@ def _load(folder: Path, split: str | None, key: str, speech: bool) -> Material:
         where = f" in split {split!r}" if split else ""
         raise DssError(f"{folder}: no audio files{where} (WAV, FLAC, Ogg, Opus or MP3)")
     state = [(name, str(path), *_state(path)) for name, path in listing]
-    digest = hashlib.sha256(repr((str(folder.resolve()), speech, state)).encode()).hexdigest()
+    return remembered((str(folder.resolve()), speech, state), lambda: _read(folder, listing, speech))
+
+
+def remembered(key: object, make: Callable[[], Material]) -> Material:
+    """What `make` returns; from the user's cache if it was made for an equal key before."""
+    digest = hashlib.sha256(repr(key).encode()).hexdigest()
     cache = Path(platformdirs.user_cache_dir("dss")) / "material" / f"{digest[:16]}.npz"
     if cache.exists():
         with np.load(cache) as data:
             return Material(data["samples"], data["spans"], data["names"], tuple(data["notes"].tolist()))
-    oddities = {
-        "not at 16 kHz: resampled": 0,
-        "of several channels: the first is used": 0,
-        "silent: left out": 0,
-    }
-    pieces: list[NDArray[np.int16]] = []
-    spans: list[list[int]] = []
-    names: list[str] = []
-    position = 0
-    for name, path in listing:
-        piece, rate, channels = read_mono(path)
-        if speech:
-            piece = _even_level(piece)
-        silent = not np.any(piece)
-        for what, so in zip(oddities, (rate != SAMPLE_RATE, channels > 1, silent), strict=True):
-            oddities[what] += so
-        if silent:
-            continue
-        pieces.append(np.round(np.clip(piece, -1, 1) * 32767).astype(np.int16))
-        if not names or names[-1] != name:
-            names.append(name)
-            spans.append([position, position])
-        position += len(piece)
-        spans[-1][1] = position
-    if not pieces:
-        raise DssError(f"{folder}: every audio file there is silent")
-    notes = [f"{folder}: {n} of {len(listing)} files {what}" for what, n in oddities.items() if n]
-    material = Material(np.concatenate(pieces), np.array(spans), np.array(names), tuple(notes))
+    material = make()
     cache.parent.mkdir(parents=True, exist_ok=True)
     part = cache.with_name(f".{cache.name}.{os.getpid()}.npz")
     np.savez(
@@ -118,10 +97,48 @@ def _load(folder: Path, split: str | None, key: str, speech: bool) -> Material:
         samples=material.samples,
         spans=material.spans,
         names=material.names,
-        notes=np.array(notes, dtype=np.str_),
+        notes=np.array(material.notes, dtype=np.str_),
     )
     part.replace(cache)
     return material
+
+
+def joined(recordings: Iterable[tuple[str, NDArray[np.float32]]], notes: Sequence[str] = ()) -> Material:
+    """Recordings at 16 kHz as material, those of a group one after the other: (group, samples)."""
+    pieces: list[NDArray[np.int16]] = []
+    spans: list[list[int]] = []
+    names: list[str] = []
+    position = 0
+    for name, piece in recordings:
+        pieces.append(np.round(np.clip(piece, -1, 1) * 32767).astype(np.int16))
+        if not names or names[-1] != name:
+            names.append(name)
+            spans.append([position, position])
+        position += len(piece)
+        spans[-1][1] = position
+    return Material(np.concatenate(pieces), np.array(spans), np.array(names), tuple(notes))
+
+
+def _read(folder: Path, listing: Sequence[tuple[str, Path]], speech: bool) -> Material:
+    oddities = {
+        "not at 16 kHz: resampled": 0,
+        "of several channels: the first is used": 0,
+        "silent: left out": 0,
+    }
+    recordings = []
+    for name, path in listing:
+        piece, rate, channels = read_mono(path)
+        if speech:
+            piece = even_level(piece)
+        silent = not np.any(piece)
+        for what, so in zip(oddities, (rate != SAMPLE_RATE, channels > 1, silent), strict=True):
+            oddities[what] += so
+        if not silent:
+            recordings.append((name, piece))
+    if not recordings:
+        raise DssError(f"{folder}: every audio file there is silent")
+    notes = [f"{folder}: {n} of {len(listing)} files {what}" for what, n in oddities.items() if n]
+    return joined(recordings, notes)
 
 
 def _listing(folder: Path, split: str | None, key: str) -> list[tuple[str, Path]]:
@@ -164,7 +181,7 @@ def read_mono(path: Path) -> tuple[NDArray[np.float32], int, int]:
     return mono, rate, samples.shape[1]
 
 
-def _even_level(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+def even_level(samples: NDArray[np.float32]) -> NDArray[np.float32]:
     """Scale to SPEECH_RMS over the 20 ms frames that lie within 30 dB of the loudest."""
     frame = SAMPLE_RATE // 50
     usable = len(samples) // frame * frame

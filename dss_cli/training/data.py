@@ -29,8 +29,9 @@ class Sources:
         """Draw one scene of `length` samples."""
         bank = self.bank
         outdoor = rng.uniform() < recipe.outdoor
-        places = np.flatnonzero(bank.outdoor if outdoor else ~bank.outdoor & (bank.rt60 <= recipe.rt60))
-        place = bank.responses[rng.choice(places)]
+        wanted = bank.outdoor == outdoor
+        calm = wanted & (bank.rt60 <= recipe.rt60)  # a small bank may have no room that calm
+        place = bank.responses[rng.choice(np.flatnonzero(calm if calm.any() else wanted))]
         if outdoor:  # nothing sounds longer than the ground's reflection: shorter transforms
             place = place[:, :OUTDOOR_TAPS]
         return render(

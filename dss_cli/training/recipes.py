@@ -7,7 +7,7 @@ from ..simulation.scenes import Recipe
 # Both talkers active, dry rooms, little noise: the gap in direct-to-reverberant ratio is largest here.
 EASY = Recipe({"1N+1F": 1.0}, outdoor=0.25, clean=0.4, snr=(15.0, 30.0), balanced=0.7, rt60=0.5)
 WIDER = Recipe(
-    {"1N+1F": 0.7, "turns": 0.2, "near-only": 0.05, "far-only": 0.05},
+    {"1N+1F": 0.7, "turns": 0.12, "near-only": 0.06, "far-only": 0.12},
     outdoor=0.33,
     clean=0.25,
     snr=(5.0, 30.0),

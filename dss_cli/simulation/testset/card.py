@@ -13,6 +13,12 @@ def card(index: dict[str, Any], records: Sequence[dict[str, Any]]) -> str:
     noises = (
         f"{index['noise']}: {noise['recordings']} recordings, {_hours(noise['seconds'])}" if noise else "-"
     )
+    warning = ""
+    if index["speech"] == "synthetic":
+        warning = (
+            "\n\n**The voices are synthetic (eSpeak NG).** Good for trying things out; scores on them say "
+            "little of real voices."
+        )
     near = [t["distance_m"] for r in records for t in r["talkers"] if t["role"] == "near"]
     far = [t["distance_m"] for r in records for t in r["talkers"] if t["role"] == "far"]
     reverberation = [r["rt60_measured"] for r in records if r["rt60_measured"] is not None]
@@ -29,7 +35,7 @@ def card(index: dict[str, Any], records: Sequence[dict[str, Any]]) -> str:
     ]
     return f"""# Test set `{index["preset"]}`
 
-Scenes for distance-based separation, made by `dss simulate-test-set` (dss {index["version"]}).
+Scenes for distance-based separation, made by `dss simulate-test-set` (dss {index["version"]}).{warning}
 
 | | |
 |---|---|

@@ -16,10 +16,12 @@ from ...signal import SAMPLE_RATE
 from ..material import Material, load_noise, load_speech
 from ..measured import load_rooms
 from ..scenes import KINDS
+from ..synthetic import load_synthetic
 from .scene import Ingredients
 from .strata import Stratum, preset
 
 SCHEMA = 1
+SYNTHETIC = "synthetic"  # in the place of the folder's name
 
 
 @dataclass(frozen=True)
@@ -33,7 +35,7 @@ class Plan:
         seed: of every random number.
         seconds: length of a scene.
         threshold: distance that parts near from far in every stratum, or None.
-        speech, noise, rirs: folders.
+        speech, noise, rirs: folders; without speech the voices are synthetic.
         split: of the manifests of speech and noise, or None for all.
         noise_stems: whether the noise is written as well.
     """
@@ -44,7 +46,7 @@ class Plan:
     seed: int
     seconds: float
     threshold: float | None
-    speech: Path
+    speech: Path | None
     noise: Path | None
     rirs: Path | None
     split: str | None
@@ -76,7 +78,7 @@ class Plan:
             "seconds": self.seconds,
             "threshold_m": self.threshold,
             "split": self.split,
-            "speech": self.speech.resolve().name,
+            "speech": self.speech.resolve().name if self.speech else SYNTHETIC,
             "noise": self.noise and self.noise.resolve().name,
             "rirs": self.rirs and self.rirs.resolve().name,
             "noise_stems": self.noise_stems,
@@ -87,7 +89,7 @@ class Plan:
 
 
 def draw_up(
-    speech: Path,
+    speech: Path | None,
     noise: Path | None = None,
     rirs: Path | None = None,
     *,
@@ -117,6 +119,8 @@ def draw_up(
     if rirs is not None:
         strata = [stratum.measured() for stratum in strata]
     ingredients = _ingredients(speech, noise, rirs, split)
+    if speech is None:
+        notes.append("without --speech the voices are synthetic: scores on them say little of real ones")
     notes += [n for m in (ingredients.speech, ingredients.noise) if m is not None for n in m.notes]
     if ingredients.noise is None and any(stratum.snr_db is not None for stratum in strata):
         if any(stratum.category for stratum in strata):
@@ -162,13 +166,15 @@ def _lacking(kind: str, ingredients: Ingredients) -> str | None:
 
 
 @functools.lru_cache(maxsize=2)
-def _ingredients(speech: Path, noise: Path | None, rirs: Path | None, split: str | None) -> Ingredients:
+def _ingredients(
+    speech: Path | None, noise: Path | None, rirs: Path | None, split: str | None
+) -> Ingredients:
     for folder in (speech, noise, rirs):
         if folder is not None and not folder.is_dir():
             raise DssError(f"{folder}: no such folder")
     sounds = None if noise is None else load_noise(noise, split)
     return Ingredients(
-        load_speech(speech, split),
+        load_synthetic() if speech is None else load_speech(speech, split),
         sounds,
         () if noise is None or sounds is None else _categories(noise, sounds),
         None if rirs is None else load_rooms(rirs),
@@ -187,7 +193,9 @@ def _categories(folder: Path, noise: Material) -> tuple[str, ...]:
 
 
 @functools.lru_cache(maxsize=2)
-def _described(speech: Path, noise: Path | None, rirs: Path | None, split: str | None) -> dict[str, Any]:
+def _described(
+    speech: Path | None, noise: Path | None, rirs: Path | None, split: str | None
+) -> dict[str, Any]:
     material = _ingredients(speech, noise, rirs, split)
     rooms = material.rooms
     return {
