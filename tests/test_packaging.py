@@ -20,6 +20,7 @@ import pytest
 import soundfile
 
 from dss_cli.errors import ExitCode
+from dss_cli.metrics import si_sdr_improvement
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "examples" / "two_talkers.flac"
@@ -154,7 +155,10 @@ def test_installed_command_puts_the_near_talker_into_the_near_stem(wheel: Path, 
         [str(part) for part in command], env=clean, cwd=tmp_path, capture_output=True, text=True
     )
     assert done.returncode == ExitCode.OK, done.stderr
-    for stem, other in ((near, far), (far, near)):
+    mixture = soundfile.read(EXAMPLE, dtype="float32")[0]
+    for stem, other, bar in ((near, far, 2.5), (far, near, 5.0)):  # dB of SI-SDR improvement
         reference = EXAMPLE.with_name(f"two_talkers.{stem.stem}.flac")
+        estimate, truth = (soundfile.read(path, dtype="float32")[0] for path in (stem, reference))
+        assert si_sdr_improvement(estimate, truth, mixture) >= bar, stem.stem
         assert soundfile.info(stem).frames == soundfile.info(EXAMPLE).frames
         assert correlation(stem, reference) > correlation(other, reference), stem.stem

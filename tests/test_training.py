@@ -167,6 +167,19 @@ def test_a_checkpoint_of_another_configuration_is_refused(stopped, monkeypatch):
         Run(SETTINGS, stopped[1])
 
 
+def test_a_new_run_begins_with_given_weights(stopped, tmp_path):
+    run, _ = stopped
+    path = tmp_path / "toy.weights.h5"
+    run.averaged().save_weights(path)
+    begun = Run(SETTINGS, tmp_path / "new", path)
+    assert begun.step == 0
+    for one, other in zip(begun.network.get_weights(), run.average, strict=True):
+        np.testing.assert_array_equal(one, other)
+    path.write_bytes(b"no weights")
+    with pytest.raises(DssError, match=r"toy.weights.h5: not weights of configuration toy"):
+        Run(SETTINGS, tmp_path / "new", path)
+
+
 def test_a_loss_that_is_not_a_number_stops_and_keeps_the_last_checkpoint(sources, stopped):
     run, folder = stopped
     kept = (folder / "checkpoint.npz").read_bytes()

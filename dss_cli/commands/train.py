@@ -24,6 +24,9 @@ def train(
     places: Annotated[int, typer.Option(min=2, help="Places to simulate for a new bank.")] = 750,
     jobs: Annotated[int, typer.Option(min=1, help="Processes that simulate.")] = 2,
     configuration: Annotated[str, typer.Option(help="See `dss configurations`.")] = "lite",
+    weights: Annotated[
+        Path | None, typer.Option(metavar="H5", help="Weights that a new run begins with.")
+    ] = None,
     steps: Annotated[int, typer.Option(min=1, help="Optimiser steps in all.")] = 9500,
     hold: Annotated[
         int | None, typer.Option(min=0, help="Step at which the learning rate begins to fall.")
@@ -99,9 +102,9 @@ def train(
         curriculum=widen,
         validate_every=validate_every,
     )
-    run = run_training(settings, training, output, dev, lambda row: say(_told(row)))
-    weights = output / f"{configuration}.weights.h5"
-    run.averaged().save_weights(weights)
+    run = run_training(settings, training, output, dev, weights, lambda row: say(_told(row)))
+    trained = output / f"{configuration}.weights.h5"
+    run.averaged().save_weights(trained)
     section = {
         "training": {
             "seed": seed,
@@ -112,10 +115,11 @@ def train(
             "talkers": len(training.speech.spans),
             "noise_hours": round(training.noise.seconds / 3600, 2) if training.noise else 0,
             "places": len(training.bank.responses),
+            **({} if weights is None else {"begun_with": weights.name}),
         }
     }
     (output / "training.json").write_text(json.dumps(section, indent=2) + "\n", encoding="utf-8")
-    say(f"{weights}: the averaged weights after {run.hours:.1f} h of audio; `dss export` makes a model")
+    say(f"{trained}: the averaged weights after {run.hours:.1f} h of audio; `dss export` makes a model")
 
 
 def _split(folder: Path, split: str) -> str | None:

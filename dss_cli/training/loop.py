@@ -47,7 +47,7 @@ class Settings:
 class Run:
     """A network, its optimiser and the average of its weights, in a folder that a run can be resumed from."""
 
-    def __init__(self, settings: Settings, folder: Path):
+    def __init__(self, settings: Settings, folder: Path, weights: Path | None = None):
         self.settings, self.folder = settings, folder
         keras.utils.set_random_seed(settings.seed)
         self.config = configuration(settings.configuration)
@@ -65,9 +65,13 @@ class Run:
         self._twin = build(self.config)
         self.network.optimizer.build(self.network.trainable_variables)
         self.step = 0
-        self.average = [np.array(w) for w in self.network.get_weights()]
         if self._checkpoint.exists():
+            self.average = self.network.get_weights()
             self._load()
+            return
+        if weights is not None:
+            self._begin_with(weights)
+        self.average = [np.array(w) for w in self.network.get_weights()]
 
     @property
     def _checkpoint(self) -> Path:
@@ -87,6 +91,15 @@ class Run:
         part = self.folder / ".checkpoint.part.npz"
         np.savez(part, **state)
         part.replace(self._checkpoint)
+
+    def _begin_with(self, weights: Path) -> None:
+        try:
+            self.network.load_weights(weights)
+        except (OSError, ValueError) as error:
+            reason = (str(error).splitlines() or [""])[0]
+            raise DssError(
+                f"{weights}: not weights of configuration {self.settings.configuration}: {reason}"
+            ) from error
 
     def _load(self) -> None:
         with np.load(self._checkpoint) as data:
@@ -143,17 +156,20 @@ def train(
     sources: Sources,
     folder: Path,
     validation: Validation | None = None,
+    weights: Path | None = None,
     report: Callable[[dict[str, Any]], None] = lambda row: None,
 ) -> Run:
     """Train to `settings.total` steps, from the folder's checkpoint where there is one.
 
+    A new run begins with `weights`, where they are given, or afresh.
+
     Each report is also a line of `log.jsonl`: step, hours of audio, audio seconds per second, losses, scores.
 
     Raises:
-        DssError: a checkpoint of another configuration, a loss that is not a number.
+        DssError: a checkpoint or weights of another configuration, a loss that is not a number.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    run = Run(settings, folder)
+    run = Run(settings, folder, weights)
     signal = run.config.signal
     seen: list[dict[str, float]] = []
     started, last = time.monotonic(), run.step
