@@ -11,6 +11,7 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import soundfile as sf
+import testsets
 import tiny
 from hypothesis import settings
 from stub import Stub
@@ -150,3 +151,18 @@ def stubbed(here):
         return [sys.executable, str(script)]
 
     return arguments
+
+
+@pytest.fixture(scope="module")
+def material(tmp_path_factory):
+    """Folders of dry speech and of noise; what is decoded of them is not cached in anybody's home."""
+    with pytest.MonkeyPatch.context() as patch:
+        for name in ("XDG_CACHE_HOME", "HOME", "LOCALAPPDATA"):
+            patch.setenv(name, str(tmp_path_factory.mktemp("cache")))
+        yield testsets.write_material(tmp_path_factory.mktemp("material"))
+
+
+@pytest.fixture(scope="module")
+def rooms(tmp_path_factory):
+    """Measured responses of rooms, with their manifest."""
+    return testsets.write_rooms(tmp_path_factory.mktemp("rooms"))

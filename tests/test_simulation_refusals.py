@@ -10,32 +10,13 @@ import time
 import numpy as np
 import pytest
 import synth
-from testsets import contents, talker, write_material, write_rooms
+from testsets import contents, talker
 
 pytest.importorskip("pyroomacoustics")
 
 from dss_cli.errors import DssError, UsageError
 from dss_cli.simulation.material import load_speech
 from dss_cli.simulation.testset.plan import _ingredients, draw_up
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory):
-    """Decoded material is cached: not in the home of whoever runs the tests."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("XDG_CACHE_HOME", "HOME", "LOCALAPPDATA"):
-            patch.setenv(name, str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
-@pytest.fixture(scope="module")
-def material(tmp_path_factory):
-    return write_material(tmp_path_factory.mktemp("material"))
-
-
-@pytest.fixture(scope="module")
-def rooms(tmp_path_factory):
-    return write_rooms(tmp_path_factory.mktemp("rooms"))
 
 
 def refused(dss, *arguments):
@@ -71,6 +52,7 @@ def test_folders_that_hold_nothing(dss, tmp_path, material):
     assert not (tmp_path / "set").exists()
 
 
+@pytest.mark.usefixtures("material")  # for its cache
 def test_damaged_material(dss, tmp_path):
     speech = tmp_path / "speech"
     (speech / "a").mkdir(parents=True)
@@ -102,6 +84,7 @@ def test_other_peoples_folders_are_left_alone(dss, tmp_path, material):
     assert contents(tmp_path / "mine") == {"notes.txt": b"mine"}
 
 
+@pytest.mark.usefixtures("material")  # for its cache
 def test_what_was_changed_or_left_out_is_said(dss, tmp_path, rooms):
     speech = tmp_path / "speech"
     for seed, (rate, channels) in enumerate([(16_000, 1), (44_100, 1), (16_000, 2)]):
@@ -131,6 +114,7 @@ def test_what_was_changed_or_left_out_is_said(dss, tmp_path, rooms):
     assert "3 talkers are too few" in err[-1]
 
 
+@pytest.mark.usefixtures("material")  # for its cache
 def test_changed_material_is_read_again(tmp_path):
     path = tmp_path / "speech" / "a" / "a.wav"
     path.parent.mkdir(parents=True)

@@ -16,7 +16,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 import soundfile as sf
-from testsets import contents, records, write_material, write_rooms
+from testsets import contents, records
 
 pytest.importorskip("pyroomacoustics")
 
@@ -33,25 +33,6 @@ STRATA = (
     Stratum("far-only", "outdoor", 0.0),
     Stratum("turns", "outdoor", 10.0, category="rain"),
 )
-
-
-@pytest.fixture(scope="module", autouse=True)
-def cache(tmp_path_factory):
-    """Decoded material is cached: not in the home of whoever runs the tests."""
-    with pytest.MonkeyPatch.context() as patch:
-        for name in ("XDG_CACHE_HOME", "HOME", "LOCALAPPDATA"):
-            patch.setenv(name, str(tmp_path_factory.mktemp("cache")))
-        yield
-
-
-@pytest.fixture(scope="module")
-def material(tmp_path_factory):
-    return write_material(tmp_path_factory.mktemp("material"))
-
-
-@pytest.fixture(scope="module")
-def rooms(tmp_path_factory):
-    return write_rooms(tmp_path_factory.mktemp("rooms"))
 
 
 @pytest.fixture(scope="module")
