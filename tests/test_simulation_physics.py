@@ -32,7 +32,7 @@ def outdoors(seed, ranges=((0.2, 0.8), (1.2, 15.0)), **options):
 def room():
     rng = np.random.default_rng(3)
     ranges = [(0.2, 0.5), (1.2, 6.0)]
-    return simulate_place(rng, "indoor", ranges, (0.25, 0.35), facing=[True, False], exact=True)
+    return simulate_place(rng, "indoor", ranges, (0.25, 0.35), facing=[True, False])
 
 
 def peak(samples, delay):

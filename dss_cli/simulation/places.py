@@ -70,7 +70,6 @@ def simulate_place(
     rt60: tuple[float, float] = (0.15, 0.9),
     seconds: float = 0.6,
     facing: Sequence[bool] | None = None,
-    exact: bool = False,
     facade: tuple[float, float] | None = None,
 ) -> Place:
     """Draw a place and simulate one response per range of distances.
@@ -83,15 +82,13 @@ def simulate_place(
         seconds: length at which responses are faded out.
         facing: for each source, whether the talker speaks about towards the microphone; by default
             those do whose range ends before the far one begins.
-        exact: choose the absorption so that the simulated room reverberates as long as asked; Sabine's
-            formula, which is used otherwise, says so of diffuse fields.
         facade: range of the distance, in metres, of one reflecting wall outdoors; None leaves it out.
     """
     if facing is None:
         facing = [most < FAR_INDOOR[0] for _, most in ranges]
     while True:
         wall = None if facade is None else float(rng.uniform(*facade))
-        room, asked = _indoor(rng, rt60, seconds, exact) if environment == "indoor" else _outdoor(rng, wall)
+        room, asked = _indoor(rng, rt60, seconds) if environment == "indoor" else _outdoor(rng, wall)
         size = np.asarray(room.shoebox_dim)
         microphone = _stand(rng, size, environment)
         if wall is not None:
@@ -124,26 +121,20 @@ def simulate_place(
     )
 
 
-def _indoor(
-    rng: np.random.Generator, rt60: tuple[float, float], seconds: float, exact: bool
-) -> tuple[pra.ShoeBox, float]:
+def _indoor(rng: np.random.Generator, rt60: tuple[float, float], seconds: float) -> tuple[pra.ShoeBox, float]:
     while True:
         size = np.array([rng.uniform(2.8, 9.0), rng.uniform(2.5, 7.0), rng.uniform(2.3, 3.6)])
         asked = rng.uniform(*rt60)
         try:
-            mean, _ = pra.inverse_sabine(asked, size)
+            pra.inverse_sabine(asked, size)
         except ValueError:  # no wall absorbs enough for so large and dry a room
             continue
         tilt = rng.uniform(-0.25, 0.25) * np.linspace(-1, 1, len(BANDS)) + 1.0
         walls = np.exp(rng.normal(0.0, 0.4, 6))
         area = np.array([size[1] * size[2]] * 2 + [size[0] * size[2]] * 2 + [size[0] * size[1]] * 2)
         walls *= area.sum() / (walls * area).sum()  # the same mean absorption, shared out unevenly
-        if exact:
-            scale = scale_for(asked, size, walls)
-            if scale is None:
-                continue
-            mean = scale
-        if mean * walls.max() * tilt.max() > 0.97:
+        mean = scale_for(asked, size, walls)  # Sabine's formula holds in diffuse fields alone
+        if mean is None or mean * walls.max() * tilt.max() > 0.97:
             continue
         materials = {
             name: pra.Material({"coeffs": list(mean * share * tilt), "center_freqs": BANDS})

@@ -151,7 +151,6 @@ def _responses(
             ranges,
             seconds=RESPONSE_SECONDS,
             facing=facing,
-            exact=True,
             facade=FACADES if stratum.facade else None,
         )
         responses, rt60, faults = check_place(place)
