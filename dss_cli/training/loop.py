@@ -52,6 +52,8 @@ class Run:
         keras.utils.set_random_seed(settings.seed)
         self.config = configuration(settings.configuration)
         self.network = build(self.config)
+        if weights is not None and not self._checkpoint.exists():
+            self._begin_with(weights)
         self.network.compile(
             ConvolutionMuon(
                 WarmHoldCosine(settings.peak, settings.warmup, settings.hold, settings.total),
@@ -65,13 +67,9 @@ class Run:
         self._twin = build(self.config)
         self.network.optimizer.build(self.network.trainable_variables)
         self.step = 0
-        if self._checkpoint.exists():
-            self.average = self.network.get_weights()
-            self._load()
-            return
-        if weights is not None:
-            self._begin_with(weights)
         self.average = [np.array(w) for w in self.network.get_weights()]
+        if self._checkpoint.exists():
+            self._load()
 
     @property
     def _checkpoint(self) -> Path:
