@@ -1,14 +1,12 @@
-"""Where outputs go: checks before any work, and files that appear whole or not at all."""
+"""Where outputs go: checks before any work."""
 
 from __future__ import annotations
 
-import contextlib
 import os
-import secrets
 from collections.abc import Mapping
 from pathlib import Path
 
-from ..errors import DssError, UsageError
+from ..errors import UsageError
 
 STDOUT = "-"
 
@@ -54,69 +52,3 @@ def _same_file(path: Path, source: str | os.PathLike[str]) -> bool:
         return path.samefile(source)
     except OSError:
         return False
-
-
-class PendingFiles:
-    """Files under temporary names in their final folders, renamed together at the end."""
-
-    def __init__(self, overwrite: bool = False) -> None:
-        self._overwrite = overwrite
-        self._pending: dict[Path, Path] = {}  # final -> temporary
-
-    def create(self, path: Path) -> Path:
-        """An empty file beside `path` with the permissions of any new file; returns its path.
-
-        Raises:
-            DssError: the folder cannot be written to.
-        """
-        temporary = path.with_name(f".{path.name}.{secrets.token_hex(4)}.part")
-        self._pending[path] = temporary
-        try:
-            os.close(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o666))
-        except OSError as error:
-            raise DssError(f"{path}: cannot be written: {error.strerror}") from error
-        return temporary
-
-    def publish(self) -> None:
-        """Flush every file to the disk, then give all of them their names.
-
-        Raises:
-            DssError: a file could not be flushed or renamed, or an output appeared meanwhile.
-        """
-        appeared: list[Path] = []
-        try:
-            for temporary in self._pending.values():
-                _sync(temporary, os.O_RDWR)
-            for path, temporary in self._pending.items():
-                existed = path.exists()
-                if existed and not self._overwrite:
-                    raise DssError(f"{path}: appeared while working; nothing was written")
-                temporary.replace(path)
-                if not existed:
-                    appeared.append(path)
-        except BaseException as error:
-            for done in appeared:
-                done.unlink(missing_ok=True)
-            names = ", ".join(map(str, self._pending))
-            self.discard()
-            if isinstance(error, OSError):
-                raise DssError(f"{names}: cannot be written: {error.strerror}") from error
-            raise
-        for folder in {path.parent for path in self._pending}:
-            with contextlib.suppress(OSError):  # not every system can flush a folder
-                _sync(folder, os.O_RDONLY)
-        self._pending.clear()
-
-    def discard(self) -> None:
-        """Remove what is left under temporary names."""
-        for temporary in self._pending.values():
-            temporary.unlink(missing_ok=True)
-        self._pending.clear()
-
-
-def _sync(path: Path, flags: int) -> None:
-    descriptor = os.open(path, flags)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

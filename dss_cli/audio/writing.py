@@ -17,11 +17,12 @@ import soundfile as sf
 from numpy.typing import NDArray
 
 from ..errors import DssError
+from ..publish import PendingFiles
 from .formats import OutputFormat, choose_format, rounded
 from .pipes import PipeWriter
 from .reading import BLOCK
 from .resampling import Resampler
-from .targets import STDOUT, PendingFiles, check_targets
+from .targets import STDOUT, check_targets
 
 _FULL_SCALE = 1.0 - 2.0**-15  # the largest positive sample of 16 bits
 

@@ -79,11 +79,12 @@ def evaluate(
 
     from ..audio.targets import check_targets
     from ..evaluation.cards import write_scores
-    from ..evaluation.output import csv_text, write_text
+    from ..evaluation.output import csv_text
     from ..evaluation.report import choose_examples, page
     from ..evaluation.run import evaluate as run_evaluation
     from ..evaluation.tables import run_tables, show
     from ..evaluation.testset import read_test_set
+    from ..publish import write_files
     from ..separator import DEFAULT_MODEL
 
     if targets := {name: path for name, path in (("csv", table), ("report", report)) if path}:
@@ -100,11 +101,11 @@ def evaluate(
     else:
         show(map(run_tables, result["runs"]))
     if table:
-        write_text(table, csv_text(result), overwrite)
+        write_files({table: csv_text(result)}, overwrite)
     if report:
         pairs = [(system, test_set) for system in systems for test_set in read]
         examples = [choose_examples(run, *pair) for run, pair in zip(result["runs"], pairs, strict=True)]
-        write_text(report, page(result, examples), overwrite)
+        write_files({report: page(result, examples)}, overwrite)
     if write_card:
         for name, system in zip(names, systems, strict=True):
             runs = [run for run in result["runs"] if run["system"]["name"] == system.name]

@@ -52,6 +52,7 @@ def train(
 
     load_keras()
     from ..network import configuration as configured
+    from ..publish import write_files
     from ..simulation.bank import Bank, simulate_bank
     from ..simulation.material import load_noise, load_speech
     from ..training.data import Sources
@@ -118,7 +119,7 @@ def train(
             **({} if weights is None else {"begun_with": weights.name}),
         }
     }
-    (output / "training.json").write_text(json.dumps(section, indent=2) + "\n", encoding="utf-8")
+    write_files({output / "training.json": json.dumps(section, indent=2) + "\n"})
     say(f"{trained}: the averaged weights after {run.hours:.1f} h of audio; `dss export` makes a model")
 
 

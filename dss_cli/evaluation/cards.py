@@ -9,9 +9,9 @@ from pathlib import Path
 from typing import Any
 
 from .. import __version__
+from ..publish import write_files
 from ..store import find_model
 from .model_readme import update
-from .output import write_text
 
 
 def entry_name(about: Mapping[str, Any]) -> str:
@@ -49,7 +49,7 @@ def write_scores(model: str, runs: list[Mapping[str, Any]], command: str) -> Pat
         }
     card = {**found.card, "scores": scores}
     path = found.path.with_suffix(".json")
-    write_text(path, _dumped(card), overwrite=True)
+    write_files({path: _dumped(card)})
     update(path.parent)
     return path
 

@@ -12,8 +12,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..publish import write_files
 from ..store import SUFFIX, load
-from .output import write_text
 from .tables import number, tail
 
 README = "README.md"
@@ -45,7 +45,7 @@ def update(folder: Path) -> bool:
     cards = [load(model).card for model in sorted(folder.glob(f"*{SUFFIX}"))]
     before, rest = text.split(START, 1)
     after = rest.split(END, 1)[1]
-    write_text(path, f"{before}{START}\n{render(cards)}{END}{after}", overwrite=True)
+    write_files({path: f"{before}{START}\n{render(cards)}{END}{after}"})
     return True
 
 

@@ -8,8 +8,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..audio.targets import PendingFiles
-from ..errors import DssError, UsageError
+from ..errors import UsageError
+from ..publish import Content, write_files
 from ..signal import OVERLAP, SignalConfig
 from ..store import SCHEMA, SUFFIX
 from ..streaming import latency
@@ -88,17 +88,8 @@ def write_model(
     """
     text = json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     path, card_path, copy = model_files(folder, card["name"])
-    contents = {path: data, card_path: text.encode()}
+    contents: dict[Path, Content] = {path: data, card_path: text}
     if not (copy.exists() and copy.samefile(weights)):
         contents[copy] = weights.read_bytes()
-    pending = PendingFiles(overwrite)
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-        for final, content in contents.items():
-            pending.create(final).write_bytes(content)
-        pending.publish()
-    except OSError as error:
-        raise DssError(f"{folder}: cannot be written: {error.strerror}") from error
-    finally:
-        pending.discard()
+    write_files(contents, overwrite)
     return path

@@ -12,6 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..errors import DssError
+from ..publish import write_files
 from .limits import NEAR, UR0
 from .places import far_limits, simulate_place
 
@@ -39,18 +40,8 @@ class Bank:
     near_sources: int = len(NEAR_SOURCES)
 
     def save(self, path: Path) -> None:
-        """Write the bank as one .npz (temporary name, then renamed)."""
-        path.parent.mkdir(parents=True, exist_ok=True)
-        part = path.with_name(f".{path.name}.part.npz")
-        np.savez(
-            part,
-            responses=self.responses,
-            distances=self.distances,
-            outdoor=self.outdoor,
-            rt60=self.rt60,
-            near_sources=self.near_sources,
-        )
-        part.replace(path)
+        """Write the bank as one .npz."""
+        write_files({path: partial(np.savez, **vars(self))})
 
     @classmethod
     def load(cls, path: Path) -> Bank:

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import csv
 import hashlib
-import os
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -16,6 +16,7 @@ import soxr
 from numpy.typing import NDArray
 
 from ..errors import DssError
+from ..publish import write_files
 from ..signal import SAMPLE_RATE
 
 SPEECH_RMS = 0.05  # -26 dBFS: each dry utterance's level over its active parts, at 1 m
@@ -90,16 +91,8 @@ def remembered(key: object, make: Callable[[], Material]) -> Material:
         with np.load(cache) as data:
             return Material(data["samples"], data["spans"], data["names"], tuple(data["notes"].tolist()))
     material = make()
-    cache.parent.mkdir(parents=True, exist_ok=True)
-    part = cache.with_name(f".{cache.name}.{os.getpid()}.npz")
-    np.savez(
-        part,
-        samples=material.samples,
-        spans=material.spans,
-        names=material.names,
-        notes=np.array(material.notes, dtype=np.str_),
-    )
-    part.replace(cache)
+    arrays = {**vars(material), "notes": np.array(material.notes, dtype=np.str_)}
+    write_files({cache: partial(np.savez, **arrays)})
     return material
 
 

@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,7 @@ import numpy as np
 
 from ..errors import DssError
 from ..network import build, configuration
+from ..publish import write_files
 from .data import Sources, batch
 from .losses import separation_loss
 from .optimiser import ConvolutionMuon
@@ -81,14 +83,12 @@ class Run:
         return self.step * self.settings.batch * self.config.signal.chunk_seconds / 3600
 
     def save(self) -> None:
-        """Write everything that a resumed run needs, under a temporary name first."""
+        """Write everything that a resumed run needs."""
         state: dict[str, Any] = {"step": np.array(self.step)}
         groups = (self.network.get_weights(), self.average, self._optimizer_state())
         for name, values in zip(("weight", "average", "optimizer"), groups, strict=True):
             state |= {f"{name}{i}": value for i, value in enumerate(values)}
-        part = self.folder / ".checkpoint.part.npz"
-        np.savez(part, **state)
-        part.replace(self._checkpoint)
+        write_files({self._checkpoint: partial(np.savez, **state)})
 
     def _begin_with(self, weights: Path) -> None:
         try:

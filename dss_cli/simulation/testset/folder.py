@@ -10,16 +10,17 @@ import csv
 import io
 import json
 import shutil
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
+from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, BinaryIO
 
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
 
-from ...audio.targets import PendingFiles
-from ...errors import DssError, UsageError
+from ...errors import UsageError
+from ...publish import write_files
 from ...signal import SAMPLE_RATE
 from .card import card
 from .scene import RenderedScene
@@ -62,7 +63,7 @@ class TestSetFolder:
             for part in (self.path / folder).glob(".*.part"):
                 part.unlink(missing_ok=True)
         if not (self._records / "settings.json").exists():
-            _publish({self._records / "settings.json": _json(self.settings)})
+            write_files({self._records / "settings.json": _json(self.settings)})
 
     def missing(self) -> list[int]:
         """Numbers of the scenes that are not there yet."""
@@ -77,14 +78,8 @@ class TestSetFolder:
         """Write one scene: its stems together, then its record."""
         name = scene.record["id"]
         record = {**scene.record, **{stem: f"{stem}/{name}.flac" for stem in self.stems}}
-        pending = PendingFiles(overwrite=True)
-        try:
-            for stem in self.stems:
-                _write_flac(pending.create(self._audio(stem, name)), getattr(scene, stem))
-            pending.publish()
-        finally:
-            pending.discard()
-        _publish({self._records / f"{name}.json": _json(record)})
+        write_files({self._audio(stem, name): partial(_flac, getattr(scene, stem)) for stem in self.stems})
+        write_files({self._records / f"{name}.json": _json(record)})
 
     def finish(self) -> dict[str, Any]:
         """Write tables, card and index; returns the index."""
@@ -94,14 +89,14 @@ class TestSetFolder:
             "redraws": sum(record["redraws"] for record in records),
             "complete": True,
         }
-        _publish(
+        write_files(
             {
                 self.path / "metadata.jsonl": "".join(json.dumps(record) + "\n" for record in records),
                 self.path / "manifest.csv": _csv(records),
                 self.path / "README.md": card(index, records),
             }
         )
-        _publish({self.path / INDEX: _json(index)})
+        write_files({self.path / INDEX: _json(index)})
         shutil.rmtree(self._records)
         return index
 
@@ -131,21 +126,11 @@ def _difference(there: object, asked: object) -> str:
     return f" ({there}, not {asked})" if isinstance(there, plain) and isinstance(asked, plain) else ""
 
 
-def _write_flac(path: Path, samples: NDArray[np.int32]) -> None:
+def _flac(samples: NDArray[np.int32], file: BinaryIO) -> None:
     try:  # libsndfile takes 24-bit samples in the upper bits of 32
-        soundfile.write(path, samples << 8, SAMPLE_RATE, format="FLAC", subtype="PCM_24")
-    except (soundfile.SoundFileError, OSError) as error:
-        raise DssError(f"{path}: cannot be written: {error}") from None
-
-
-def _publish(files: Mapping[Path, str]) -> None:
-    pending = PendingFiles(overwrite=True)
-    try:
-        for path, text in files.items():
-            pending.create(path).write_text(text, encoding="utf-8", newline="\n")
-        pending.publish()
-    finally:
-        pending.discard()
+        soundfile.write(file, samples << 8, SAMPLE_RATE, format="FLAC", subtype="PCM_24")
+    except soundfile.SoundFileError as error:
+        raise OSError(str(error)) from None
 
 
 def _json(value: object) -> str:
