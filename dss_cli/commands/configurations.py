@@ -5,9 +5,8 @@ from __future__ import annotations
 import json
 from dataclasses import asdict
 
-import typer
-
 from .. import options
+from ..columns import print_columns
 
 
 def configurations(as_json: options.Json = False, debug: options.Debug = False) -> None:
@@ -31,11 +30,20 @@ def configurations(as_json: options.Json = False, debug: options.Debug = False) 
             }
         )
     if as_json:
-        typer.echo(json.dumps(rows, indent=2))
+        print(json.dumps(rows, indent=2))
         return
-    typer.echo(f"{'NAME':8}{'PARAMETERS':>12}{'GMAC/s OF AUDIO':>18}{'CHUNK':>10}{'CHANNELS':>10}")
-    for row in rows:
-        typer.echo(
-            f"{row['name']:8}{row['parameters']:>12,}{row['macs_per_second'] / 1e9:>18.3f}"
-            f"{row['chunk_seconds']:>8.2f} s{row['configuration']['channels']:>10}"
-        )
+    print_columns(
+        [
+            ("NAME", "PARAMETERS", "GMAC/s OF AUDIO", "CHUNK", "CHANNELS"),
+            *(
+                (
+                    row["name"],
+                    f"{row['parameters']:,}",
+                    f"{row['macs_per_second'] / 1e9:.3f}",
+                    f"{row['chunk_seconds']:.2f} s",
+                    f"{row['configuration']['channels']}",
+                )
+                for row in rows
+            ),
+        ]
+    )

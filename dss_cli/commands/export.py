@@ -11,11 +11,10 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 
 from .. import options
+from ..columns import print_columns
 from ..errors import DssError, UsageError
 
 if TYPE_CHECKING:
-    import keras
-
     from ..export.diff import Check
 
 
@@ -67,13 +66,14 @@ def export(
     from ..export.pipeline import export_network
     from ..network import build
     from ..network import configuration as configured
+    from ..network.weights import load_weights
 
     config = configured(configuration)
     network = build(config, batch=1)
-    _load(network, weights, configuration)
+    load_weights(network, weights, configuration)
     data, card, checks = export_network(network, config.signal, name, configuration, stored.value, sections)
     if not as_json:
-        _print(checks)
+        print_columns([("CHECK", "VALUE", "LIMIT", "RESULT", "NOTE"), *map(_row, checks)])
     failed = [check.name for check in checks if not check.passed]
     if failed:
         raise DssError(f"{name}: not written, for {'; '.join(failed)}: failed")
@@ -97,22 +97,6 @@ def _sections(path: Path) -> dict[str, Any]:
     if not isinstance(sections, dict):
         raise UsageError(f"{path}: one JSON object is needed, with `training` and `scores`")
     return sections
-
-
-def _load(network: keras.Model, path: Path, configuration: str) -> None:
-    try:
-        network.load_weights(path)
-    except (OSError, ValueError, KeyError) as error:
-        reason = (str(error).splitlines() or [""])[0]
-        raise DssError(f"{path}: not weights of configuration {configuration}: {reason}") from error
-
-
-def _print(checks: list[Check]) -> None:
-    rows = [("CHECK", "VALUE", "LIMIT", "RESULT", "NOTE"), *map(_row, checks)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        print("  ".join(cells).rstrip())
 
 
 def _row(check: Check) -> tuple[str, ...]:

@@ -6,6 +6,7 @@ import json
 from typing import TYPE_CHECKING, Any
 
 from .. import options
+from ..columns import print_columns
 from ..console import warning_line
 
 if TYPE_CHECKING:
@@ -21,11 +22,7 @@ def models(as_json: options.Json = False, debug: options.Debug = False) -> None:
         entries = [{"name": m.name, "path": str(m.path), "card": m.card} for m in found]
         print(json.dumps({"models": entries}, indent=2))
         return
-    rows = [("NAME", "PARAMETERS", "SHA256", "SCORED ON", "PATH"), *map(_row, found)]
-    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
-    for row in rows:
-        cells = (cell.ljust(width) for cell, width in zip(row, widths, strict=True))
-        print("  ".join(cells).rstrip())
+    print_columns([("NAME", "PARAMETERS", "SHA256", "SCORED ON", "PATH"), *map(_row, found)])
 
 
 def _row(model: Model) -> tuple[str, ...]:

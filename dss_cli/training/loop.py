@@ -16,6 +16,7 @@ import numpy as np
 
 from ..errors import DssError
 from ..network import build, configuration
+from ..network.weights import load_weights
 from ..publish import write_files
 from .data import Sources, batch
 from .losses import separation_loss
@@ -55,7 +56,7 @@ class Run:
         self.config = configuration(settings.configuration)
         self.network = build(self.config)
         if weights is not None and not self._checkpoint.exists():
-            self._begin_with(weights)
+            load_weights(self.network, weights, settings.configuration)
         self.network.compile(
             ConvolutionMuon(
                 WarmHoldCosine(settings.peak, settings.warmup, settings.hold, settings.total),
@@ -89,15 +90,6 @@ class Run:
         for name, values in zip(("weight", "average", "optimizer"), groups, strict=True):
             state |= {f"{name}{i}": value for i, value in enumerate(values)}
         write_files({self._checkpoint: partial(np.savez, **state)})
-
-    def _begin_with(self, weights: Path) -> None:
-        try:
-            self.network.load_weights(weights)
-        except (OSError, ValueError) as error:
-            reason = (str(error).splitlines() or [""])[0]
-            raise DssError(
-                f"{weights}: not weights of configuration {self.settings.configuration}: {reason}"
-            ) from error
 
     def _load(self) -> None:
         with np.load(self._checkpoint) as data:
