@@ -16,7 +16,7 @@ import numpy as np
 
 from ..errors import DssError
 from ..network import build, configuration
-from ..network.weights import load_weights
+from ..network.widen import begin_with
 from ..publish import write_files
 from .data import Sources, batch
 from .losses import separation_loss
@@ -56,7 +56,7 @@ class Run:
         self.config = configuration(settings.configuration)
         self.network = build(self.config)
         if weights is not None and not self._checkpoint.exists():
-            load_weights(self.network, weights, settings.configuration)
+            begin_with(self.network, weights, settings.configuration)
         self.network.compile(
             ConvolutionMuon(
                 WarmHoldCosine(settings.peak, settings.warmup, settings.hold, settings.total),
