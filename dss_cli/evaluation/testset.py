@@ -14,11 +14,10 @@ import numpy.typing as npt
 
 from ..audio import AudioReader
 from ..errors import DssError
+from ..testset_layout import INDEX, METADATA, PARTS, SCHEMA
 
 Floats = npt.NDArray[np.float32]
 
-SCHEMA = 1
-PARTS = ("mixture", "near", "far")
 _SETTINGS = ("preset", "seed", "version", "rate", "seconds", "threshold_m")
 _MATERIAL = ("split", "speech", "noise", "rirs")
 
@@ -83,7 +82,7 @@ def read_test_set(path: Path) -> TestSet:
         DssError: no test set, an unfinished one, one of another schema, a damaged line, a
             missing file. The message names the file.
     """
-    header_path, lines_path = path / "test-set.json", path / "metadata.jsonl"
+    header_path, lines_path = path / INDEX, path / METADATA
     header = _object(_read(header_path).decode("utf-8", "replace"), str(header_path))
     if header.get("schema") != SCHEMA:
         raise DssError(

@@ -5,9 +5,13 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+from ...signal import SAMPLE_RATE
 
-def card(index: dict[str, Any], records: Sequence[dict[str, Any]]) -> str:
-    """README.md of a test set, from its index and the records of its scenes."""
+ENCODINGS = {"flac": "24-bit FLAC", "wav": "32-bit float WAV"}
+
+
+def card(index: dict[str, Any], records: Sequence[dict[str, Any]], parts: Sequence[str]) -> str:
+    """README.md of a test set, from its index, the records of its scenes and the parts that have files."""
     material = index["material"]
     speech, noise = material["speech"], material["noise"]
     noises = (
@@ -23,7 +27,12 @@ def card(index: dict[str, Any], records: Sequence[dict[str, Any]]) -> str:
     far = [t["distance_m"] for r in records for t in r["talkers"] if t["role"] == "far"]
     reverberation = [r["rt60_measured"] for r in records if r["rt60_measured"] is not None]
     facts = [
-        ("scenes", f"{index['scenes']} of {index['seconds']:g} s at {index['rate']} Hz, mono, 24-bit FLAC"),
+        (
+            "scenes",
+            f"{index['scenes']} of {index['seconds']:g} s at {index['rate']} Hz, mono, "
+            f"{ENCODINGS[index['format']]}",
+        ),
+        ("band", _band(index)),
         ("preset and seed", f"{index['preset']}, {index['seed']}"),
         ("speech", f"{index['speech']}: {speech['talkers']} talkers, {_hours(speech['seconds'])}"),
         ("noise", noises),
@@ -41,7 +50,7 @@ Scenes for distance-based separation, made by `dss simulate-test-set` (dss {inde
 |---|---|
 {_rows(facts)}
 
-`mixture = near + far + noise` holds for the written integers, exactly. `near` and `far` are the
+`mixture = near + far + noise` holds for the written samples, exactly. `near` and `far` are the
 reverberant images at the microphone; an output with nobody in it is digital silence. Noise belongs to
 neither and is `mixture - near - far`; a scene without environmental noise still has the microphone's own.
 
@@ -49,11 +58,21 @@ neither and is `mixture - near - far`; a scene without environmental noise still
 |---|---|
 {_rows(list(index["strata"].items()))}
 
-Files: `mixture/ID.flac`, `near/ID.flac`, `far/ID.flac`{", `noise/ID.flac`" if index["noise_stems"] else ""};
+Files: {", ".join(f"`{part}/ID.{index['format']}`" for part in parts)};
 `metadata.jsonl` has every number drawn, one scene a line; `manifest.csv` the same as a flat table;
 `test-set.json` the settings and the sha256 of the material. Each scene depends on the seed, the name of
 its stratum, its index and the material alone. The licences are those of the speech, noise and responses.
 """
+
+
+def _band(index: dict[str, Any]) -> str:
+    band = f"up to {index['band_hz'] / 1000:g} kHz"
+    if index["rate"] == SAMPLE_RATE:
+        return band
+    said = f"{band}: rendered at {SAMPLE_RATE} Hz, resampled to {index['rate']} Hz"
+    if index["rate"] < SAMPLE_RATE:
+        said += "; the noise's level holds for the band up to 8 kHz"
+    return said
 
 
 def _rows(rows: Sequence[tuple[str, object]]) -> str:

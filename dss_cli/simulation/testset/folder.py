@@ -18,15 +18,13 @@ from typing import Any, BinaryIO
 import numpy as np
 import soundfile
 from numpy.typing import NDArray
+from scipy.io import wavfile
 
 from ...errors import UsageError
 from ...publish import write_files
-from ...signal import SAMPLE_RATE
+from ...testset_layout import INDEX, METADATA, PARTS
 from .card import card
-from .scene import RenderedScene
-
-STEMS = ("mixture", "near", "far")
-INDEX = "test-set.json"
+from .scene import FULL_SCALE, RenderedScene
 
 
 class TestSetFolder:
@@ -47,7 +45,7 @@ class TestSetFolder:
         self.path = path
         self.settings = settings
         self.ids = ids
-        self.stems = (*STEMS, "noise") if settings["noise_stems"] else STEMS
+        self.stems = (*PARTS, "noise") if settings["noise_stems"] else PARTS
         self._records = path / ".scenes"
         self.complete = (path / INDEX).exists()
         known = path / INDEX if self.complete else self._records / "settings.json"
@@ -71,15 +69,17 @@ class TestSetFolder:
             number
             for number, name in enumerate(self.ids)
             if not (self._records / f"{name}.json").exists()
-            or not all(self._audio(stem, name).exists() for stem in self.stems)
+            or not all((self.path / self._file(stem, name)).exists() for stem in self.stems)
         ]
 
     def write(self, scene: RenderedScene) -> None:
         """Write one scene: its stems together, then its record."""
-        name = scene.record["id"]
-        record = {**scene.record, **{stem: f"{stem}/{name}.flac" for stem in self.stems}}
-        write_files({self._audio(stem, name): partial(_flac, getattr(scene, stem)) for stem in self.stems})
-        write_files({self._records / f"{name}.json": _json(record)})
+        name, rate, encode = scene.record["id"], self.settings["rate"], ENCODERS[self.settings["format"]]
+        files = {stem: self._file(stem, name) for stem in self.stems}
+        write_files(
+            {self.path / file: partial(encode, getattr(scene, stem), rate) for stem, file in files.items()}
+        )
+        write_files({self._records / f"{name}.json": _json({**scene.record, **files})})
 
     def finish(self) -> dict[str, Any]:
         """Write tables, card and index; returns the index."""
@@ -91,9 +91,9 @@ class TestSetFolder:
         }
         write_files(
             {
-                self.path / "metadata.jsonl": "".join(json.dumps(record) + "\n" for record in records),
+                self.path / METADATA: "".join(json.dumps(record) + "\n" for record in records),
                 self.path / "manifest.csv": _csv(records),
-                self.path / "README.md": card(index, records),
+                self.path / "README.md": card(index, records, self.stems),
             }
         )
         write_files({self.path / INDEX: _json(index)})
@@ -105,8 +105,8 @@ class TestSetFolder:
         index: dict[str, Any] = json.loads((self.path / INDEX).read_bytes())
         return index
 
-    def _audio(self, stem: str, name: str) -> Path:
-        return self.path / stem / f"{name}.flac"
+    def _file(self, stem: str, name: str) -> str:
+        return f"{stem}/{name}.{self.settings['format']}"
 
     def _compare(self, known: Path) -> None:
         try:
@@ -126,11 +126,19 @@ def _difference(there: object, asked: object) -> str:
     return f" ({there}, not {asked})" if isinstance(there, plain) and isinstance(asked, plain) else ""
 
 
-def _flac(samples: NDArray[np.int32], file: BinaryIO) -> None:
+def _flac(samples: NDArray[np.int32], rate: int, file: BinaryIO) -> None:
     try:  # libsndfile takes 24-bit samples in the upper bits of 32
-        soundfile.write(file, samples << 8, SAMPLE_RATE, format="FLAC", subtype="PCM_24")
+        soundfile.write(file, samples << 8, rate, format="FLAC", subtype="PCM_24")
     except soundfile.SoundFileError as error:
         raise OSError(str(error)) from None
+
+
+def _float_wav(samples: NDArray[np.int32], rate: int, file: BinaryIO) -> None:
+    """The same values, which 32-bit floats hold exactly. Not by libsndfile: it writes the time of day."""
+    wavfile.write(file, rate, samples.astype(np.float32) / np.float32(FULL_SCALE))
+
+
+ENCODERS = {"flac": _flac, "wav": _float_wav}  # by the files' extension
 
 
 def _json(value: object) -> str:

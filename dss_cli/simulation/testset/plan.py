@@ -13,14 +13,16 @@ from typing import Any
 from ..._version import __version__
 from ...errors import DssError, UsageError
 from ...signal import SAMPLE_RATE
+from ...testset_layout import SCHEMA
 from ..material import Material, load_noise, load_speech
 from ..measured import load_rooms
 from ..scenes import KINDS
 from ..synthetic import load_synthetic
 from .scene import Ingredients
-from .strata import Stratum, preset
+from .strata import COUNT, Cells, Stratum, preset
 
-SCHEMA = 1
+USUAL = "standard"  # preset
+CUSTOM = "custom"  # in the place of a preset's name
 SYNTHETIC = "synthetic"  # in the place of the folder's name
 
 
@@ -29,7 +31,7 @@ class Plan:
     """A test set to be.
 
     Attributes:
-        preset: name it was drawn up from.
+        preset: name it was drawn up from, or "custom".
         strata: its cells, scenes are numbered through them in this order.
         count: scenes of each stratum.
         seed: of every random number.
@@ -38,6 +40,8 @@ class Plan:
         speech, noise, rirs: folders; without speech the voices are synthetic.
         split: of the manifests of speech and noise, or None for all.
         noise_stems: whether the noise is written as well.
+        rate: of the files, in Hz; scenes are rendered at 16 kHz.
+        format: of the files: "flac" (24-bit) or "wav" (32-bit float).
     """
 
     preset: str
@@ -51,6 +55,8 @@ class Plan:
     rirs: Path | None
     split: str | None
     noise_stems: bool
+    rate: int
+    format: str
 
     def __len__(self) -> int:
         return len(self.strata) * self.count
@@ -74,7 +80,9 @@ class Plan:
             "version": __version__,
             "preset": self.preset,
             "seed": self.seed,
-            "rate": SAMPLE_RATE,
+            "rate": self.rate,
+            "band_hz": min(self.rate, SAMPLE_RATE) / 2,
+            "format": self.format,
             "seconds": self.seconds,
             "threshold_m": self.threshold,
             "split": self.split,
@@ -94,37 +102,42 @@ def draw_up(
     rirs: Path | None = None,
     *,
     split: str | None = None,
-    name: str = "quick",
+    name: str | None = None,
+    cells: Cells | None = None,
     seed: int = 0,
     seconds: float = 5.0,
     count: int | None = None,
     threshold: float | None = None,
     noise_stems: bool = False,
+    rate: int = SAMPLE_RATE,
+    format: str = "flac",
 ) -> tuple[Plan, list[str]]:
     """Settle what is to be made, and check that the material is there for it.
+
+    Args:
+        speech, noise, rirs, split, seed, seconds, threshold, noise_stems, rate, format: as of `Plan`.
+        name: of a preset, `standard` by default.
+        cells: strata instead of a preset's.
+        count: scenes of each stratum; by default the preset's own number.
 
     Returns:
         The plan, and what had to be left out or replaced, one line each.
 
     Raises:
-        UsageError: nothing of the preset can be made of this material.
+        UsageError: nothing of it can be made of this material, or options that exclude each other.
         DssError: material that cannot be read.
     """
-    strata, usual = preset(name)
+    cells = cells or Cells()
+    chosen, strata, usual = _choose(name, cells, threshold, rirs)
+    what = ", ".join(cells.given) or f"--preset {chosen}"
     notes: list[str] = []
-    if threshold is not None and rirs is not None:
-        raise UsageError("--threshold and --rirs: measured rooms have the distances that they have")
-    if threshold is not None:
-        strata = [stratum.split_at(threshold) for stratum in strata]
-    if rirs is not None:
-        strata = [stratum.measured() for stratum in strata]
     ingredients = _ingredients(speech, noise, rirs, split)
     if speech is None:
         notes.append("without --speech the voices are synthetic: scores on them say little of real ones")
     notes += [n for m in (ingredients.speech, ingredients.noise) if m is not None for n in m.notes]
     if ingredients.noise is None and any(stratum.snr_db is not None for stratum in strata):
         if any(stratum.category for stratum in strata):
-            raise UsageError(f"--preset {name} needs --noise, a folder of recordings by category")
+            raise UsageError(f"{what}: categories of noise need --noise, a folder of recordings")
         notes.append("without --noise every scene is clean but for the microphone's own noise")
         strata = [stratum.without_noise() for stratum in strata]
     strata = list({stratum.name: stratum for stratum in strata}.values())
@@ -138,9 +151,9 @@ def draw_up(
             notes.append(f"{why}; the strata of {kind} are left out")
             strata = [stratum for stratum in strata if stratum.kind != kind]
     if not strata:
-        raise UsageError(f"nothing of --preset {name} can be made: {'; '.join(notes)}")
+        raise UsageError(f"nothing of {what} can be made: {'; '.join(notes)}")
     plan = Plan(
-        name,
+        chosen,
         tuple(strata),
         usual if count is None else count,
         seed,
@@ -151,8 +164,33 @@ def draw_up(
         rirs,
         split,
         noise_stems,
+        rate,
+        format,
     )
     return plan, notes
+
+
+def _choose(
+    name: str | None, cells: Cells, threshold: float | None, rirs: Path | None
+) -> tuple[str, list[Stratum], int]:
+    """Name, strata and usual count of what is asked for, whatever the material has."""
+    if cells.given and name is not None:
+        raise UsageError(f"{cells.given[0]} and --preset {name}: a preset has its own strata; drop either")
+    distances = {"--environment", "--near"}.intersection(cells.given)
+    if threshold is not None:
+        distances.add("--threshold")
+    if rirs is not None and distances:
+        raise UsageError(f"{min(distances)} and --rirs: measured rooms have the distances that they have")
+    if cells.given:
+        strata, usual, name = cells.strata(threshold), COUNT, CUSTOM
+    else:
+        name = name or USUAL
+        strata, usual = preset(name)
+    if threshold is not None:
+        strata = [stratum.split_at(threshold, cells.near) for stratum in strata]
+    if rirs is not None:
+        strata = [stratum.measured() for stratum in strata]
+    return name, strata, usual
 
 
 def _lacking(kind: str, ingredients: Ingredients) -> str | None:

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import soxr
 from numpy.typing import NDArray
 
 from ...errors import DssError
@@ -24,7 +25,7 @@ RECIPE = Recipe(free_gain=0.0)  # levels and microphones as heard, kinds and noi
 RESPONSE_SECONDS = 1.0
 FACADES = (3.0, 20.0)  # metres from the microphone
 MOST_REDRAWS = 100
-FULL_SCALE = 2**23  # of 24-bit files
+FULL_SCALE = 2**23  # of 24-bit samples
 PEAK = 0.999
 
 
@@ -76,9 +77,11 @@ def scene_id(stratum: Stratum, index: int) -> str:
 
 
 def make_scene(
-    ingredients: Ingredients, stratum: Stratum, index: int, seed: int, seconds: float
+    ingredients: Ingredients, stratum: Stratum, index: int, seed: int, seconds: float, rate: int
 ) -> RenderedScene:
     """Scene `index` of a stratum; the same arguments give the same samples.
+
+    Rendered at 16 kHz whatever the rate in Hz is; to another one each part is resampled, then rounded.
 
     Raises:
         DssError: no place passes the checks, or the material has too few talkers.
@@ -101,7 +104,9 @@ def make_scene(
     )
     drawn = scene.drawn
     parts = [scene.near, scene.far, scene.noise]
-    loudest = max(float(np.abs(p).max()) for p in [*parts, scene.mixture])
+    if rate != SAMPLE_RATE:
+        parts = [soxr.resample(p, SAMPLE_RATE, rate) for p in parts]
+    loudest = max(float(np.abs(p).max()) for p in [*parts, parts[0] + parts[1] + parts[2]])
     if loudest > PEAK:  # of a part: the mixture itself never clips
         parts = [p * np.float32(PEAK / loudest) for p in parts]
         drawn["gain_db"] += 20 * float(np.log10(PEAK / loudest))
