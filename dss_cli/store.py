@@ -40,13 +40,22 @@ def find_model(name_or_path: str | os.PathLike[str]) -> Model:
         UsageError: no model of that name; the message lists those that exist.
         DssError: a file or card that is missing, damaged, of another schema, or not of each other.
     """
+    return load(model_path(name_or_path))
+
+
+def model_path(name_or_path: str | os.PathLike[str]) -> Path:
+    """Where the model of that name lies, or the path that is one already; nothing is read.
+
+    Raises:
+        UsageError: no model of that name; the message lists those that exist.
+    """
     text = os.fspath(name_or_path)
     if not isinstance(name_or_path, str) or text.endswith(SUFFIX) or Path(text).name != text:
-        return load(Path(text))
+        return Path(text)
     for folder in folders():
         path = folder / f"{text}{SUFFIX}"
         if path.exists():
-            return load(path)
+            return path
     names = sorted({path.stem for folder in folders() for path in folder.glob(f"*{SUFFIX}")})
     raise UsageError(
         f"no model called {text!r}: there is {', '.join(names) or 'none'}; "

@@ -7,13 +7,13 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ..graph import multiply_accumulates, read_graph
 from ..signal import SignalConfig
 from ..store import SUFFIX, Model
+from .analyzer import violations
 from .card import make_card
 from .convert import convert
 from .diff import Check, inference_diff
-from .graph import multiply_accumulates, read_graph
-from .graph_rules import violations
 
 if TYPE_CHECKING:
     import keras

@@ -1,0 +1,17 @@
+"""What a computation costs in joules, by the meters that a machine really has.
+
+    found = find_meters()
+    idle = measure_idle(found.meters, seconds=10)
+    with measure(found.meters) as run:
+        work()
+    for energy, rest in zip(run.energies, idle):
+        print(energy.meter, energy.joules, energy.net(rest), energy.problem)
+
+Nothing is estimated: what a meter did not say is None, and `problem` tells why.
+"""
+
+from .finding import find_meters
+from .meter import Found, Meter, MeterError
+from .run import Energy, EnergyRun, measure, measure_idle
+
+__all__ = ["Energy", "EnergyRun", "Found", "Meter", "MeterError", "find_meters", "measure", "measure_idle"]
