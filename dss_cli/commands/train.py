@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import enum
 import json
 from pathlib import Path
 from typing import Annotated, Any
@@ -11,6 +12,13 @@ import typer
 from .. import options
 from ..console import line
 from ..errors import UsageError
+
+
+class Precision(str, enum.Enum):
+    """Keras' dtype policies."""
+
+    float32 = "float32"
+    mixed_bfloat16 = "mixed_bfloat16"
 
 
 def train(
@@ -39,6 +47,9 @@ def train(
     ] = (800, 2500),
     validation: Annotated[int, typer.Option(min=0, help="Dev scenes per stratum; 0: no validation.")] = 24,
     validate_every: Annotated[int, typer.Option(min=1, help="Steps from one validation to the next.")] = 400,
+    precision: Annotated[
+        Precision, typer.Option(help="Of the computing; mixed_bfloat16 is faster where the processor has it.")
+    ] = Precision.float32,
     seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn.")] = 1,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
@@ -102,6 +113,7 @@ def train(
         total=steps,
         curriculum=widen,
         validate_every=validate_every,
+        precision=precision.value,
     )
     run = run_training(settings, training, output, dev, weights, lambda row: say(_told(row)))
     trained = output / f"{configuration}.weights.h5"
@@ -111,6 +123,7 @@ def train(
             "seed": seed,
             "steps": run.step,
             "batch": batch,
+            "precision": precision.value,
             "hours": round(run.hours, 1),
             "speech_hours": round(training.speech.seconds / 3600, 2),
             "talkers": len(training.speech.spans),

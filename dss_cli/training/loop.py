@@ -45,6 +45,7 @@ class Settings:
     curriculum: tuple[int, int] = (1000, 3000)  # steps at which the recipe widens
     validate_every: int = 500
     save_every: int = 100
+    precision: str = "float32"  # of Keras: "mixed_bfloat16" computes in half the width, keeps weights whole
 
 
 class Run:
@@ -53,6 +54,7 @@ class Run:
     def __init__(self, settings: Settings, folder: Path, weights: Path | None = None):
         self.settings, self.folder = settings, folder
         keras.utils.set_random_seed(settings.seed)
+        keras.config.set_dtype_policy(settings.precision)
         self.config = configuration(settings.configuration)
         self.network = build(self.config)
         if weights is not None and not self._checkpoint.exists():
