@@ -1,5 +1,6 @@
 # make demo    separate the example recording and say how far apart its stems are
 # make test    lint, types and tests
+# make bench   run the benchmarks of docs/benchmarks.md and write its tables
 # make readme  measure the README's scores and draw its picture again
 # make clean   remove everything that these made
 #
@@ -13,7 +14,7 @@ EXAMPLE = examples/two_talkers.flac
 PACKAGE = pyproject.toml README.md LICENSE \
           $(shell find dss_cli models -type f -not -name '*.pyc' -not -name '.*')
 
-.PHONY: demo separate test readme clean
+.PHONY: demo separate test bench readme clean
 .DELETE_ON_ERROR:
 
 demo: separate
@@ -27,6 +28,9 @@ test: .venv-test/installed
 	.venv-test/bin/ruff format --check
 	.venv-test/bin/mypy dss_cli examples
 	.venv-test/bin/python -m pytest
+
+bench: .venv/installed
+	.venv/bin/python -m dss_cli.benchmark.document docs/benchmarks.md
 
 readme: separate .venv-test/installed
 	.venv/bin/python examples/demo.py out --readme README.md

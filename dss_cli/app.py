@@ -7,9 +7,12 @@ from typing import Annotated
 import typer
 
 from ._version import __version__
+from .commands.bench import bench
 from .commands.configurations import configurations
 from .commands.evaluate import evaluate
 from .commands.export import export
+from .commands.info import info
+from .commands.inspect import inspect
 from .commands.models import models
 from .commands.separate import separate
 from .commands.simulate_test_set import simulate_test_set
@@ -18,10 +21,13 @@ from .commands.train import train
 COMMANDS = (
     separate,
     models,
+    info,
     evaluate,
+    bench,
     simulate_test_set,
     train,
     export,
+    inspect,
     configurations,
 )  # in the order of `dss --help`; each is named after its function
 

@@ -81,6 +81,7 @@ class LiteRTNetwork:
         asked, used: of `auto`, `gpu` and `cpu`, the delegate asked for and the one that runs.
         fallback_reason: why the CPU runs in the GPU's place, else None.
         adapter: the GPU as its driver names it, where one was found and tried.
+        software: that adapter renders on the CPU.
         threads: of the CPU.
 
     Raises:
@@ -106,12 +107,13 @@ class LiteRTNetwork:
         self.threads = threads
         self.fallback_reason: str | None = None
         self.adapter: str | None = None
+        self.software = False
         self._model = model
         self._turn = threading.Lock()
         session: _Session | None = None
         if delegate != "cpu":
             session, self.fallback_reason = _open_on_gpu(model, delegate == "auto", verbose)
-            self.adapter = _adapter_name()
+            self.adapter, self.software = _adapter_name(), _in_software()
         if session is None:
             session = _open_on_cpu(model, threads, verbose)
         else:
@@ -136,6 +138,11 @@ class LiteRTNetwork:
     def overlap(self) -> float:
         """The overlap of the model's card."""
         return self._model.overlap
+
+    @property
+    def fully_accelerated(self) -> bool:
+        """Whether LiteRT says that every operator is the used delegate's (on the CPU: XNNPACK's)."""
+        return bool(self._session.compiled.is_fully_accelerated())
 
     def separate(self, mixture: Floats) -> tuple[Floats, Floats]:
         """One chunk: compressed float32 `[1, frames, bins, 3]` to near and far, `[..., 2]`.
@@ -200,7 +207,7 @@ def _open_on_gpu(model: Model, auto: bool, verbose: bool) -> tuple[_Session | No
         return None, plain_reason(lines, failure)
     if not session.compiled.is_fully_accelerated():
         return None, f"{REFUSED} the whole graph"
-    if auto and _adapter is not None and _adapter["kind"].startswith("CPU"):
+    if auto and _adapter is not None and _in_software():
         return None, (
             f"the only GPU adapter, {_adapter['name']}, renders in software and is slower "
             "(`--delegate gpu` uses it all the same)"
@@ -278,6 +285,10 @@ def _last_line(failure: str) -> str:
 
 def _adapter_name() -> str | None:
     return _adapter and f"{_adapter['name']} ({_adapter['backend']}, {_adapter['kind'].strip()})"
+
+
+def _in_software() -> bool:
+    return _adapter is not None and _adapter["kind"].startswith("CPU")
 
 
 @functools.cache

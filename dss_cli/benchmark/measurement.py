@@ -1,0 +1,123 @@
+"""One run: a recording from file to stems, with the time of each chunk, CPU time and memory."""
+
+from __future__ import annotations
+
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from ..files import separate_file
+from ..signal import SignalConfig
+from ..stft import compress
+
+if TYPE_CHECKING:
+    import numpy as np
+    import numpy.typing as npt
+
+    from ..runtime import Network
+
+    Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Opening:
+    """What happens once per process; all in seconds.
+
+    Attributes:
+        importing: LiteRT.
+        loading: the model's file, its checks, compiling it, and its buffers.
+        first_chunk: the first time that the network runs.
+    """
+
+    importing: float
+    loading: float
+    first_chunk: float
+
+
+@dataclass(frozen=True)
+class Run:
+    """What one run gave.
+
+    Attributes:
+        opening: of its process.
+        seconds: of audio.
+        elapsed: wall-clock seconds from file to files.
+        chunks: wall-clock seconds that the network took, for each chunk.
+        cpu_seconds: of all threads, user and system.
+        peak_bytes: resident memory of the process at its highest; None where nothing tells.
+    """
+
+    opening: Opening
+    seconds: float
+    elapsed: float
+    chunks: tuple[float, ...]
+    cpu_seconds: float
+    peak_bytes: int | None
+
+
+class Timed:
+    """A network that notes how long each chunk takes."""
+
+    def __init__(self, network: Network) -> None:
+        self._network = network
+        self.chunks: list[float] = []
+
+    @property
+    def signal(self) -> SignalConfig:
+        """The network's."""
+        return self._network.signal
+
+    @property
+    def overlap(self) -> float:
+        """The network's."""
+        return self._network.overlap
+
+    def separate(self, mixture: Floats) -> tuple[Floats, Floats]:
+        """The network's, timed."""
+        started = time.perf_counter()
+        stems = self._network.separate(mixture)
+        self.chunks.append(time.perf_counter() - started)
+        return stems
+
+
+def run_first_chunk(network: Network) -> float:
+    """Seconds of a chunk of noise."""
+    import numpy as np
+
+    signal = network.signal
+    shape = (1, signal.frames, signal.bins, 2)
+    parts = np.random.default_rng(0).standard_normal(shape, np.float32)
+    timed = Timed(network)
+    timed.separate(compress(parts[..., 0] + 1j * parts[..., 1], signal.exponent))
+    return timed.chunks[0]
+
+
+def run_file(network: Network, opening: Opening, recording: Path, near: Path, far: Path) -> Run:
+    """Separate the recording into the two files, which are replaced if they exist."""
+    timed = Timed(network)
+    before = time.process_time()
+    report = separate_file(recording, near=near, far=far, network=timed, overwrite=True)
+    return Run(
+        opening,
+        seconds=report.seconds,
+        elapsed=report.elapsed,
+        chunks=tuple(timed.chunks),
+        cpu_seconds=time.process_time() - before,
+        peak_bytes=peak_memory(),
+    )
+
+
+def peak_memory() -> int | None:
+    """The most memory that this process has had resident, in bytes; None where nothing tells."""
+    if sys.platform == "win32":
+        return None
+    if sys.platform == "linux":
+        # getrusage would give the parent's peak where that was higher: it survives fork and exec.
+        status = Path("/proc/self/status").read_text(encoding="ascii")
+        (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
+        return int(line.split()[1]) * 1024
+    import resource
+
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss  # bytes on macOS

@@ -1,0 +1,161 @@
+"""Everything that a benchmark measured as one object, ready for JSON; `schema.json` describes it."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any
+
+from ..energy import Energy
+from .measurement import Run
+from .session import Entry, Session
+from .statistics import Spread, percentiles, ratio, spread
+
+SCHEMA = 1  # of the results
+NO_METER = "this machine has no energy meter that dss knows (RAPL, NVML, a battery, powermetrics)"
+NO_ESTIMATE = "processor time tells nothing of the energy of a GPU or of an external delegate"
+
+FIGURES: dict[str, Callable[[Run], float | None]] = {
+    "rtf_file": lambda run: run.elapsed / run.seconds,
+    "rtf_network": lambda run: sum(run.chunks) / run.seconds,
+    "cpu_seconds_per_audio_second": lambda run: run.cpu_seconds / run.seconds,
+    "peak_memory_bytes": lambda run: run.peak_bytes,
+    "import_seconds": lambda run: run.opening.importing,
+    "load_seconds": lambda run: run.opening.loading,
+    "first_chunk_seconds": lambda run: run.opening.first_chunk,
+}
+_COMPARED = ("rtf_file", "rtf_network", "cpu_seconds_per_audio_second")
+
+
+def results(
+    session: Session,
+    *,
+    machine: dict[str, Any],
+    models: dict[str, dict[str, Any]],
+    settings: dict[str, Any],
+    meter_problems: Sequence[str],
+    tdp: float | None,
+    warnings: Sequence[str],
+) -> dict[str, Any]:
+    """The object.
+
+    Args:
+        session: what was measured.
+        machine: as `describe_machine` gives it.
+        models: by the names in the rows, with what tells which they are.
+        settings: seconds of audio (`duration`) and runs per row (`repeat`).
+        meter_problems: a line for each meter that cannot be read.
+        tdp: watts to estimate energy with where no meter can be read.
+        warnings: the lines that were said.
+    """
+    missing = [{"what": what, "why": why} for what, why in session.missing]
+    metered = bool(session.idle)
+    if not metered:
+        missing.append({"what": "energy", "why": "; ".join(meter_problems) or NO_METER})
+    missing += [
+        {"what": f"idle power by {one.meter}", "why": one.problem or ""}
+        for one in session.idle
+        if one.joules is None
+    ]
+    for entry in session.entries:
+        if not metered and tdp is not None and not entry.proof.on_cpu:
+            missing.append({"what": f"energy estimate of {entry.proof.name}", "why": NO_ESTIMATE})
+    return {
+        "schema": SCHEMA,
+        "machine": machine,
+        "models": models,
+        "settings": settings,
+        "idle": [
+            {"meter": one.meter, "scope": one.scope, "seconds": one.seconds, "watts": one.watts}
+            for one in session.idle
+        ],
+        "rows": [_row(entry, session.idle, None if metered else tdp) for entry in session.entries],
+        "ratios": _ratios(session),
+        "not_measured": missing,
+        "warnings": list(warnings),
+    }
+
+
+def _row(entry: Entry, idle: Sequence[Energy], tdp: float | None) -> dict[str, Any]:
+    chunks = [chunk for run in entry.runs for chunk in run.chunks]
+    return {
+        "model": entry.row.model,
+        "name": entry.proof.name,
+        "delegate": entry.proof.to_dict(),
+        "agreement": entry.agreement,
+        **{name: spread([figure(run) for run in entry.runs]) for name, figure in FIGURES.items()},
+        "chunk_seconds": {**percentiles(chunks), "chunks": len(chunks)},
+        "energy": [_energy(entry, index, rest) for index, rest in enumerate(idle)],
+        "energy_estimate": _estimate(entry, tdp),
+    }
+
+
+def _energy(entry: Entry, index: int, idle: Energy) -> dict[str, Any]:
+    """What one meter says of a row."""
+    counted = [energies[index] for energies in entry.energies]
+    percent = [_per_second(energy.percent, run) for energy, run in zip(counted, entry.runs, strict=True)]
+    problem = next((energy.problem for energy in counted if energy.problem), None)
+    return {
+        "meter": idle.meter,
+        "scope": idle.scope,
+        "gross_joules_per_audio_second": spread(_gross(entry, index)),
+        "net_joules_per_audio_second": spread(_net(entry, index, idle)),
+        "watts": spread([energy.watts for energy in counted]),
+        "battery_percent_per_audio_second": spread(percent),
+        "problem": problem,
+    }
+
+
+def _gross(entry: Entry, index: int) -> list[float | None]:
+    """Joules per audio second by one meter, for each run."""
+    return [
+        _per_second(energies[index].joules, run)
+        for energies, run in zip(entry.energies, entry.runs, strict=True)
+    ]
+
+
+def _net(entry: Entry, index: int, idle: Energy) -> list[float | None]:
+    """The same beyond what the idle machine spends."""
+    return [
+        _per_second(energies[index].net(idle), run)
+        for energies, run in zip(entry.energies, entry.runs, strict=True)
+    ]
+
+
+def _per_second(value: float | None, run: Run) -> float | None:
+    return None if value is None else value / run.seconds
+
+
+def _estimate(entry: Entry, tdp: float | None) -> dict[str, Any] | None:
+    """CPU time x watts: no measurement, and for work on the CPU alone."""
+    if tdp is None or not entry.proof.on_cpu:
+        return None
+    joules = [tdp * run.cpu_seconds / run.seconds for run in entry.runs]
+    return {"tdp_watts": tdp, "joules_per_audio_second": spread(joules)}
+
+
+def _ratios(session: Session) -> list[dict[str, Any]]:
+    """Of each model: every row to its first CPU row, and every row elsewhere to each CPU row."""
+    found = []
+    for position, entry in enumerate(session.entries):
+        others = [e for e in session.entries if e.row.model == entry.row.model and e.row.delegate == "cpu"]
+        if entry.row.delegate == "cpu":
+            others = others[:1]
+        found += [
+            {"row": position, "to": session.entries.index(other), **_ratio(entry, other, session.idle)}
+            for other in others
+            if other is not entry
+        ]
+    return found
+
+
+def _ratio(entry: Entry, other: Entry, idle: Sequence[Energy]) -> dict[str, Any]:
+    energy: list[dict[str, Spread | str | None]] = []
+    for index, rest in enumerate(idle):
+        gross = ratio(_gross(entry, index), _gross(other, index))
+        net = ratio(_net(entry, index, rest), _net(other, index, rest))
+        energy.append({"meter": rest.meter, "gross": gross, "net": net})
+    times = {}
+    for name in _COMPARED:
+        ours, theirs = ([FIGURES[name](run) for run in e.runs] for e in (entry, other))
+        times[name] = ratio(ours, theirs)
+    return {**times, "energy": energy}

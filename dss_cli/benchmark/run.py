@@ -1,0 +1,127 @@
+"""A whole benchmark on this machine: its meters, its processes, its recording, its results."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+from ..energy import find_meters
+from ..errors import DssError
+from ..inspection import inspect_model
+from ..store import Model, find_model
+from .machine import busy, describe_machine
+from .recording import write_recording
+from .results import results
+from .rows import plan
+from .session import run_session
+from .worker import ProcessWorker
+
+
+def benchmark(
+    models: Sequence[str],
+    delegate: str,
+    threads: Sequence[int],
+    *,
+    library: Path | None = None,
+    duration: float = 60.0,
+    repeat: int = 5,
+    idle_seconds: float = 5.0,
+    tdp: float | None = None,
+    tell: Callable[[str], None] = lambda message: None,
+    warn: Callable[[str], None] = lambda message: None,
+) -> dict[str, Any]:
+    """Measure, and give the object that `schema.json` describes.
+
+    Args:
+        models: names or paths, each once.
+        delegate: `all`, `auto`, `gpu` or `cpu`, as `plan` takes it.
+        threads: numbers of CPU threads, each once.
+        library: an external TFLite delegate, for a further row.
+        duration: seconds of audio.
+        repeat: runs of each row.
+        idle_seconds: for which the idle machine is measured.
+        tdp: watts to estimate energy with where no meter can be read.
+        tell: given a line at the start of each phase.
+        warn: given one line for each thing that a user should hear; they stand in the results too.
+
+    Raises:
+        DssError: a model or library that cannot be loaded, a run that fails, or a GPU that was
+            asked for alone and cannot be used.
+    """
+    warnings: list[str] = []
+
+    def say(message: str) -> None:
+        warnings.append(message)
+        warn(message)
+
+    from .library import left_by_xnnpack
+
+    machine = describe_machine()
+    found_models = {name: find_model(name) for name in models}  # what is missing fails now
+    if library and not library.is_file():
+        raise DssError(f"{library}: the delegate library does not exist")
+    about = {name: _describe(model) for name, model in found_models.items()}
+    rates = {name: model.signal.sample_rate for name, model in found_models.items()}
+    if message := busy(machine):
+        say(message)
+    if max(threads) > machine["processors"]:
+        say(f"{max(threads)} threads share {machine['processors']} logical processors")
+    found = find_meters()
+    try:
+        if tdp is not None and found.meters:
+            say(f"--tdp is not used: {', '.join(meter.name for meter in found.meters)} can be read")
+        with tempfile.TemporaryDirectory(prefix="dss-bench-") as name:
+            folder = Path(name)
+            recordings = {rate: folder / f"recording-{rate}.wav" for rate in rates.values()}
+            for rate, path in recordings.items():
+                write_recording(path, duration, rate)
+            session = run_session(
+                plan(models, delegate, threads, library),
+                lambda model: recordings[rates[model]],
+                folder,
+                ProcessWorker,
+                found.meters,
+                repeat=repeat,
+                idle_seconds=idle_seconds,
+                gpu_required=delegate == "gpu",
+                tell=tell,
+            )
+    finally:
+        found.close()
+    for entry in session.entries:
+        if entry.proof.used == "cpu" and not entry.proof.fully_accelerated:
+            left = left_by_xnnpack(found_models[entry.row.model])
+            entry.proof = replace(entry.proof, not_accelerated=left)
+        if entry.proof.fallback_reason:
+            say(f"{entry.row.model}: running on the CPU: {entry.proof.fallback_reason}")
+    for what, why in session.missing:
+        warn(f"no {what}: {why}")  # the results name it among what was not measured
+    return results(
+        session,
+        machine=machine,
+        models=about,
+        settings={"delegate": delegate, "duration": duration, "repeat": repeat},
+        meter_problems=found.problems,
+        tdp=tdp,
+        warnings=warnings,
+    )
+
+
+def _describe(model: Model) -> dict[str, Any]:
+    """Which model it is, whatever it was called by, and the type of most of its weights."""
+    inspection = inspect_model(model.path)
+    storage = inspection.storage
+    weights = max(storage, key=lambda dtype: storage[dtype]["bytes"], default=None)
+    return {
+        "name": model.name,
+        "sha256": model.card["sha256"],
+        "bytes": model.card["bytes"],
+        "weights": weights,
+        "parameters": inspection.parameters,
+        "macs_per_second": inspection.macs_per_second,
+        "chunk_seconds": model.signal.chunk_seconds,
+        "overlap": model.overlap,
+    }

@@ -1,0 +1,45 @@
+"""The results as CSV: a line for each row."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from typing import Any
+
+from .results import FIGURES
+
+_PROOF = ("asked", "used", "threads", "fully_accelerated", "adapter", "software", "precision")
+_AGREEMENT = ("near_si_sdr_db", "far_si_sdr_db", "largest_difference")
+_ENERGY = ("gross_joules_per_audio_second", "net_joules_per_audio_second", "watts")
+_ENDS = ("median", "min", "max")
+
+
+def csv_text(result: Mapping[str, Any]) -> str:
+    """CSV with a header; what was not measured is empty. A meter's columns begin with its name."""
+    lines = [_line(row) for row in result["rows"]]
+    text = io.StringIO()
+    names = dict.fromkeys(name for line in lines for name in line)
+    writer = csv.DictWriter(text, list(names), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(lines)
+    return text.getvalue()
+
+
+def _line(row: Mapping[str, Any]) -> dict[str, Any]:
+    agreement = row["agreement"] or {}
+    line = {"model": row["model"], "name": row["name"]}
+    line |= {name: row["delegate"][name] for name in _PROOF}
+    line |= {name: agreement.get(name) for name in _AGREEMENT}
+    for name in FIGURES:
+        line |= _ends(name, row[name])
+    line |= {f"chunk_seconds_{name}": value for name, value in row["chunk_seconds"].items()}
+    for energy in row["energy"]:
+        for name in _ENERGY:
+            line |= _ends(f"{energy['meter']} {name}", energy[name])
+    estimate = row["energy_estimate"] or {"joules_per_audio_second": None}
+    return line | _ends("estimated_joules_per_audio_second", estimate["joules_per_audio_second"])
+
+
+def _ends(name: str, spread: Mapping[str, Any] | None) -> dict[str, Any]:
+    return {f"{name}_{end}": spread[end] if spread else None for end in _ENDS}

@@ -1,0 +1,186 @@
+"""The results as tables, one for each model: on a terminal, and as Markdown."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any
+
+from rich import box
+from rich.console import Console
+from rich.table import Table
+
+UNKNOWN = "not measured"
+_WIDE = 10_000  # columns: Markdown is not wrapped
+
+Result = Mapping[str, Any]
+Line = tuple[str, list[str]]  # what is told, and of each row
+
+
+def print_results(result: Result, console: Console) -> None:
+    """Tables and notes, for people."""
+    for model in _models(result):
+        console.print(model, style="bold", highlight=False, markup=False)
+        console.print(_table(result, model, box.HEAVY_HEAD, "fold"))
+        console.print()
+    for line in notes(result):
+        console.print(line, highlight=False, markup=False)
+
+
+def markdown(result: Result) -> str:
+    """Tables and notes as Markdown."""
+    parts = []
+    for model in _models(result):
+        text = io.StringIO()
+        Console(file=text, width=_WIDE).print(_table(result, model, box.MARKDOWN, "ignore"))
+        lines = (line.strip() for line in text.getvalue().splitlines())
+        parts += [f"### {model}", "\n".join(filter(None, lines))]
+    parts.append("\n".join(f"- {line}" for line in notes(result)))
+    return "\n\n".join(parts) + "\n"
+
+
+def lines(result: Result, model: str) -> list[list[Line]]:
+    """What the table of a model tells: energy, speed and ratios; latency and memory; who did the work."""
+    rows = [row for row in result["rows"] if row["model"] == model]
+    return [
+        [*_energy(result, rows), *_speed(result, rows)],
+        _latency(rows),
+        _proof(rows, result["models"][model]["weights"]),
+    ]
+
+
+def notes(result: Result) -> list[str]:
+    """Below the tables: how to read them, where they come from, and what could not be measured."""
+    machine, settings = result["machine"], result["settings"]
+    found = [
+        "Medians (smallest to largest). RTF: real-time factor, seconds of computing per second of audio. "
+        "Percentiles are of the chunks of all runs; the first chunk is the first of its process. SI-SDR "
+        "ends at 80 dB.",
+        f"{machine['processor']}, {machine['processors']} logical processors, {machine['system']} "
+        f"{machine['architecture']}; LiteRT {machine['litert']}, dss {machine['dss']}; "
+        f"{settings['duration']:g} s of audio, runs per row: {settings['repeat']}, taken in turns.",
+    ]
+    for idle in result["idle"]:
+        power = UNKNOWN if idle["watts"] is None else f"{_number(idle['watts'])} W"
+        found.append(f"Idle, by {idle['meter']} ({idle['scope']}), {idle['seconds']:.1f} s: {power}.")
+    estimates = [row["energy_estimate"] for row in result["rows"] if row["energy_estimate"]]
+    if estimates:
+        watts = estimates[0]["tdp_watts"]
+        found.append(f"*Estimate*: CPU time x {watts:g} W, as --tdp gives them; nothing measured it.")
+    found += [f"Not measured: {entry['what']}: {entry['why']}." for entry in result["not_measured"]]
+    return found + [f"Warning: {warning}." for warning in result["warnings"]]
+
+
+def _models(result: Result) -> list[str]:
+    return list(dict.fromkeys(row["model"] for row in result["rows"]))
+
+
+def _table(result: Result, model: str, style: box.Box, overflow: Any) -> Table:
+    table = Table(box=style)
+    table.add_column("")
+    for row in result["rows"]:
+        if row["model"] == model:
+            table.add_column(row["name"], overflow=overflow)
+    for group in lines(result, model):
+        for title, cells in group:
+            table.add_row(title, *cells)
+        if style is not box.MARKDOWN:  # which has no line for it
+            table.add_section()
+    return table
+
+
+def _energy(result: Result, rows: Sequence[Result]) -> Iterator[Line]:
+    if not result["idle"]:
+        estimates = [row["energy_estimate"] for row in rows]
+        cells = [f"{_text(e['joules_per_audio_second'])} *estimate*" if e else UNKNOWN for e in estimates]
+        yield "energy, J per audio s", cells
+    for index, idle in enumerate(result["idle"]):
+        counted = [row["energy"][index] for row in rows]
+        gross = [
+            e["problem"] or _text(e["gross_joules_per_audio_second"]) for e in counted
+        ]  # no number, but the reason for that
+        yield f"{idle['meter']}, J per audio s", gross
+        yield f"{idle['meter']}, net of idle", [_text(e["net_joules_per_audio_second"]) for e in counted]
+        yield f"{idle['meter']}, average W", [_text(e["watts"]) for e in counted]
+        if any(e["battery_percent_per_audio_second"] for e in counted):
+            percent = [_text(e["battery_percent_per_audio_second"], 3600) for e in counted]
+            yield f"{idle['meter']}, % per hour of audio", percent
+
+
+def _speed(result: Result, rows: Sequence[Result]) -> Iterator[Line]:
+    yield "RTF, file to file", _cells(rows, "rtf_file")
+    yield "RTF, network alone", _cells(rows, "rtf_network")
+    places = [result["rows"].index(row) for row in rows]
+    base = next((p for p in places if result["rows"][p]["delegate"]["asked"] == "cpu"), None)
+    ratios = {ratio["row"]: ratio for ratio in result["ratios"] if ratio["to"] == base}
+    if not ratios:
+        return
+
+    def told(figure: Callable[[Result], Any]) -> list[str]:
+        return ["1" if p == base else _text(figure(ratios[p])) if p in ratios else "" for p in places]
+
+    name = result["rows"][base]["name"]
+    yield f"RTF against {name}", told(lambda ratio: ratio["rtf_file"])
+    for index, idle in enumerate(result["idle"]):
+        energy = told(lambda ratio, index=index: ratio["energy"][index]["gross"])  # type: ignore[misc]
+        yield f"{idle['meter']} against {name}", energy
+
+
+def _latency(rows: Sequence[Result]) -> list[Line]:
+    return [
+        ("import, s", _cells(rows, "import_seconds")),
+        ("load and compile, s", _cells(rows, "load_seconds")),
+        ("first chunk, ms", _cells(rows, "first_chunk_seconds", 1e3)),
+        *(
+            (f"chunk, {name}, ms", [_number(1e3 * row["chunk_seconds"][name]) for row in rows])
+            for name in ("p50", "p95", "p99")
+        ),
+        ("CPU s per audio s", _cells(rows, "cpu_seconds_per_audio_second")),
+        ("peak memory, MiB (no GPU's)", _cells(rows, "peak_memory_bytes", 2**-20)),
+    ]
+
+
+def _proof(rows: Sequence[Result], weights: str) -> list[Line]:
+    proofs = [row["delegate"] for row in rows]
+    found = [
+        ("asked, used", [f"{proof['asked']}, {proof['used']}" for proof in proofs]),
+        ("wholly on the GPU, XNNPACK or library", [_whole(proof) for proof in proofs]),
+        ("arithmetic; weights", [f"{proof['precision']}; {weights}" for proof in proofs]),
+    ]
+    if any(proof["adapter"] for proof in proofs):
+        found.append(("adapter (API, kind)", [proof["adapter"] or "" for proof in proofs]))
+    for stem in ("near", "far"):
+        told = []
+        for agreement in (row["agreement"] for row in rows):
+            score = agreement and agreement[f"{stem}_si_sdr_db"]
+            told.append("reference" if not agreement else "silent" if score is None else f"{score:.1f}")
+        found.append((f"{stem} against CPU, 1 thread: SI-SDR, dB", told))
+    differences = [row["agreement"] and row["agreement"]["largest_difference"] for row in rows]
+    found.append(
+        ("largest difference", ["reference" if one is None else _number(one) for one in differences])
+    )
+    return found
+
+
+def _whole(proof: Result) -> str:
+    if proof["fully_accelerated"]:
+        return "yes"
+    left = ", ".join(f"{count} {name}" for name, count in proof["not_accelerated"].items())
+    return f"no: {left or 'LiteRT does not tell what'}"
+
+
+def _cells(rows: Sequence[Result], figure: str, scale: float = 1.0) -> list[str]:
+    return [_text(row[figure], scale) for row in rows]
+
+
+def _text(spread: Result | None, scale: float = 1.0) -> str:
+    """`MEDIAN (SMALLEST to LARGEST)`, each times `scale`."""
+    if spread is None:
+        return UNKNOWN
+    median, low, high = (_number(scale * spread[name]) for name in ("median", "min", "max"))
+    return f"{median} ({low} to {high})" if spread["runs"] > 1 else median
+
+
+def _number(value: float) -> str:
+    """Three digits that count."""
+    return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"

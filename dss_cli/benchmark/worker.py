@@ -1,0 +1,154 @@
+"""A process for one run of a row: what it spends is the row's alone, and its crash is survived."""
+
+from __future__ import annotations
+
+import multiprocessing
+import signal
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from multiprocessing.connection import Connection
+from pathlib import Path
+from typing import Protocol, TypeVar
+
+from ..errors import DssError
+from .measurement import Opening, Run, run_file, run_first_chunk
+from .rows import Row
+from .subject import Proof, Refused, prepare
+
+Answer = TypeVar("Answer")
+
+_PATIENCE = 5.0  # seconds from asking a process to end to killing it
+
+
+class Died(DssError):
+    """The process of a row ended by itself: a crash of a driver or a library."""
+
+
+class Worker(Protocol):
+    """A row that is loaded and warm, ready for one run; `with` ends it."""
+
+    def __enter__(self) -> Worker: ...
+
+    def __exit__(self, *error: object) -> None: ...
+
+    @property
+    def proof(self) -> Proof:
+        """Who runs the model."""
+
+    def run(self) -> Run:
+        """The one run."""
+
+
+class ProcessWorker:
+    """A new process, in which a row is loaded and its first chunk has run.
+
+    Args:
+        row: what it runs.
+        recording: what it separates.
+        stems: folder for `near.wav` and `far.wav`.
+
+    Raises:
+        DssError: the model or the library cannot be loaded.
+        Refused: the GPU was asked for and cannot be used.
+        Died: the process ended by itself.
+    """
+
+    def __init__(self, row: Row, recording: Path, stems: Path) -> None:
+        context = multiprocessing.get_context("spawn")  # LiteRT's threads would not survive a fork
+        self._ours, theirs = context.Pipe()
+        self._process = context.Process(
+            target=_serve, args=(theirs, row, recording, stems), name=row.name, daemon=True
+        )
+        with _ctrl_c_blocked():
+            self._process.start()
+        theirs.close()
+        try:
+            self.proof = self._answer(Proof)
+        except BaseException:
+            self._end(0)
+            raise
+
+    def __enter__(self) -> ProcessWorker:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._end(0 if any(error) else _PATIENCE)
+
+    def _end(self, patience: float) -> None:
+        """Wait until the process is gone, and see to it that it goes."""
+        self._ours.close()
+        self._process.join(patience)
+        if self._process.is_alive():
+            self._process.terminate()
+            self._process.join(_PATIENCE)
+        if self._process.is_alive():
+            self._process.kill()
+        self._process.join()
+
+    def run(self) -> Run:
+        """Separate the recording.
+
+        Raises:
+            DssError: it failed.
+            Died: the process ended by itself.
+        """
+        with suppress(BrokenPipeError):  # `_answer` tells what became of it
+            self._ours.send("go")
+        return self._answer(Run)
+
+    def _answer(self, kind: type[Answer]) -> Answer:
+        try:
+            answer = self._ours.recv()
+        except (EOFError, ConnectionError):
+            self._process.join(_PATIENCE)
+            raise Died(f"its process ended with {_ending(self._process.exitcode)}") from None
+        if isinstance(answer, BaseException):
+            raise answer
+        assert isinstance(answer, kind)
+        return answer
+
+
+def _serve(connection: Connection, row: Row, recording: Path, stems: Path) -> None:
+    """The process: load, answer the proof; when asked, run and answer the figures."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both; the other one ends this one
+    try:
+        with suppress(EOFError, ConnectionError):  # the other one has gone
+            try:
+                _answers(connection, row, recording, stems)
+            except (DssError, Refused) as error:
+                connection.send(error)
+    finally:
+        connection.close()
+
+
+def _answers(connection: Connection, row: Row, recording: Path, stems: Path) -> None:
+    started = time.perf_counter()
+    load = prepare(row)
+    imported = time.perf_counter()
+    network, proof = load()
+    loaded = time.perf_counter()
+    opening = Opening(imported - started, loaded - imported, run_first_chunk(network))
+    connection.send(proof)
+    connection.recv()
+    connection.send(run_file(network, opening, recording, stems / "near.wav", stems / "far.wav"))
+
+
+def _ending(code: int | None) -> str:
+    if code is not None and code < 0:
+        with suppress(ValueError):
+            return signal.Signals(-code).name
+    return f"exit code {code}"
+
+
+@contextmanager
+def _ctrl_c_blocked() -> Iterator[None]:
+    """Ctrl-C waits; a process that starts meanwhile is born deaf to it, and leaves no traceback."""
+    if not hasattr(signal, "pthread_sigmask"):  # Windows
+        yield
+        return
+    before = signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, before)
