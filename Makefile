@@ -1,6 +1,7 @@
 # make demo    separate the example recording and say how far apart its stems are
 # make test    lint, types and tests
 # make bench   run the benchmarks of docs/benchmarks.md and write its tables
+# make report  write docs/example-report.html, of a small test set with synthetic voices
 # make readme  measure the README's scores and draw its picture again
 # make clean   remove everything that these made
 #
@@ -14,7 +15,7 @@ EXAMPLE = examples/two_talkers.flac
 PACKAGE = pyproject.toml README.md LICENSE \
           $(shell find dss_cli models -type f -not -name '*.pyc' -not -name '.*')
 
-.PHONY: demo separate test bench readme clean
+.PHONY: demo separate test bench report readme clean
 .DELETE_ON_ERROR:
 
 demo: separate
@@ -31,6 +32,11 @@ test: .venv-test/installed
 
 bench: .venv/installed
 	.venv/bin/python -m dss_cli.benchmark.document docs/benchmarks.md
+
+report: .venv-test/installed
+	rm -rf build/synthetic
+	.venv-test/bin/dss simulate-test-set build/synthetic --preset quick --count 2 --seconds 2 --seed 1
+	.venv-test/bin/dss evaluate build/synthetic --report docs/example-report.html --overwrite --quiet
 
 readme: separate .venv-test/installed
 	.venv/bin/python examples/demo.py out --readme README.md

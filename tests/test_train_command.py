@@ -57,7 +57,19 @@ def test_from_folders_to_stems(speech, tmp_path):
         "--output", models, "--training-log", run / "training.json", cache=tmp_path,
     )  # fmt: skip
     assert exported.returncode == 0, exported.stderr
-    assert json.loads((models / "mine.json").read_text())["training"]["talkers"] == 3
+    seen = json.loads((models / "mine.json").read_text())["training"]
+    assert seen["talkers"] == 3
+
+    further = dss(
+        "train", tmp_path / "further", "--speech", speech, "--bank", run / "bank.npz",
+        "--configuration", "toy", "--weights", models / "mine.weights.h5", "--precision", "mixed_bfloat16",
+        "--batch", 2, "--validation", 0, "--steps", 1, cache=tmp_path,
+    )  # fmt: skip
+    assert further.returncode == 0, further.stderr
+    training = json.loads((tmp_path / "further" / "training.json").read_text())["training"]
+    assert training["precision"] == "mixed_bfloat16"
+    assert training["begun_with"] == "mine.weights.h5"
+    assert training["hours_before"] == seen["hours"]
 
     source = speech / "talker0" / "a.flac"
     near, far = tmp_path / "near.wav", tmp_path / "far.wav"

@@ -129,11 +129,18 @@ def train(
             "talkers": len(training.speech.spans),
             "noise_hours": round(training.noise.seconds / 3600, 2) if training.noise else 0,
             "places": len(training.bank.responses),
-            **({} if weights is None else {"begun_with": weights.name}),
+            **({} if weights is None else _begun_with(weights)),
         }
     }
     write_files({output / "training.json": json.dumps(section, indent=2) + "\n"})
     say(f"{trained}: the averaged weights after {run.hours:.1f} h of audio; `dss export` makes a model")
+
+
+def _begun_with(weights: Path) -> dict[str, Any]:
+    """Which weights, and the hours of audio that they had seen, if the card beside them tells."""
+    card = weights.with_name(weights.name.removesuffix(".weights.h5") + ".json")
+    hours = json.loads(card.read_bytes()).get("training", {}).get("hours") if card.is_file() else None
+    return {"begun_with": weights.name, **({} if hours is None else {"hours_before": hours})}
 
 
 def _split(folder: Path, split: str) -> str | None:

@@ -24,12 +24,17 @@ def linear_attention(x: Tensor, config: NetworkConfig, name: str) -> Tensor:
     channels, heads = config.channels, config.heads
     width = channels // heads
     merged = pointwise(x, 3 * channels, f"{name}_qkv", use_bias=False)
-    parts = ops.split(merged, 3 * heads, axis=-1)
+    # First in three, then by head: XNNPACK takes splits into at most four.
+    queries, keys, values = (_by_head(part, heads) for part in ops.split(merged, 3, axis=-1))
     attended = []
-    for query, key, value in zip(parts[:heads], parts[heads : 2 * heads], parts[2 * heads :], strict=True):
+    for query, key, value in zip(queries, keys, values, strict=True):
         query = ops.softmax(rotate(query), axis=-1)
         key = ops.softmax(ops.transpose(rotate(key), (0, 1, 3, 2)), axis=-1)
         context = ops.matmul(key, value)  # (batch, rows, width, width)
         attended.append(ops.matmul(query, context) * width**-0.5)
     joined = layers.Concatenate(name=f"{name}_heads")(attended) if heads > 1 else attended[0]
     return pointwise(joined, channels, f"{name}_out")
+
+
+def _by_head(x: Tensor, heads: int) -> list[Tensor]:
+    return list(ops.split(x, heads, axis=-1)) if heads > 1 else [x]

@@ -65,8 +65,7 @@ def decode(x: Tensor, mixture: Tensor, config: NetworkConfig, name: str) -> Tens
         kernel_initializer="zeros",
         name=f"{name}_bins",
     )(x)
-    mask, refinement = ops.split(x, [1], axis=-1)
+    mask, refinement = x[:, :, :, :1], x[:, :, :, 1:]  # slices, as XNNPACK takes no uneven splits
     amount = HALF**config.signal.exponent
     bias = math.log(amount / (1.0 - amount))
-    _, spectrum = ops.split(mixture, [1], axis=-1)
-    return ops.sigmoid(mask + bias) * spectrum + refinement
+    return ops.sigmoid(mask + bias) * mixture[:, :, :, 1:] + refinement
