@@ -16,6 +16,7 @@ from hypothesis import strategies as st
 from synth import noise, write
 
 from dss_cli.errors import DssError
+from dss_cli.evaluation.cards import entry_name
 from dss_cli.evaluation.run import evaluate
 from dss_cli.evaluation.scoring import FIGURES, score
 from dss_cli.evaluation.statistics import by_stratum, leakage_curve, strata, summarise
@@ -304,3 +305,18 @@ def test_every_figure_is_in_every_row(folder, perfect):
     for one, other in pairwise(rows):
         assert list(one) == list(other)
     assert set(FIGURES) < set(rows[0])
+
+
+# Cards.
+
+
+@pytest.mark.parametrize(
+    ("preset", "rirs", "expected"),
+    [
+        ("quick", None, "quick, seed 3"),
+        ("quick", "rooms", "quick in measured rooms, seed 3"),
+        ("custom", None, "mine, seed 3"),
+    ],
+)
+def test_test_sets_of_other_scenes_have_other_entries_in_a_card(preset, rirs, expected):
+    assert entry_name({"name": "mine", "preset": preset, "seed": 3, "rirs": rirs}) == expected

@@ -11,12 +11,14 @@ from typing import Any
 from .. import __version__
 from ..publish import write_files
 from ..store import find_model
+from ..testset_layout import CUSTOM
 from .model_readme import update
 
 
 def entry_name(about: Mapping[str, Any]) -> str:
-    """Of a test set among a card's scores: `PRESET, seed S`."""
-    return f"{about['preset']}, seed {about['seed']}"
+    """Of a test set among a card's scores: `PRESET, seed S`; one of chosen strata goes by its folder's name."""
+    what = about["name"] if about["preset"] == CUSTOM else about["preset"]
+    return f"{what}{' in measured rooms' if about['rirs'] else ''}, seed {about['seed']}"
 
 
 def write_scores(model: str, runs: list[Mapping[str, Any]], command: str) -> Path:
@@ -26,8 +28,8 @@ def write_scores(model: str, runs: list[Mapping[str, Any]], command: str) -> Pat
 
     Args:
         model: name or path.
-        runs: of `evaluate`, each of another test set; an older entry of the same preset and seed
-            is replaced.
+        runs: of `evaluate`, each of another test set; an older entry of the same name
+            (`entry_name`) is replaced.
         command: that gave these scores, for the card.
 
     Returns:

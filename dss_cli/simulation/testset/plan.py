@@ -13,7 +13,7 @@ from typing import Any
 from ..._version import __version__
 from ...errors import DssError, UsageError
 from ...signal import SAMPLE_RATE
-from ...testset_layout import SCHEMA
+from ...testset_layout import CUSTOM, SCHEMA
 from ..material import Material, load_noise, load_speech
 from ..measured import load_rooms
 from ..scenes import KINDS
@@ -22,7 +22,6 @@ from .scene import Ingredients
 from .strata import COUNT, Cells, Stratum, preset
 
 USUAL = "standard"  # preset
-CUSTOM = "custom"  # in the place of a preset's name
 SYNTHETIC = "synthetic"  # in the place of the folder's name
 
 
