@@ -140,7 +140,7 @@ def test_a_resumed_run_ends_where_an_unbroken_one_does(sources, stopped, tmp_pat
     # The stopped run was to end at step 3, but up to there both schedules are on the same plateau.
     parts = tmp_path / "parts"
     shutil.copytree(stopped[1], parts)
-    resumed = train(SETTINGS, sources, parts)
+    resumed = train(SETTINGS, sources, parts, mixers=3)
     assert whole.step == resumed.step == 6
     for one, other in zip(whole.network.get_weights(), resumed.network.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)

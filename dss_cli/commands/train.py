@@ -47,6 +47,9 @@ def train(
     ] = (800, 2500),
     validation: Annotated[int, typer.Option(min=0, help="Dev scenes per stratum; 0: no validation.")] = 24,
     validate_every: Annotated[int, typer.Option(min=1, help="Steps from one validation to the next.")] = 400,
+    mixers: Annotated[
+        int, typer.Option(min=1, help="Threads that render scenes ahead; a GPU wants many.")
+    ] = 1,
     precision: Annotated[
         Precision, typer.Option(help="Of the computing; mixed_bfloat16 is faster where the processor has it.")
     ] = Precision.float32,
@@ -115,7 +118,7 @@ def train(
         validate_every=validate_every,
         precision=precision.value,
     )
-    run = run_training(settings, training, output, dev, weights, lambda row: say(_told(row)))
+    run = run_training(settings, training, output, dev, weights, lambda row: say(_told(row)), mixers)
     trained = output / f"{configuration}.weights.h5"
     run.averaged().save_weights(trained)
     section = {

@@ -16,7 +16,7 @@ from .model_readme import update
 
 
 def entry_name(about: Mapping[str, Any]) -> str:
-    """Of a test set among a card's scores: `PRESET, seed S`; one of chosen strata goes by its folder's name."""
+    """Of a test set among a card's scores: `PRESET, seed S`; chosen strata go by their folder's name."""
     what = about["name"] if about["preset"] == CUSTOM else about["preset"]
     return f"{what}{' in measured rooms' if about['rirs'] else ''}, seed {about['seed']}"
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
@@ -150,10 +151,13 @@ def train(
     validation: Validation | None = None,
     weights: Path | None = None,
     report: Callable[[dict[str, Any]], None] = lambda row: None,
+    mixers: int = 1,
 ) -> Run:
     """Train to `settings.total` steps, from the folder's checkpoint where there is one.
 
     A new run begins with `weights`, where they are given, or afresh.
+
+    `mixers` threads render the batches ahead; which they are does not depend on how many.
 
     Each report is also a line of `log.jsonl`: step, hours of audio, audio seconds per second, losses, scores.
 
@@ -181,11 +185,11 @@ def train(
         report(row)
 
     tell({"step": run.step, "settings": asdict(settings), "parameters": run.network.count_params()})
-    with ThreadPoolExecutor(1) as ahead:
-        coming = ahead.submit(draw, run.step)
+    with ThreadPoolExecutor(mixers) as pool:
+        coming = deque(pool.submit(draw, run.step + i) for i in range(mixers))
         while run.step < settings.total:
-            inputs, targets = coming.result()
-            coming = ahead.submit(draw, run.step + 1)
+            inputs, targets = coming.popleft().result()
+            coming.append(pool.submit(draw, run.step + mixers))
             seen.append(run.advance(inputs, targets))
             if run.step % settings.save_every == 0 or run.step == settings.total:
                 elapsed = time.monotonic() - started
