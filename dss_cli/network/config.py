@@ -53,7 +53,7 @@ CONFIGURATIONS = {
     "base": NetworkConfig(expansion=3, decoder_depth=3),  # the published size: 1.5 M, 30 GMAC/s
     "lite": NetworkConfig(
         signal=HOP_256,
-        channels=48,
+        channels=64,
         heads=2,
         feed_forwards=1,
         expansion=2,
