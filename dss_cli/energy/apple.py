@@ -48,12 +48,12 @@ class PowermetricsMeter(Meter):
             )
         except OSError as error:
             raise MeterError(f"cannot be run: {error.strerror}") from error
-        self._joules = 0.0
-        self._sampled = threading.Event()
+        self._joules, self._samples = 0.0, 0
+        self._known = threading.Event()  # whether there are samples
         self._closing = self._ended = False
         self._thread = threading.Thread(target=self._follow, name="powermetrics", daemon=True)
         self._thread.start()
-        if not self._sampled.wait(_PATIENCE) or self._ended:
+        if not self._known.wait(_PATIENCE) or not self._samples:
             self.close()
             raise MeterError("gives no sample")
 
@@ -88,9 +88,10 @@ class PowermetricsMeter(Meter):
                 elif power := _POWER.search(line):
                     watts = float(power["watts"] or 0) or float(power["milliwatts"] or 0) * 1e-3
                     self._joules += watts * seconds
-                    self._sampled.set()
+                    self._samples += 1
+                    self._known.set()
         self._ended = True
-        self._sampled.set()
+        self._known.set()
 
 
 def find() -> Found:
