@@ -8,9 +8,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from .errors import UsageError
+from .signal import STEMS
 
 PIPE = "-"  # standard input or output
-STEMS = ("near", "far", "residual")
+SUFFIXES = (*STEMS, "residual")
 # Of the formats that can be read, those worth picking up from a folder unasked.
 EXTENSIONS = frozenset(
     f".{name}"
@@ -121,7 +122,7 @@ def _defaults(place: Path, extension: str | None) -> dict[str, str]:
     suffix = place.suffix or ".wav"
     if extension is not None:
         suffix = f".{extension.removeprefix('.')}"
-    return {stem: str(place.with_name(f"{place.stem}.{stem}{suffix}")) for stem in ("near", "far")}
+    return {stem: str(place.with_name(f"{place.stem}.{stem}{suffix}")) for stem in STEMS}
 
 
 def _recordings(folder: Path, outputs: Path, recursive: bool, notes: list[str]) -> list[Path]:
@@ -142,7 +143,7 @@ def _recordings(folder: Path, outputs: Path, recursive: bool, notes: list[str]) 
     stems = [
         path
         for path in found
-        if path.with_suffix("").suffix[1:] in STEMS and path.with_suffix("").with_suffix("") in originals
+        if path.with_suffix("").suffix[1:] in SUFFIXES and path.with_suffix("").with_suffix("") in originals
     ]
     if stems:
         notes.append(f"{folder}: left out {len(stems)} files that are named like stems of their neighbours")

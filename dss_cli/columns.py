@@ -1,8 +1,14 @@
-"""Rows in columns as plain text, for stdout."""
+"""Tables on stdout: rows in columns as plain text, and the console that draws framed ones."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+_WIDE = 200  # columns where stdout is no terminal: a file has room
 
 
 def print_columns(rows: Iterable[Sequence[str]]) -> None:
@@ -11,3 +17,11 @@ def print_columns(rows: Iterable[Sequence[str]]) -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def table_console() -> Console:
+    """For tables by rich: as wide as the terminal, or wide enough for all where there is none."""
+    from rich.console import Console
+
+    console = Console()
+    return console if console.is_terminal else Console(width=_WIDE)

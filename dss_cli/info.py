@@ -68,7 +68,7 @@ def _versions(problems: list[str]) -> dict[str, str | None]:
 
 
 def _machine(problems: list[str]) -> dict[str, Any]:
-    from .benchmark.machine import processor, processors
+    from .machine import processor, processors
 
     return {"processor": processor(), "processors": processors()}
 

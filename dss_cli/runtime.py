@@ -31,7 +31,7 @@ from ai_edge_litert.compiled_model import (
 
 from .errors import DssError, UsageError
 from .quiet import captured_stderr
-from .signal import SignalConfig
+from .signal import STEMS, SignalConfig
 from .store import Model
 
 Floats = npt.NDArray[np.float32]
@@ -39,7 +39,7 @@ Floats = npt.NDArray[np.float32]
 DELEGATES = ("auto", "gpu", "cpu")
 DEFAULT_THREADS = 1  # `lite` runs some 60 times faster than real time on one
 REFUSED = "the GPU does not take"  # so begins a reason that lies in the graph
-SIGNATURE, INPUT, OUTPUTS = "separate", "mixture", ("near", "far")
+SIGNATURE, INPUT = "separate", "mixture"  # its results are named as STEMS
 
 _log = logging.getLogger(__name__)
 _ADAPTER = re.compile(
@@ -78,6 +78,7 @@ class LiteRTNetwork:
         warn: given one line when the CPU replaces the GPU. `fallback_reason` keeps the reason.
 
     Attributes:
+        signal, overlap: of the model's card.
         asked, used: of `auto`, `gpu` and `cpu`, the delegate asked for and the one that runs.
         fallback_reason: why the CPU runs in the GPU's place, else None.
         adapter: the GPU as its driver names it, where one was found and tried.
@@ -108,6 +109,7 @@ class LiteRTNetwork:
         self.fallback_reason: str | None = None
         self.adapter: str | None = None
         self.software = False
+        self.signal, self.overlap = model.signal, model.overlap
         self._model = model
         self._turn = threading.Lock()
         session: _Session | None = None
@@ -128,16 +130,6 @@ class LiteRTNetwork:
             warn(f"running on the CPU: {self.fallback_reason}")
         where = self.adapter if self.used == "gpu" else f"CPU, threads: {threads}"
         _log.info("model %s (%s): on the %s", model.name, model.path, where)
-
-    @property
-    def signal(self) -> SignalConfig:
-        """The constants of the model's card."""
-        return self._model.signal
-
-    @property
-    def overlap(self) -> float:
-        """The overlap of the model's card."""
-        return self._model.overlap
 
     @property
     def fully_accelerated(self) -> bool:
@@ -178,9 +170,7 @@ class _Session:
         self.compiled = CompiledModel.from_file(str(model.path), environment=_environment(), options=options)
         _require_interface(self.compiled, model)
         self._input = self.compiled.create_input_buffer_by_name(SIGNATURE, INPUT)
-        self._outputs = {
-            name: self.compiled.create_output_buffer_by_name(SIGNATURE, name) for name in OUTPUTS
-        }
+        self._outputs = {name: self.compiled.create_output_buffer_by_name(SIGNATURE, name) for name in STEMS}
         mixture, stem = _shapes(model.signal)
         self._size = math.prod(stem)
         self._input.write(np.zeros(mixture, np.float32))  # the first time, LiteRT prints here too
@@ -189,7 +179,7 @@ class _Session:
         """Near and far, flat."""
         self._input.write(mixture)
         self.compiled.run_by_name(SIGNATURE, {INPUT: self._input}, self._outputs)
-        return [self._outputs[name].read(self._size, np.float32) for name in OUTPUTS]
+        return [self._outputs[name].read(self._size, np.float32) for name in STEMS]
 
 
 def _open_on_gpu(model: Model, auto: bool, verbose: bool) -> tuple[_Session | None, str | None]:
@@ -242,7 +232,7 @@ def _require_interface(compiled: Any, model: Model) -> None:
     expected, result = _shapes(model.signal)
     tensors = {
         "input": (compiled.get_input_tensor_details(SIGNATURE), {INPUT: expected}),
-        "output": (compiled.get_output_tensor_details(SIGNATURE), dict.fromkeys(OUTPUTS, result)),
+        "output": (compiled.get_output_tensor_details(SIGNATURE), dict.fromkeys(STEMS, result)),
     }
     for role, (details, wanted) in tensors.items():
         if set(details) != set(wanted):

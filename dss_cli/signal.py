@@ -11,6 +11,7 @@ from typing import Any
 
 from .errors import DssError
 
+STEMS = ("near", "far")  # what a model puts out, in this order everywhere
 SAMPLE_RATE = 16_000  # Hz
 WINDOW = 512  # samples: 32 ms, square-root Hann for analysis and synthesis
 HOP = 128  # samples: 8 ms

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from .signal import STEMS
+
 SCHEMA = 1  # of both files
 INDEX = "test-set.json"  # settings and strata
 METADATA = "metadata.jsonl"  # a scene a line, with the path of each of its parts
 CUSTOM = "custom"  # in the place of a preset's name
-PARTS = ("mixture", "near", "far")  # files of every scene, and the names of their folders
+PARTS = ("mixture", *STEMS)  # files of every scene, and the names of their folders

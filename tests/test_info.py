@@ -143,7 +143,7 @@ def test_packages_that_are_missing_are_problems(trials, sysfs, monkeypatch):
 @pytest.mark.parametrize(
     ("place", "name", "emptied"),
     [
-        ("dss_cli.benchmark.machine.processor", "machine", None),
+        ("dss_cli.machine.processor", "machine", None),
         ("dss_cli.store.list_models", "models", "models"),
         ("dss_cli.trial.try_delegates", "delegates", "delegates"),
         ("dss_cli.energy.find_meters", "energy", "meters"),

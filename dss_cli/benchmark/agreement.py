@@ -10,9 +10,8 @@ import numpy.typing as npt
 import soundfile as sf
 
 from ..metrics import si_sdr
+from ..signal import STEMS
 from .recording import PERIOD
-
-STEMS = ("near", "far")
 
 
 def agreement(stems: Path, reference: Path) -> dict[str, Any]:

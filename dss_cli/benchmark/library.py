@@ -18,8 +18,8 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType, load_delegat
 
 from ..errors import DssError
 from ..quiet import captured_stderr
-from ..runtime import INPUT, OUTPUTS, SIGNATURE
-from ..signal import SignalConfig
+from ..runtime import INPUT, SIGNATURE
+from ..signal import STEMS
 from ..store import Model
 
 Floats = npt.NDArray[np.float32]
@@ -39,6 +39,7 @@ class LibraryNetwork:
         threads: of the CPU.
 
     Attributes:
+        signal, overlap: of the model's card.
         left: ops of the graph that the delegate did not take, each with its number.
         operators: ops of the graph, in all.
 
@@ -47,6 +48,7 @@ class LibraryNetwork:
     """
 
     def __init__(self, model: Model, library: Path, threads: int) -> None:
+        self.signal, self.overlap = model.signal, model.overlap
         self._model = model
         with captured_stderr() as said:
             try:
@@ -69,16 +71,6 @@ class LibraryNetwork:
         if sum(self.left.values()) == self.operators:
             raise DssError(f"{library}: takes none of the {self.operators} ops of {model.name}")
 
-    @property
-    def signal(self) -> SignalConfig:
-        """The constants of the model's card."""
-        return self._model.signal
-
-    @property
-    def overlap(self) -> float:
-        """The overlap of the model's card."""
-        return self._model.overlap
-
     def separate(self, mixture: Floats) -> tuple[Floats, Floats]:
         """One chunk, as `runtime.Network` has it.
 
@@ -90,7 +82,7 @@ class LibraryNetwork:
         except RuntimeError as error:
             reason = " ".join(str(error).split())
             raise DssError(f"{self._model.name}: the delegate failed: {reason}") from error
-        near, far = (stems[name] for name in OUTPUTS)
+        near, far = (stems[name] for name in STEMS)
         return near, far
 
 

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from ..files import separate_file
-from ..signal import SignalConfig
 from ..stft import compress
 
 if TYPE_CHECKING:
@@ -61,18 +60,9 @@ class Timed:
     """A network that notes how long each chunk takes."""
 
     def __init__(self, network: Network) -> None:
+        self.signal, self.overlap = network.signal, network.overlap
         self._network = network
         self.chunks: list[float] = []
-
-    @property
-    def signal(self) -> SignalConfig:
-        """The network's."""
-        return self._network.signal
-
-    @property
-    def overlap(self) -> float:
-        """The network's."""
-        return self._network.overlap
 
     def separate(self, mixture: Floats) -> tuple[Floats, Floats]:
         """The network's, timed."""

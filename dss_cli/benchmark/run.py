@@ -11,8 +11,8 @@ from typing import Any
 from ..energy import find_meters
 from ..errors import DssError
 from ..inspection import inspect_model
+from ..machine import busy, describe_machine
 from ..store import Model, find_model
-from .machine import busy, describe_machine
 from .recording import write_recording
 from .results import results
 from .rows import plan

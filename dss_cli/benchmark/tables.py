@@ -10,6 +10,8 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
+from ..signal import STEMS
+
 UNKNOWN = "not measured"
 _WIDE = 10_000  # columns: Markdown is not wrapped
 
@@ -149,7 +151,7 @@ def _proof(rows: Sequence[Result], weights: str) -> list[Line]:
     ]
     if any(proof["adapter"] for proof in proofs):
         found.append(("adapter (API, kind)", [proof["adapter"] or "" for proof in proofs]))
-    for stem in ("near", "far"):
+    for stem in STEMS:
         told = []
         for agreement in (row["agreement"] for row in rows):
             score = agreement and agreement[f"{stem}_si_sdr_db"]

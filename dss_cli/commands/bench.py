@@ -11,12 +11,12 @@ from typing import Annotated
 import typer
 
 from .. import options
+from ..columns import table_console
 from ..console import line, warning_line
 from ..errors import UsageError
 
 _IDLE_SECONDS = 5.0
 _USUAL_THREADS = (1, 2, 4)
-_WIDE = 200  # columns where stdout is no terminal: a file has room
 
 
 class BenchDelegate(str, enum.Enum):
@@ -68,13 +68,11 @@ def bench(
     if as_json and table == "-":
         raise UsageError("--json and '--csv -' would both write to standard output")
 
-    from rich.console import Console
-
     from ..audio.targets import check_targets
-    from ..benchmark.machine import processors
     from ..benchmark.run import benchmark
     from ..benchmark.sheet import csv_text
     from ..benchmark.tables import print_results
+    from ..machine import processors
     from ..publish import write_files
     from ..separator import DEFAULT_MODEL
 
@@ -101,8 +99,7 @@ def bench(
     elif table == "-":
         sys.stdout.write(csv_text(result))
     else:
-        console = Console()
-        print_results(result, console if console.is_terminal else Console(width=_WIDE))
+        print_results(result, table_console())
 
 
 def _threads(text: str) -> list[int]:

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from ..errors import DssError
+from ..signal import STEMS
 from .run import SCHEMA
-from .scoring import STEMS, Row
+from .scoring import Row
 from .statistics import BOOTSTRAP, by_stratum, summarise
 
 # Higher is better in all of them. The difference of SI-SDRi is that of SI-SDR, which more scenes have.

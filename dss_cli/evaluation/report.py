@@ -11,9 +11,10 @@ from typing import Any
 
 import numpy as np
 
+from ..signal import STEMS
 from .charts import Axis, Point, Series, chart, round_axis
 from .media import loudest, spectrogram_uri, wav_uri
-from .scoring import STEMS, Floats, Row
+from .scoring import Floats, Row
 from .statistics import grouped, interval
 from .systems import System
 from .tables import median_text, number, strata_cells, title

@@ -13,8 +13,9 @@ from typing import Any
 
 from .. import __version__
 from ..errors import DssError, UsageError
+from ..signal import STEMS
 from .perceptual import MEASURES, measures
-from .scoring import STEMS, Row, score
+from .scoring import Row, score
 from .statistics import BOOTSTRAP, leakage_curve, strata
 from .systems import Outputs, System
 from .testset import Scene, TestSet

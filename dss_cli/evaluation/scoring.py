@@ -9,6 +9,7 @@ import numpy.typing as npt
 
 from ..errors import DssError
 from ..metrics import attenuation, leakage, si_sdr
+from ..signal import STEMS
 from .testset import Scene
 
 Floats = npt.NDArray[np.float32]
@@ -17,7 +18,6 @@ Row = dict[str, Any]
 SILENCE = 2.0**-15  # peak of what counts as silent: one 16-bit step, as rounding and dither leave
 CLEAN_DB = 40.0  # SI-SDR of a mixture beyond which there is nothing to improve
 FLOOR_DB = -10 * np.log10(12 * 2.0**30)  # dBFS: the rounding of 16 bits, under which no level is told
-STEMS = ("near", "far")
 MEASURES = ("si_sdr", "si_sdri", "attenuation", "residual")
 FIGURES = tuple(f"{stem}_{measure}" for stem in STEMS for measure in MEASURES)  # of a row
 

@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..signal import STEMS
 from .perceptual import MEASURES
-from .scoring import FIGURES, STEMS, Row
+from .scoring import FIGURES, Row
 
 SEED = 0
 RESAMPLES = 1000

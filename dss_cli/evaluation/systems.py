@@ -14,8 +14,8 @@ import numpy.typing as npt
 from .. import separator
 from ..errors import DssError
 from ..files import separate_file
+from ..signal import STEMS
 from ..store import find_model
-from .scoring import STEMS
 from .testset import Scene, TestSet, read_mono
 
 Floats = npt.NDArray[np.float32]

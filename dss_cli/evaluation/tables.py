@@ -5,22 +5,20 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from rich.console import Console, Group, RenderableType
+from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
+from ..columns import table_console
+from ..signal import STEMS
 from .perceptual import MEASURES
-from .scoring import STEMS
 
 _HEARD = {f"{stem}_{measure}": f"{stem} {measure.upper()}" for stem in STEMS for measure in MEASURES}
-_WIDE = 200  # columns where stdout is no terminal: a file has room
 
 
 def show(tables: Iterable[RenderableType]) -> None:
     """Print to stdout."""
-    console = Console()
-    if not console.is_terminal:
-        console = Console(width=_WIDE)
+    console = table_console()
     for table in tables:
         console.print(table)
 

@@ -11,7 +11,8 @@ from ai_edge_litert import schema_py_generated as schema
 
 from ..errors import DssError, UsageError
 from ..quiet import captured_stderr
-from ..runtime import INPUT, OUTPUTS, SIGNATURE
+from ..runtime import INPUT, SIGNATURE
+from ..signal import STEMS
 
 if TYPE_CHECKING:
     import keras
@@ -57,14 +58,14 @@ def _with_signature(data: bytes) -> bytes:
     main = model.subgraphs[signature.subgraphIndex]
     inputs = {tensor.name.decode(): tensor for tensor in signature.inputs}
     outputs = {tensor.name.decode(): tensor for tensor in signature.outputs}
-    if set(inputs) != {INPUT} or set(outputs) != set(OUTPUTS):
+    if set(inputs) != {INPUT} or set(outputs) != set(STEMS):
         raise DssError(
             f"the network is ({', '.join(inputs)}) -> {', '.join(outputs)}, "
-            f"not ({INPUT}) -> {', '.join(OUTPUTS)}"
+            f"not ({INPUT}) -> {', '.join(STEMS)}"
         )
     signature.signatureKey = SIGNATURE.encode()
-    signature.outputs = [outputs[name] for name in OUTPUTS]
-    main.outputs = [outputs[name].tensorIndex for name in OUTPUTS]
+    signature.outputs = [outputs[name] for name in STEMS]
+    main.outputs = [outputs[name].tensorIndex for name in STEMS]
     main.name = SIGNATURE.encode()
     for name, tensor in (inputs | outputs).items():
         main.tensors[tensor.tensorIndex].name = name.encode()

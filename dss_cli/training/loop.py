@@ -19,6 +19,7 @@ from ..errors import DssError
 from ..network import build, configuration
 from ..network.widen import begin_with
 from ..publish import write_files
+from ..signal import STEMS
 from .data import Sources, batch
 from .losses import separation_loss
 from .optimiser import ConvolutionMuon
@@ -67,7 +68,7 @@ class Run:
                 adam_weight_decay=settings.decay,
                 global_clipnorm=settings.clip,
             ),
-            loss=dict.fromkeys(("near", "far"), separation_loss(self.config.signal.exponent)),
+            loss=dict.fromkeys(STEMS, separation_loss(self.config.signal.exponent)),
             jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
         )
         self._twin = build(self.config)

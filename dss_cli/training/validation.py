@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ..metrics import attenuation, si_sdr
 from ..network.config import NetworkConfig
-from ..signal import SignalConfig
+from ..signal import STEMS, SignalConfig
 from ..simulation.scenes import Recipe, Scene
 from ..stft import StreamingISTFT, compress, decompress
 from .data import Sources, spectra
@@ -56,7 +56,7 @@ class Validation:
                 mixture = spectra(np.stack([s.mixture for s in group]), self.signal)
                 estimates = network.predict_on_batch(compress(mixture, self.signal.exponent))  # type: ignore[attr-defined]
                 for i, scene in enumerate(group):
-                    near, far = (self._samples(estimates[k][i]) for k in ("near", "far"))
+                    near, far = (self._samples(estimates[k][i]) for k in STEMS)
                     rows.append(self._row(scene, near, far))
             result[name] = {k: float(np.median([row[k] for row in rows])) for k in rows[0]}
         return result

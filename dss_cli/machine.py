@@ -9,7 +9,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from .._version import __version__
+from ._version import __version__
 
 _BUSY = 0.25  # of the processors: a load above this is not an idle machine's
 
