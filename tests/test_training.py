@@ -13,6 +13,7 @@ keras = pytest.importorskip("keras")
 pytest.importorskip("tensorflow")
 pytest.importorskip("pyroomacoustics")
 
+from dss_cli.commands.train import _told  # noqa: E402
 from dss_cli.errors import DssError  # noqa: E402
 from dss_cli.metrics import si_sdr  # noqa: E402
 from dss_cli.network import build, configuration  # noqa: E402
@@ -178,6 +179,14 @@ def test_a_new_run_begins_with_given_weights(stopped, tmp_path):
     path.write_bytes(b"no weights")
     with pytest.raises(DssError, match=r"toy.weights.h5: not weights of configuration toy"):
         Run(SETTINGS, tmp_path / "new", path)
+
+
+def test_weights_of_fewer_channels_are_widened_and_that_is_told(sources, tmp_path):
+    path, told = tmp_path / "narrow.weights.h5", []
+    build(replace(configuration("toy"), channels=4)).save_weights(path)
+    train(replace(SETTINGS, total=1, hold=1), sources, tmp_path / "wide", weights=path, report=told.append)
+    assert told[0]["widened_from"] == 4
+    assert _told(told[0]).endswith("parameters, widened from 4 channels")
 
 
 def test_a_loss_that_is_not_a_number_stops_and_keeps_the_last_checkpoint(sources, stopped):

@@ -152,7 +152,8 @@ def _split(folder: Path, split: str) -> str | None:
 
 def _told(row: dict[str, Any]) -> str:
     if "settings" in row:
-        return f"step {row['step']}: {row['parameters']:,} parameters"
+        widened = f", widened from {row['widened_from']} channels" if row["widened_from"] else ""
+        return f"step {row['step']}: {row['parameters']:,} parameters{widened}"
     if "scores" in row:
         parts = (
             f"{stratum}: " + ", ".join(f"{name} {value:+.1f}" for name, value in scores.items())

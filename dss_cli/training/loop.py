@@ -59,8 +59,9 @@ class Run:
         keras.config.set_dtype_policy(settings.precision)
         self.config = configuration(settings.configuration)
         self.network = build(self.config)
+        self.widened_from: int | None = None  # channels of the weights that it began with, if fewer
         if weights is not None and not self._checkpoint.exists():
-            begin_with(self.network, weights, settings.configuration)
+            self.widened_from = begin_with(self.network, weights, settings.configuration)
         self.network.compile(
             ConvolutionMuon(
                 WarmHoldCosine(settings.peak, settings.warmup, settings.hold, settings.total),
@@ -185,7 +186,14 @@ def train(
             log.write(json.dumps(row) + "\n")
         report(row)
 
-    tell({"step": run.step, "settings": asdict(settings), "parameters": run.network.count_params()})
+    tell(
+        {
+            "step": run.step,
+            "settings": asdict(settings),
+            "parameters": run.network.count_params(),
+            "widened_from": run.widened_from,
+        }
+    )
     with ThreadPoolExecutor(mixers) as pool:
         coming = deque(pool.submit(draw, run.step + i) for i in range(mixers))
         while run.step < settings.total:
