@@ -1,7 +1,10 @@
 # make demo    separate the example recording and say how far apart its stems are
 # make test    lint, types and tests
 # make bench   run the benchmarks of docs/benchmarks.md and write its tables
+# make bench-gpu  the same for its section of a machine with a GPU, on such a machine
 # make report  write docs/example-report.html, of a small test set with synthetic voices
+# make conversions  score Keras and the exported files, and write the table of docs/benchmarks.md;
+#              TESTSET="FOLDER ..." takes other test sets than a small one with synthetic voices
 # make readme  measure the README's scores and draw its picture again
 # make clean   remove everything that these made
 #
@@ -15,7 +18,7 @@ EXAMPLE = examples/two_talkers.flac
 PACKAGE = pyproject.toml README.md LICENSE \
           $(shell find dss_cli models -type f -not -name '*.pyc' -not -name '.*')
 
-.PHONY: demo separate test bench report readme clean
+.PHONY: demo separate test bench bench-gpu report conversions readme clean
 .DELETE_ON_ERROR:
 
 demo: separate
@@ -33,10 +36,24 @@ test: .venv-test/installed
 bench: .venv/installed
 	.venv/bin/python -m dss_cli.benchmark.document docs/benchmarks.md
 
+bench-gpu: .venv/installed
+	@.venv/bin/python $(PIP_INSTALL) '.[energy]'
+	.venv/bin/python -m dss_cli.benchmark.document docs/benchmarks.md bench-gpu
+
 report: .venv-test/installed
 	rm -rf build/synthetic
 	.venv-test/bin/dss simulate-test-set build/synthetic --preset quick --count 2 --seconds 2 --seed 1
 	.venv-test/bin/dss evaluate build/synthetic --report docs/example-report.html --overwrite --quiet
+
+TESTSET ?= build/conversions
+
+conversions: .venv-test/installed $(TESTSET:%=%/test-set.json)
+	.venv-test/bin/python -m dss_cli.evaluation.conversions $(TESTSET) \
+	    --weights models/lite.weights.h5 --document docs/benchmarks.md
+
+build/conversions/test-set.json: | .venv-test/installed
+	rm -rf build/conversions
+	.venv-test/bin/dss simulate-test-set build/conversions --preset quick --count 4 --seconds 4 --seed 1
 
 readme: separate .venv-test/installed
 	.venv/bin/python examples/demo.py out --readme README.md

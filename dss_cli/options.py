@@ -16,6 +16,13 @@ class DelegateName(str, enum.Enum):
     cpu = "cpu"
 
 
+class PrecisionName(str, enum.Enum):
+    """What a GPU computes in."""
+
+    float32 = "float32"
+    float16 = "float16"
+
+
 Model = Annotated[str, typer.Option(help="Name of a model (see `dss models`) or path of a .tflite file.")]
 Delegate = Annotated[
     DelegateName,
@@ -23,6 +30,10 @@ Delegate = Annotated[
 ]
 StrictDelegate = Annotated[
     bool, typer.Option("--strict-delegate", help="Fail where the GPU would be replaced.")
+]
+GpuPrecision = Annotated[
+    PrecisionName,
+    typer.Option(help="Arithmetic of the GPU; float16 is faster where its driver has it, and less exact."),
 ]
 Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; default: 1.")]
 Overlap = Annotated[

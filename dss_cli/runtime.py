@@ -14,8 +14,10 @@ import math
 import os
 import re
 import sys
+import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any, Protocol
 
 import numpy as np
@@ -37,6 +39,7 @@ from .store import Model
 Floats = npt.NDArray[np.float32]
 
 DELEGATES = ("auto", "gpu", "cpu")
+GPU_PRECISIONS = ("float32", "float16")
 DEFAULT_THREADS = 1  # `lite` runs some 60 times faster than real time on one
 REFUSED = "the GPU does not take"  # so begins a reason that lies in the graph
 SIGNATURE, INPUT = "separate", "mixture"  # its results are named as STEMS
@@ -45,6 +48,7 @@ _log = logging.getLogger(__name__)
 _ADAPTER = re.compile(
     r"Selected adapter: (?P<name>.+?), arch=.*backend=(?P<backend>.+?), adapterType=(?P<kind>.+)"
 )
+_FLOAT16_ROUNDING = 1e-5  # relative; that of float32 lies far below, that of float16 above
 _UNSUPPORTED = "operations are not supported by GPU delegate"
 _SOURCE = re.compile(r"^(ERROR: |E\d{4} .*?\] )(\[[^\]]*\]\s*)?")
 _adapter: re.Match[str] | None = None  # LiteRT names it once per process
@@ -76,6 +80,8 @@ class LiteRTNetwork:
         strict: an error instead of a fallback to the CPU.
         verbose: let LiteRT's own lines through to stderr.
         warn: given one line when the CPU replaces the GPU. `fallback_reason` keeps the reason.
+        gpu_precision: of the GPU's arithmetic: `float32`, or `float16` where its driver has that;
+            one line to `warn` where it has not.
 
     Attributes:
         signal, overlap: of the model's card.
@@ -83,10 +89,11 @@ class LiteRTNetwork:
         fallback_reason: why the CPU runs in the GPU's place, else None.
         adapter: the GPU as its driver names it, where one was found and tried.
         software: that adapter renders on the CPU.
+        gpu_precision: what the GPU computes in, as a trial shows; None on the CPU.
         threads: of the CPU.
 
     Raises:
-        UsageError: an unknown delegate, or no threads.
+        UsageError: an unknown delegate or precision, float16 on the CPU, or no threads.
         DssError: LiteRT cannot load the file, its signature is not the card's, or a fallback
             under `strict`.
     """
@@ -99,9 +106,14 @@ class LiteRTNetwork:
         strict: bool = False,
         verbose: bool = False,
         warn: Callable[[str], None] = lambda message: None,
+        gpu_precision: str = "float32",
     ) -> None:
         if delegate not in DELEGATES:
             raise UsageError(f"unknown delegate {delegate!r}: choose auto, gpu or cpu")
+        if gpu_precision not in GPU_PRECISIONS:
+            raise UsageError(f"unknown precision {gpu_precision!r}: choose float32 or float16")
+        if delegate == "cpu" and gpu_precision != "float32":
+            raise UsageError(f"{gpu_precision} arithmetic is the GPU's: the delegate cannot be cpu")
         if threads < 1:
             raise UsageError(f"threads={threads!r}: at least 1 is needed")
         self.asked, self.used = delegate, "cpu"
@@ -109,17 +121,21 @@ class LiteRTNetwork:
         self.fallback_reason: str | None = None
         self.adapter: str | None = None
         self.software = False
+        self.gpu_precision: str | None = None
         self.signal, self.overlap = model.signal, model.overlap
         self._model = model
         self._turn = threading.Lock()
         session: _Session | None = None
         if delegate != "cpu":
-            session, self.fallback_reason = _open_on_gpu(model, delegate == "auto", verbose)
+            session, self.fallback_reason = _open_on_gpu(model, delegate == "auto", gpu_precision, verbose)
             self.adapter, self.software = _adapter_name(), _in_software()
         if session is None:
             session = _open_on_cpu(model, threads, verbose)
         else:
             self.used = "gpu"
+            self.gpu_precision = "float32" if gpu_precision == "float32" else _trial_precision(verbose)
+            if self.gpu_precision != gpu_precision:
+                warn(f"{self.adapter} computes in {self.gpu_precision}: it has no {gpu_precision} arithmetic")
         self._session = session
         if self.fallback_reason and strict:
             raise DssError(
@@ -182,10 +198,13 @@ class _Session:
         return [self._outputs[name].read(self._size, np.float32) for name in STEMS]
 
 
-def _open_on_gpu(model: Model, auto: bool, verbose: bool) -> tuple[_Session | None, str | None]:
+def _open_on_gpu(
+    model: Model, auto: bool, precision: str, verbose: bool
+) -> tuple[_Session | None, str | None]:
     """The model on the GPU and None; or None and the reason, in plain words."""
     global _adapter
-    options = Options(HardwareAccelerator.GPU, gpu_options=GpuOptions(enforce_f32=True))
+    only_float32 = GpuOptions(enforce_f32=precision == "float32")
+    options = Options(HardwareAccelerator.GPU, gpu_options=only_float32)
     session, failure = None, ""
     with _diverted(verbose) as lines:
         try:
@@ -203,6 +222,30 @@ def _open_on_gpu(model: Model, auto: bool, verbose: bool) -> tuple[_Session | No
             "(`--delegate gpu` uses it all the same)"
         )
     return session, None
+
+
+@functools.cache
+def _trial_precision(verbose: bool) -> str:
+    """What the GPU computes in if it is let to take float16.
+
+    LiteRT takes it where the driver has it (Vulkan: shaderFloat16), else
+    float32, and says neither: the tiny model, exact in float32, tells by how it rounds.
+
+    Raises:
+        DssError: the tiny model does not run there.
+    """
+    from . import tiny
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "tiny.tflite"
+        path.write_bytes(tiny.pack(tiny.graph()))
+        session, reason = _open_on_gpu(Model("tiny", path, {}, tiny.SIGNAL), False, "float16", verbose)
+    if session is None:
+        raise DssError(f"the GPU does not tell its precision: {reason}; without float16 there is no need to")
+    third = np.full(_shapes(tiny.SIGNAL)[0], 1 / 3, np.float32)
+    near, _ = session.run(third)
+    off = np.abs(near / (tiny.NEAR_GAIN * third.flat[0]) - 1).max()  # float16: 2.4e-4, the rounding of 1/3
+    return "float32" if off < _FLOAT16_ROUNDING else "float16"
 
 
 def _open_on_cpu(model: Model, threads: int, verbose: bool) -> _Session:

@@ -31,6 +31,7 @@ def load_model(
     *,
     strict_delegate: bool = False,
     verbose: bool = False,
+    gpu_precision: str = "float32",
     warn: Callable[[str], None] = warnings.warn,
 ) -> LiteRTNetwork:
     """Find a model by name or path and make it ready to run; the result serves any recording.
@@ -41,10 +42,13 @@ def load_model(
         threads: of the CPU; None is 1.
         strict_delegate: an error instead of a fallback to the CPU.
         verbose: let LiteRT's own log lines through to stderr.
-        warn: given one line where the CPU replaces the GPU; by default it becomes a UserWarning.
+        gpu_precision: of the GPU's arithmetic, `float32` or (where its driver has that) `float16`.
+        warn: given one line where the CPU replaces the GPU, or float32 replaces float16; by default
+            it becomes a UserWarning.
 
     Raises:
-        DssError: no such model, a damaged one, or a delegate that is refused.
+        UsageError: no such model, or float16 with the delegate `cpu`.
+        DssError: a damaged model, or a delegate that is refused.
     """
     from .runtime import DEFAULT_THREADS, LiteRTNetwork
     from .store import find_model
@@ -56,6 +60,7 @@ def load_model(
         strict=strict_delegate,
         verbose=verbose,
         warn=warn,
+        gpu_precision=gpu_precision,
     )
 
 
@@ -68,6 +73,7 @@ class Separator:
         threads: of the CPU; None is 1.
         overlap: of neighbouring chunks, 0 to 0.5 of a chunk; None is the model's own.
         strict_delegate: an error instead of a fallback to the CPU.
+        gpu_precision: as `load_model` takes it.
 
     Raises:
         DssError: the model or the delegate cannot be used, or the overlap is out of range.
@@ -80,8 +86,12 @@ class Separator:
         threads: int | None = None,
         overlap: float | None = None,
         strict_delegate: bool = False,
+        gpu_precision: str = "float32",
     ) -> None:
-        self._use(load_model(model, delegate, threads, strict_delegate=strict_delegate), overlap)
+        network = load_model(
+            model, delegate, threads, strict_delegate=strict_delegate, gpu_precision=gpu_precision
+        )
+        self._use(network, overlap)
 
     @classmethod
     def from_network(cls, network: Network, overlap: float | None = None) -> Separator:

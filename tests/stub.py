@@ -19,6 +19,7 @@ class Stub:
 
     asked, used = "auto", "cpu"
     fallback_reason: str | None = None
+    gpu_precision: str | None = None
     signal = SignalConfig(frames=40)
     overlap = 0.25
     pause = 0.0

@@ -49,7 +49,8 @@ def test_options_reach_the_model_and_the_files(dss, stub, recording, here):
         *("--format", "flac", "--output-dir", "new/out"),
     )
     assert status == 0
-    assert stub.calls == [(("toy", "gpu", 3), {"strict_delegate": True, "verbose": True})]
+    options = {"strict_delegate": True, "verbose": True, "gpu_precision": "float32"}
+    assert stub.calls == [(("toy", "gpu", 3), options)]
     info = sf.info(here / "new/out/a.near.flac")
     assert (info.channels, info.subtype, info.format) == (1, "PCM_16", "FLAC")
 
@@ -82,7 +83,7 @@ def test_json_is_one_object_and_nothing_else(dss, stub, recording):
     report = json.loads(out)
     assert report["version"] == dss_cli.__version__
     assert report["model"] == "lite"
-    expected = {"asked": "auto", "used": "cpu", "fallback_reason": "no adapter"}
+    expected = {"asked": "auto", "used": "cpu", "fallback_reason": "no adapter", "gpu_precision": None}
     assert report["delegate"] == expected
     assert report["warnings"] == ["running on the CPU: no adapter"]
     assert report["seconds"] == 2.0

@@ -106,8 +106,8 @@ def test_the_weights_stand_on_16_byte_boundaries(keras):
 def test_what_cannot_be_exported_says_why(keras):
     with pytest.raises(DssError, match=r"\(mixture\) -> far, close|\(mixture\) -> close, far"):
         convert(small_network(keras, names=("close", "far")))
-    with pytest.raises(UsageError, match="weights 'int8': choose float16 or float32"):
-        convert(small_network(keras), "int8")
+    with pytest.raises(UsageError, match="weights 'int4': choose one of float16, float32, int8"):
+        convert(small_network(keras), "int4")
 
 
 def converted(tf, function, *shapes):

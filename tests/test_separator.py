@@ -64,12 +64,13 @@ def test_a_model_is_found_and_loaded_as_asked(monkeypatch):
     with pytest.warns(UserWarning, match="running on the CPU"):
         separator = Separator("toy", "gpu", threads=3, strict_delegate=True, overlap=0.5)
     assert found == ["toy"]
-    assert loaded == [(("found", "gpu", 3), {"strict": True, "verbose": False})]
+    rest = {"verbose": False, "gpu_precision": "float32"}
+    assert loaded == [(("found", "gpu", 3), {"strict": True, **rest})]
     assert isinstance(separator.network, Recorder)
     with pytest.warns(UserWarning):
         Separator()
     assert found == ["toy", "lite"]
-    assert loaded[1] == (("found", "auto", 1), {"strict": False, "verbose": False})
+    assert loaded[1] == (("found", "auto", 1), {"strict": False, **rest})
 
 
 @pytest.mark.parametrize("rate", [8000, 16_000, 22_050, 44_100, 96_000])

@@ -83,7 +83,9 @@ def _row(entry: Entry, idle: Sequence[Energy], tdp: float | None) -> dict[str, A
         "delegate": entry.proof.to_dict(),
         "agreement": entry.agreement,
         **{name: spread([figure(run) for run in entry.runs]) for name, figure in FIGURES.items()},
+        "startup_seconds": spread(entry.start_ups),
         "chunk_seconds": {**percentiles(chunks), "chunks": len(chunks)},
+        "profile": entry.profile and entry.profile.to_dict(),
         "energy": [_energy(entry, index, rest) for index, rest in enumerate(idle)],
         "energy_estimate": _estimate(entry, tdp),
     }

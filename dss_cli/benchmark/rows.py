@@ -18,12 +18,14 @@ class Row:
         delegate: `cpu`, `gpu`, `auto`, or `library`.
         threads: of the CPU; of no meaning while a GPU runs.
         library: path of an external delegate, for `library` alone.
+        gpu_precision: that a GPU is asked to compute in.
     """
 
     model: str
     delegate: str
     threads: int = 1
     library: Path | None = None
+    gpu_precision: str = "float32"
 
     @property
     def name(self) -> str:
@@ -35,11 +37,15 @@ class Row:
     @property
     def reference(self) -> Row:
         """The row whose stems this one's are compared with."""
-        return replace(self, delegate="cpu", threads=1, library=None)
+        return replace(self, delegate="cpu", threads=1, library=None, gpu_precision="float32")
 
 
 def plan(
-    models: Sequence[str], delegate: str, threads: Sequence[int], library: Path | None = None
+    models: Sequence[str],
+    delegate: str,
+    threads: Sequence[int],
+    library: Path | None = None,
+    gpu_precision: str = "float32",
 ) -> list[Row]:
     """The rows of a benchmark: for each model the CPU's, then the GPU's, then the library's.
 
@@ -49,13 +55,15 @@ def plan(
             `gpu` are one row, of the first number.
         threads: numbers of CPU threads, each once.
         library: an external delegate, for a further row.
+        gpu_precision: that the GPU is asked to compute in.
     """
     rows = []
     for model in models:
         if delegate in ("cpu", "all"):
             rows += [Row(model, "cpu", count) for count in threads]
         if delegate != "cpu":
-            rows.append(Row(model, "gpu" if delegate == "all" else delegate, threads[0]))
+            asked = "gpu" if delegate == "all" else delegate
+            rows.append(Row(model, asked, threads[0], gpu_precision=gpu_precision))
         if library:
             rows.append(Row(model, "library", threads[0], library))
     return rows

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from ..energy import find_meters
-from ..errors import DssError
+from ..errors import DssError, UsageError
 from ..inspection import inspect_model
 from ..machine import busy, describe_machine
 from ..store import Model, find_model
@@ -17,7 +17,10 @@ from .recording import write_recording
 from .results import results
 from .rows import plan
 from .session import run_session
+from .startup import measure_start_ups
 from .worker import ProcessWorker
+
+_DYNAMIC_INT8 = "int8 products, else float32"  # of the CPU, where the weights are int8
 
 
 def benchmark(
@@ -26,10 +29,12 @@ def benchmark(
     threads: Sequence[int],
     *,
     library: Path | None = None,
+    gpu_precision: str = "float32",
     duration: float = 60.0,
     repeat: int = 5,
     idle_seconds: float = 5.0,
     tdp: float | None = None,
+    profile: bool = False,
     tell: Callable[[str], None] = lambda message: None,
     warn: Callable[[str], None] = lambda message: None,
 ) -> dict[str, Any]:
@@ -40,17 +45,22 @@ def benchmark(
         delegate: `all`, `auto`, `gpu` or `cpu`, as `plan` takes it.
         threads: numbers of CPU threads, each once.
         library: an external TFLite delegate, for a further row.
+        gpu_precision: that the GPU is asked to compute in, `float32` or `float16`.
         duration: seconds of audio.
         repeat: runs of each row.
         idle_seconds: for which the idle machine is measured.
         tdp: watts to estimate energy with where no meter can be read.
+        profile: run each row once more, under a profiler.
         tell: given a line at the start of each phase.
         warn: given one line for each thing that a user should hear; they stand in the results too.
 
     Raises:
+        UsageError: float16 where there is no row of a GPU.
         DssError: a model or library that cannot be loaded, a run that fails, or a GPU that was
             asked for alone and cannot be used.
     """
+    if delegate == "cpu" and gpu_precision != "float32":
+        raise UsageError(f"{gpu_precision} arithmetic is the GPU's: the delegate cannot be cpu")
     warnings: list[str] = []
 
     def say(message: str) -> None:
@@ -79,7 +89,7 @@ def benchmark(
             for rate, path in recordings.items():
                 write_recording(path, duration, rate)
             session = run_session(
-                plan(models, delegate, threads, library),
+                plan(models, delegate, threads, library, gpu_precision),
                 lambda model: recordings[rates[model]],
                 folder,
                 ProcessWorker,
@@ -89,12 +99,24 @@ def benchmark(
                 gpu_required=delegate == "gpu",
                 tell=tell,
             )
+            measure_start_ups(session, found_models, folder, repeat, tell)
+            for entry in session.entries if profile else ():
+                tell(f"profiling: {entry.row.model}, {entry.row.name}")
+                with ProcessWorker(entry.row, recordings[rates[entry.row.model]], folder) as worker:
+                    entry.profile = worker.profile()
     finally:
         found.close()
     for entry in session.entries:
         if entry.proof.used == "cpu" and not entry.proof.fully_accelerated:
             left = left_by_xnnpack(found_models[entry.row.model])
             entry.proof = replace(entry.proof, not_accelerated=left)
+        if entry.proof.used == "cpu" and about[entry.row.model]["weights"] == "int8":
+            entry.proof = replace(entry.proof, precision=_DYNAMIC_INT8)
+        if entry.proof.used == "gpu" and entry.proof.precision != entry.row.gpu_precision:
+            say(
+                f"{entry.row.model}: {entry.proof.name} computes in {entry.proof.precision}: "
+                f"it has no {entry.row.gpu_precision} arithmetic"
+            )
         if entry.proof.fallback_reason:
             say(f"{entry.row.model}: running on the CPU: {entry.proof.fallback_reason}")
     for what, why in session.missing:
@@ -114,7 +136,7 @@ def _describe(model: Model) -> dict[str, Any]:
     """Which model it is, whatever it was called by, and the type of most of its weights."""
     inspection = inspect_model(model.path)
     storage = inspection.storage
-    weights = max(storage, key=lambda dtype: storage[dtype]["bytes"], default=None)
+    weights = max(storage, key=lambda dtype: storage[dtype]["numbers"], default=None)
     return {
         "name": model.name,
         "sha256": model.card["sha256"],

@@ -13,6 +13,7 @@ from ..energy import Energy, Meter, measure, measure_idle
 from ..errors import DssError
 from .agreement import agreement
 from .measurement import Run
+from .profile import Profile
 from .rows import Row
 from .subject import Proof, Refused
 from .worker import Died, Worker
@@ -30,6 +31,8 @@ class Entry:
         agreement: with the stems of the CPU on one thread; None for that row itself.
         runs: in the order of the repetitions.
         energies: of each run, by meter.
+        start_ups: seconds of whole `dss separate` processes; empty where there are none.
+        profile: of a run of its own; None where nobody asked for it.
     """
 
     row: Row
@@ -37,6 +40,8 @@ class Entry:
     agreement: dict[str, Any] | None
     runs: list[Run] = field(default_factory=list)
     energies: list[tuple[Energy, ...]] = field(default_factory=list)
+    start_ups: list[float] = field(default_factory=list)
+    profile: Profile | None = None
 
 
 @dataclass
@@ -46,7 +51,7 @@ class Session:
     Attributes:
         entries: the rows that took part.
         idle: what the meters counted while nothing ran.
-        missing: (what, why) of each row that could not take part.
+        missing: (what, why) of each row that could not take part, and of what could not be measured.
     """
 
     entries: list[Entry] = field(default_factory=list)

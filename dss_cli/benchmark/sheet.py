@@ -7,6 +7,7 @@ import io
 from collections.abc import Mapping
 from typing import Any
 
+from .profile import PARTS, REST
 from .results import FIGURES
 
 _PROOF = ("asked", "used", "threads", "fully_accelerated", "adapter", "software", "precision")
@@ -33,7 +34,10 @@ def _line(row: Mapping[str, Any]) -> dict[str, Any]:
     line |= {name: agreement.get(name) for name in _AGREEMENT}
     for name in FIGURES:
         line |= _ends(name, row[name])
+    line |= _ends("startup_seconds", row["startup_seconds"])
     line |= {f"chunk_seconds_{name}": value for name, value in row["chunk_seconds"].items()}
+    shares = row["profile"]["shares"] if row["profile"] else {}
+    line |= {f"{name}_share": shares.get(name) for name in (*PARTS, REST)}
     for energy in row["energy"]:
         for name in _ENERGY:
             line |= _ends(f"{energy['meter']} {name}", energy[name])

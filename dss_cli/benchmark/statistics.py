@@ -34,6 +34,12 @@ def ratio(values: Sequence[float | None], others: Sequence[float | None]) -> Spr
     return spread([v / o if v is not None and o is not None and v > 0 and o > 0 else None for v, o in pairs])
 
 
+def inverse(values: Spread) -> Spread:
+    """The spread of 1 / value where all are more than 0; the median is that of an odd number of runs."""
+    ends = {"median": values["median"], "min": values["max"], "max": values["min"]}
+    return {**{name: 1 / value for name, value in ends.items()}, "runs": values["runs"]}
+
+
 def percentiles(values: Sequence[float]) -> dict[str, float]:
     """`p50`, `p95` and `p99` by the nearest-rank method: values that occurred, none between them."""
     ordered = sorted(values)

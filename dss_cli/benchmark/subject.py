@@ -26,7 +26,7 @@ class Proof:
         adapter: the GPU, its API and kind, as its driver names them.
         software: the adapter renders on the CPU.
         threads: of the CPU; None on a GPU.
-        precision: of the arithmetic.
+        precision: of the arithmetic: a GPU's as a trial shows, not as it was asked for.
     """
 
     asked: str
@@ -88,7 +88,9 @@ def prepare(row: Row) -> Callable[[], tuple[Network, Proof]]:
     from ..runtime import REFUSED, LiteRTNetwork
 
     def load() -> tuple[Network, Proof]:
-        network = LiteRTNetwork(find_model(row.model), row.delegate, row.threads)
+        network = LiteRTNetwork(
+            find_model(row.model), row.delegate, row.threads, gpu_precision=row.gpu_precision
+        )
         if row.delegate == "gpu" and network.used != "gpu":
             reason = network.fallback_reason or "LiteRT tells no reason"
             tool = f"dss inspect {row.model}" if reason.startswith(REFUSED) else "dss info"
@@ -103,6 +105,7 @@ def prepare(row: Row) -> Callable[[], tuple[Network, Proof]]:
             adapter=network.adapter if on_gpu else None,
             software=on_gpu and network.software,
             threads=None if on_gpu else row.threads,
+            precision=network.gpu_precision or "float32",
         )
 
     return load

@@ -17,13 +17,21 @@ _WIDE = 10_000  # columns: Markdown is not wrapped
 
 Result = Mapping[str, Any]
 Line = tuple[str, list[str]]  # what is told, and of each row
+_PARTS = {
+    "reading": "reading, resampling",
+    "analysis": "Fourier transform, compression",
+    "network": "network",
+    "synthesis": "decompression, inverse transform",
+    "writing": "writing",
+    "rest": "cutting, fading, checks",
+}
 
 
 def print_results(result: Result, console: Console) -> None:
     """Tables and notes, for people."""
     for model in _models(result):
         console.print(model, style="bold", highlight=False, markup=False)
-        console.print(_table(result, model, box.HEAVY_HEAD, "fold"))
+        console.print(_table(result, model))
         console.print()
     for line in notes(result):
         console.print(line, highlight=False, markup=False)
@@ -33,22 +41,52 @@ def markdown(result: Result) -> str:
     """Tables and notes as Markdown."""
     parts = []
     for model in _models(result):
-        text = io.StringIO()
-        Console(file=text, width=_WIDE).print(_table(result, model, box.MARKDOWN, "ignore"))
-        lines = (line.strip() for line in text.getvalue().splitlines())
-        parts += [f"### {model}", "\n".join(filter(None, lines))]
+        told = [line for group in lines(result, model) for line in group]
+        parts += [f"### {model}", markdown_table(["", *_names(result, model)], told)]
     parts.append("\n".join(f"- {line}" for line in notes(result)))
     return "\n\n".join(parts) + "\n"
 
 
+def markdown_profile(result: Result) -> str:
+    """Where the time of each row goes, as Markdown."""
+    parts = [
+        markdown_table(["share of the time", *_names(result, model)], profile_lines(_rows(result, model)))
+        for model in _models(result)
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def markdown_table(header: Sequence[str], told: Sequence[Line]) -> str:
+    """One table as Markdown, its columns aligned."""
+    table = Table(*header, box=box.MARKDOWN)
+    for title, cells in told:
+        table.add_row(title, *cells)
+    text = io.StringIO()
+    Console(file=text, width=_WIDE).print(table)
+    return "\n".join(filter(None, map(str.strip, text.getvalue().splitlines())))
+
+
 def lines(result: Result, model: str) -> list[list[Line]]:
-    """What the table of a model tells: energy, speed and ratios; latency and memory; who did the work."""
-    rows = [row for row in result["rows"] if row["model"] == model]
-    return [
+    """What the table of a model tells: energy, speed and ratios; latency and memory; who did the work.
+
+    Where a profile was asked for, it comes before the last of these.
+    """
+    rows = _rows(result, model)
+    groups = [
         [*_energy(result, rows), *_speed(result, rows)],
         _latency(rows),
+        [(f"time: {title}", cells) for title, cells in profile_lines(rows)],
         _proof(rows, result["models"][model]["weights"]),
     ]
+    return [group for group in groups if group]
+
+
+def profile_lines(rows: Sequence[Result]) -> list[Line]:
+    """The share of each part of the way from file to files; nothing without a profile."""
+    if not all(row["profile"] for row in rows):
+        return []
+    shares = [row["profile"]["shares"] for row in rows]
+    return [(title, [f"{share[name]:.1%}" for share in shares]) for name, title in _PARTS.items()]
 
 
 def notes(result: Result) -> list[str]:
@@ -77,35 +115,45 @@ def _models(result: Result) -> list[str]:
     return list(dict.fromkeys(row["model"] for row in result["rows"]))
 
 
-def _table(result: Result, model: str, style: box.Box, overflow: Any) -> Table:
-    table = Table(box=style)
-    table.add_column("")
-    for row in result["rows"]:
-        if row["model"] == model:
-            table.add_column(row["name"], overflow=overflow)
+def _rows(result: Result, model: str) -> list[Result]:
+    return [row for row in result["rows"] if row["model"] == model]
+
+
+def _names(result: Result, model: str) -> list[str]:
+    return [row["name"] for row in _rows(result, model)]
+
+
+def _table(result: Result, model: str) -> Table:
+    table = Table("")
+    for name in _names(result, model):
+        table.add_column(name, overflow="fold")
     for group in lines(result, model):
         for title, cells in group:
             table.add_row(title, *cells)
-        if style is not box.MARKDOWN:  # which has no line for it
-            table.add_section()
+        table.add_section()
     return table
 
 
 def _energy(result: Result, rows: Sequence[Result]) -> Iterator[Line]:
     if not result["idle"]:
         estimates = [row["energy_estimate"] for row in rows]
-        cells = [f"{_text(e['joules_per_audio_second'])} *estimate*" if e else UNKNOWN for e in estimates]
+        cells = [
+            f"{spread_text(e['joules_per_audio_second'])} *estimate*" if e else UNKNOWN for e in estimates
+        ]
         yield "energy, J per audio s", cells
     for index, idle in enumerate(result["idle"]):
         counted = [row["energy"][index] for row in rows]
         gross = [
-            e["problem"] or _text(e["gross_joules_per_audio_second"]) for e in counted
+            e["problem"] or spread_text(e["gross_joules_per_audio_second"]) for e in counted
         ]  # no number, but the reason for that
         yield f"{idle['meter']}, J per audio s", gross
-        yield f"{idle['meter']}, net of idle", [_text(e["net_joules_per_audio_second"]) for e in counted]
-        yield f"{idle['meter']}, average W", [_text(e["watts"]) for e in counted]
+        yield (
+            f"{idle['meter']}, net of idle",
+            [spread_text(e["net_joules_per_audio_second"]) for e in counted],
+        )
+        yield f"{idle['meter']}, average W", [spread_text(e["watts"]) for e in counted]
         if any(e["battery_percent_per_audio_second"] for e in counted):
-            percent = [_text(e["battery_percent_per_audio_second"], 3600) for e in counted]
+            percent = [spread_text(e["battery_percent_per_audio_second"], 3600) for e in counted]
             yield f"{idle['meter']}, % per hour of audio", percent
 
 
@@ -119,7 +167,7 @@ def _speed(result: Result, rows: Sequence[Result]) -> Iterator[Line]:
         return
 
     def told(figure: Callable[[Result], Any]) -> list[str]:
-        return ["1" if p == base else _text(figure(ratios[p])) if p in ratios else "" for p in places]
+        return ["1" if p == base else spread_text(figure(ratios[p])) if p in ratios else "" for p in places]
 
     name = result["rows"][base]["name"]
     yield f"RTF against {name}", told(lambda ratio: ratio["rtf_file"])
@@ -133,6 +181,7 @@ def _latency(rows: Sequence[Result]) -> list[Line]:
         ("import, s", _cells(rows, "import_seconds")),
         ("load and compile, s", _cells(rows, "load_seconds")),
         ("first chunk, ms", _cells(rows, "first_chunk_seconds", 1e3)),
+        ("`dss separate` of one chunk, s", _cells(rows, "startup_seconds")),
         *(
             (f"chunk, {name}, ms", [_number(1e3 * row["chunk_seconds"][name]) for row in rows])
             for name in ("p50", "p95", "p99")
@@ -172,10 +221,10 @@ def _whole(proof: Result) -> str:
 
 
 def _cells(rows: Sequence[Result], figure: str, scale: float = 1.0) -> list[str]:
-    return [_text(row[figure], scale) for row in rows]
+    return [spread_text(row[figure], scale) for row in rows]
 
 
-def _text(spread: Result | None, scale: float = 1.0) -> str:
+def spread_text(spread: Result | None, scale: float = 1.0) -> str:
     """`MEDIAN (SMALLEST to LARGEST)`, each times `scale`."""
     if spread is None:
         return UNKNOWN

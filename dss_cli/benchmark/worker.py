@@ -5,7 +5,7 @@ from __future__ import annotations
 import multiprocessing
 import signal
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from multiprocessing.connection import Connection
 from pathlib import Path
@@ -13,6 +13,7 @@ from typing import Protocol, TypeVar
 
 from ..errors import DssError
 from .measurement import Opening, Run, run_file, run_first_chunk
+from .profile import Profile, profile_file
 from .rows import Row
 from .subject import Proof, Refused, prepare
 
@@ -93,9 +94,16 @@ class ProcessWorker:
             DssError: it failed.
             Died: the process ended by itself.
         """
+        return self._do(run_file, Run)
+
+    def profile(self) -> Profile:
+        """Separate the recording under the profiler; in place of `run`, with its errors."""
+        return self._do(profile_file, Profile)
+
+    def _do(self, work: Callable[..., Answer], kind: type[Answer]) -> Answer:
         with suppress(BrokenPipeError):  # `_answer` tells what became of it
-            self._ours.send("go")
-        return self._answer(Run)
+            self._ours.send(work)
+        return self._answer(kind)
 
     def _answer(self, kind: type[Answer]) -> Answer:
         try:
@@ -110,7 +118,7 @@ class ProcessWorker:
 
 
 def _serve(connection: Connection, row: Row, recording: Path, stems: Path) -> None:
-    """The process: load, answer the proof; when asked, run and answer the figures."""
+    """The process: load, answer the proof; when asked for a work, do it and answer the figures."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both; the other one ends this one
     try:
         with suppress(EOFError, ConnectionError):  # the other one has gone
@@ -130,8 +138,8 @@ def _answers(connection: Connection, row: Row, recording: Path, stems: Path) -> 
     loaded = time.perf_counter()
     opening = Opening(imported - started, loaded - imported, run_first_chunk(network))
     connection.send(proof)
-    connection.recv()
-    connection.send(run_file(network, opening, recording, stems / "near.wav", stems / "far.wav"))
+    work = connection.recv()
+    connection.send(work(network, opening, recording, stems / "near.wav", stems / "far.wav"))
 
 
 def _ending(code: int | None) -> str:

@@ -47,10 +47,14 @@ def bench(
         Path | None,
         typer.Option(metavar="FILE", help="External TFLite delegate (.so) for a further row."),
     ] = None,
+    gpu_precision: options.GpuPrecision = options.PrecisionName.float32,
     tdp: Annotated[
         float | None,
         typer.Option(metavar="WATTS", min=0.1, help="Without a meter, estimate energy as CPU time x WATTS."),
     ] = None,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Tell where the time goes, by one further run of each row.")
+    ] = False,
     table: Annotated[
         str | None, typer.Option("--csv", metavar="FILE", help="Write a line per row as CSV; '-' for stdout.")
     ] = None,
@@ -85,10 +89,12 @@ def bench(
         delegate.value,
         counts,
         library=delegate_library,
+        gpu_precision=gpu_precision.value,
         duration=duration,
         repeat=repeat,
         idle_seconds=_IDLE_SECONDS,
         tdp=tdp,
+        profile=profile,
         tell=(lambda message: None) if quiet else line,
         warn=warning_line,
     )

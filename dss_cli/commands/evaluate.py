@@ -16,6 +16,8 @@ from ..errors import ExitCode, UsageError
 if TYPE_CHECKING:
     from ..evaluation.systems import System
 
+_WEIGHTS = ".weights.h5"  # so end the names of trained weights
+
 
 def evaluate(
     test_sets: Annotated[
@@ -24,7 +26,11 @@ def evaluate(
     ] = None,
     models: Annotated[
         list[str] | None,
-        typer.Option("--model", help="Name of a model or path of a .tflite file; may be repeated."),
+        typer.Option(
+            "--model",
+            help="Name of a model, path of a .tflite file, or of .weights.h5, which Keras runs without "
+            "--delegate and --threads; may be repeated.",
+        ),
     ] = None,
     stems: Annotated[
         list[Path] | None,
@@ -34,6 +40,7 @@ def evaluate(
         ),
     ] = None,
     delegate: options.Delegate = options.DelegateName.auto,
+    gpu_precision: options.GpuPrecision = options.PrecisionName.float32,
     threads: options.Threads = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes; the scores do not depend on it.")] = 1,
     perceptual: Annotated[
@@ -76,6 +83,10 @@ def evaluate(
         raise UsageError("no test set given; `dss simulate-test-set` makes one")
     if write_card and stems:
         raise UsageError("--write-card is for models; --stems have no card")
+    if write_card and gpu_precision is not options.PrecisionName.float32:
+        raise UsageError("--write-card: the scores in a card are of float32 arithmetic")
+    if write_card and any(name.endswith(_WEIGHTS) for name in models or ()):
+        raise UsageError(f"--write-card is for models; `dss export` makes one of *{_WEIGHTS}")
 
     from ..audio.targets import check_targets
     from ..evaluation.cards import write_scores
@@ -91,7 +102,7 @@ def evaluate(
         check_targets(targets, overwrite=overwrite)
     read = [read_test_set(path) for path in test_sets]
     names = models or ([] if stems else [DEFAULT_MODEL])
-    systems = _systems(names, stems or [], delegate.value, threads)
+    systems = _systems(names, stems or [], delegate.value, threads, gpu_precision.value)
     with progress_bar(not quiet) as start:
         result = run_evaluation(
             read, systems, jobs=jobs, perceptual=perceptual, start=start, warn=warning_line
@@ -114,12 +125,18 @@ def evaluate(
                 line(f"{card}: scores written")
 
 
-def _systems(models: list[str], stems: list[Path], delegate: str, threads: int | None) -> list[System]:
-    from ..evaluation.systems import ModelSystem, StemsFolder
+def _systems(
+    models: list[str], stems: list[Path], delegate: str, threads: int | None, gpu_precision: str
+) -> list[System]:
+    from ..evaluation.systems import ModelSystem, StemsFolder, WeightsSystem
     from ..store import find_model
 
-    found = [ModelSystem(find_model(name).name, name, delegate, threads) for name in models]
-    return [*found, *map(StemsFolder, stems)]
+    def system(name: str) -> System:
+        if name.endswith(_WEIGHTS):
+            return WeightsSystem(Path(name))
+        return ModelSystem(find_model(name).name, name, delegate, threads, gpu_precision)
+
+    return [*map(system, models), *map(StemsFolder, stems)]
 
 
 def _command(runs: list[dict[str, Any]], model: str) -> str:

@@ -23,6 +23,7 @@ class Weights(str, enum.Enum):
 
     float16 = "float16"
     float32 = "float32"
+    int8 = "int8"
 
 
 def export(
@@ -33,7 +34,7 @@ def export(
         Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the model goes.")
     ] = Path("models"),
     stored: Annotated[
-        Weights, typer.Option("--weights", help="Precision of the stored weights.")
+        Weights, typer.Option("--weights", help="Type of the stored weights.")
     ] = Weights.float16,
     training_log: Annotated[
         Path | None,

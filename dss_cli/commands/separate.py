@@ -73,6 +73,7 @@ def separate(
     model: options.Model = "lite",
     delegate: options.Delegate = options.DelegateName.auto,
     strict_delegate: options.StrictDelegate = False,
+    gpu_precision: options.GpuPrecision = options.PrecisionName.float32,
     threads: options.Threads = None,
     overlap: options.Overlap = None,
     quiet: options.Quiet = False,
@@ -118,6 +119,7 @@ def separate(
         threads,
         strict_delegate=strict_delegate,
         verbose=verbose,
+        gpu_precision=gpu_precision.value,
         warn=warn,
     )
     arguments: dict[str, Any] = {
@@ -226,6 +228,7 @@ def _report(
             "asked": network.asked,
             "used": network.used,
             "fallback_reason": network.fallback_reason,
+            "gpu_precision": network.gpu_precision,
         },
         "files": entries,
         "warnings": notes + [note for entry in entries for note in entry.get("warnings", ())],

@@ -1,12 +1,13 @@
-"""What is scored: a model that separates each scene here and now, or stems that lie in a folder."""
+"""What is scored: a model or trained weights, separating each scene here and now, or stems in a folder."""
 
 from __future__ import annotations
 
+import hashlib
 import tempfile
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
@@ -17,6 +18,9 @@ from ..files import separate_file
 from ..signal import STEMS
 from ..store import find_model
 from .testset import Scene, TestSet, read_mono
+
+if TYPE_CHECKING:
+    from ..runtime import Network
 
 Floats = npt.NDArray[np.float32]
 Outputs = Callable[[Scene, int, int], dict[str, Floats]]  # scene, rate, frames -> stems
@@ -46,42 +50,83 @@ class System(Protocol):
 
 @dataclass(frozen=True)
 class ModelSystem:
-    """A model, run on the mixture's file as `dss separate` runs it, into float WAV files."""
+    """A model, as `separator.load_model` loads it."""
 
     name: str
     model: str
     delegate: str = "auto"
     threads: int | None = None
+    gpu_precision: str = "float32"
 
     def open(self, warn: Callable[[str], None]) -> tuple[dict[str, Any], Outputs]:
         """See `System`."""
         card = find_model(self.model).card
-        network = separator.load_model(self.model, self.delegate, self.threads, warn=warn)
+        network = separator.load_model(
+            self.model, self.delegate, self.threads, gpu_precision=self.gpu_precision, warn=warn
+        )
         about = {
             "name": self.name,
             "kind": "model",
             "sha256": card["sha256"],
             "delegate": network.used,
             "fallback_reason": network.fallback_reason,
+            "gpu_precision": network.gpu_precision,
         }
-
-        def outputs(scene: Scene, rate: int, frames: int) -> dict[str, Floats]:
-            with tempfile.TemporaryDirectory(prefix="dss-") as folder:
-                paths = {stem: Path(folder, f"{stem}.wav") for stem in STEMS}
-                separate_file(
-                    scene.files["mixture"],
-                    near=paths["near"],
-                    far=paths["far"],
-                    network=network,
-                    subtype="FLOAT",
-                    strict=True,
-                )
-                return {stem: read_mono(path, rate, frames) for stem, path in paths.items()}
-
-        return about, outputs
+        return about, _separating(network)
 
     def check(self, test_set: TestSet) -> None:
         """See `System`: nothing to look for."""
+
+
+@dataclass(frozen=True)
+class WeightsSystem:
+    """Trained weights, `NAME.weights.h5` with their card beside them, run by Keras without an export."""
+
+    path: Path
+    title: str | None = None
+
+    @property
+    def name(self) -> str:
+        """See `System`; without a title `NAME.weights`, so that the model NAME can stand beside it."""
+        return self.title or self.path.stem
+
+    def open(self, warn: Callable[[str], None]) -> tuple[dict[str, Any], Outputs]:
+        """See `System`; this imports Keras and its backend."""
+        from ..export.keras_network import load_trained, trained_configuration
+
+        about = {
+            "name": self.name,
+            "kind": "weights",
+            "configuration": trained_configuration(self.path),
+            "sha256": hashlib.sha256(self.path.read_bytes()).hexdigest(),
+            "delegate": "keras",
+        }
+        return about, _separating(load_trained(self.path))
+
+    def check(self, test_set: TestSet) -> None:
+        """See `System`."""
+        from ..export.keras_network import trained_configuration
+
+        trained_configuration(self.path)
+
+
+def _separating(network: Network) -> Outputs:
+    """The stems as `dss separate` makes them of the mixture's file, but in float WAV files."""
+
+    def outputs(scene: Scene, rate: int, frames: int) -> dict[str, Floats]:
+        with tempfile.TemporaryDirectory(prefix="dss-") as folder:
+            paths = {stem: Path(folder, f"{stem}.wav") for stem in STEMS}
+            separate_file(
+                scene.files["mixture"],
+                near=paths["near"],
+                far=paths["far"],
+                network=network,
+                subtype="FLOAT",
+                strict=True,
+            )
+            return {stem: read_mono(path, rate, frames) for stem, path in paths.items()}
+
+    return outputs
 
 
 @dataclass(frozen=True)

@@ -17,7 +17,9 @@ from ..signal import STEMS
 if TYPE_CHECKING:
     import keras
 
-WEIGHTS = ("float16", "float32")  # how they are stored; the arithmetic is float32
+# How they are stored. The arithmetic is float32, but for the products with int8 weights on a CPU, which
+# quantises the other factor as it runs ("dynamic range"). A GPU computes in float32 there too.
+WEIGHTS = ("float16", "float32", "int8")
 
 
 def convert(network: keras.Model, weights: str = "float16") -> bytes:
@@ -25,7 +27,8 @@ def convert(network: keras.Model, weights: str = "float16") -> bytes:
 
     Args:
         network: functional; input `mixture`, outputs {"near", "far"}, the batch size fixed to 1.
-        weights: `float16` (half the size) or `float32`.
+        weights: `float16` (half the size), `float32`, or `int8` (with scales; tensors of less than
+            1024 numbers stay float32).
 
     Returns:
         The file's content, the same for the same weights and TensorFlow version.
@@ -37,10 +40,11 @@ def convert(network: keras.Model, weights: str = "float16") -> bytes:
     import tensorflow as tf
 
     if weights not in WEIGHTS:
-        raise UsageError(f"weights {weights!r}: choose {' or '.join(WEIGHTS)}")
+        raise UsageError(f"weights {weights!r}: choose one of {', '.join(WEIGHTS)}")
     converter = tf.lite.TFLiteConverter.from_keras_model(network)
-    if weights == "float16":
+    if weights != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
+    if weights == "float16":
         converter.target_spec.supported_types = [tf.float16]
     with captured_stderr(), contextlib.redirect_stdout(io.StringIO()):
         try:

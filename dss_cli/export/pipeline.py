@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +33,7 @@ def export_network(
         network: with a batch size of 1.
         signal: what it expects of its input.
         name, configuration: for the card.
-        weights: `float16` or `float32`.
+        weights: as `convert` takes them.
         sections: `training` and `scores` of the card.
 
     Returns:
@@ -43,25 +43,36 @@ def export_network(
         DssError: the network cannot be converted, or LiteRT cannot load what became of it.
     """
     data = convert(network, weights)
-    graph = read_graph(data)
     broken = violations(data)
     checks = [Check("GPU rules", not broken, len(broken), 0, "; ".join(broken[:3]))]
     with tempfile.TemporaryDirectory() as folder:
         bundled = exact = _temporary(Path(folder), name, data, signal)
         if weights != "float32":
             exact = _temporary(Path(folder), "float32", convert(network, "float32"), signal)
-        checks += inference_diff(network, bundled, exact)
-    card = make_card(
+        checks += inference_diff(network, bundled, exact, weights)
+    return data, describe(network, data, signal, name, configuration, checks, sections), checks
+
+
+def describe(
+    network: keras.Model,
+    data: bytes,
+    signal: SignalConfig,
+    name: str,
+    configuration: str,
+    checks: Sequence[Check] = (),
+    sections: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The card of a converted network, as `make_card` makes it of what is counted here."""
+    return make_card(
         data,
         name,
         configuration,
         signal,
         network.count_params(),
-        round(multiply_accumulates(graph) / signal.chunk_seconds),
+        round(multiply_accumulates(read_graph(data)) / signal.chunk_seconds),
         checks,
         sections or {},
     )
-    return data, card, checks
 
 
 def _temporary(folder: Path, name: str, data: bytes, signal: SignalConfig) -> Model:

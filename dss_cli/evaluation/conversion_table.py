@@ -1,0 +1,138 @@
+"""The conversions of a network as Markdown, in its place in a document."""
+
+from __future__ import annotations
+
+import re
+import shlex
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..errors import DssError
+from ..publish import write_files
+from ..signal import STEMS
+
+START, END = "<!-- conversions -->", "<!-- conversions: end -->"
+_BETWEEN = re.compile(f"(?<={START}\n).*?(?={END})", re.DOTALL)
+# Columns, and of which scenes they tell the median of which figure.
+FIGURES = {
+    "near SI-SDRi, dB": ("1N+1F", "near_si_sdri"),
+    "far SI-SDRi, dB": ("1N+1F", "far_si_sdri"),
+    "near-only kept, dB": ("near-only", "near_si_sdr"),
+    "far-only kept, dB": ("far-only", "far_si_sdr"),
+}
+_SCORES = tuple(f"{stem}_si_sdr" for stem in STEMS)
+
+Row = Mapping[str, Any]
+
+
+@dataclass(frozen=True)
+class Conversion:
+    """One way from the weights to stems.
+
+    Attributes:
+        name: for people.
+        bytes: of its file.
+        rows: the scores of every scene, as `scoring.score` gives them; in the same order for all.
+        time: of the network on one CPU thread, against the first file's; None where not measured.
+    """
+
+    name: str
+    bytes: int
+    rows: Sequence[Row]
+    time: float | None = None
+
+
+def write_section(document: Path, text: str | None) -> None:
+    """Put the text between the two markers; None only looks whether they are there.
+
+    Raises:
+        DssError: the document cannot be read or written, or has no markers.
+    """
+    try:
+        before = document.read_text(encoding="utf-8")
+    except OSError as error:
+        raise DssError(f"{document}: cannot be read: {error.strerror}") from error
+    if not _BETWEEN.search(before):
+        raise DssError(f"{document}: no line `{START}` with its `{END}` below, where the table goes")
+    if text is not None:
+        write_files({document: _BETWEEN.sub(lambda _: f"\n{text}\n", before, count=1)})
+
+
+def markdown(
+    conversions: Sequence[Conversion],
+    test_sets: Iterable[Mapping[str, Any]],
+    machine: Mapping[str, Any],
+    command: Sequence[str],
+    no_gpu: str | None,
+    warnings: Iterable[str],
+) -> str:
+    """The command, the table, and how to read it.
+
+    Args:
+        conversions: Keras first; the differences are from that.
+        test_sets: `about` of each.
+        machine: as `describe_machine` gives it.
+        command: that gives this table.
+        no_gpu: why there is no row of a GPU.
+        warnings: the lines that were said.
+    """
+    reference = conversions[0]
+    head = ["conversion", "file, bytes", *FIGURES]
+    head += [f"from {reference.name}, median, dB", "largest, dB", "time"]
+    lines = [head, ["---", *["---:"] * (len(head) - 1)]]
+    lines += [_cells(conversion, reference) for conversion in conversions]
+    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    counts = ", ".join(
+        f"{title.removesuffix(', dB')} {len(_values(reference.rows, *of))}" for title, of in FIGURES.items()
+    )
+    notes = [
+        f"Medians over scenes ({counts}). Improvement of the SI-SDR where a near and a far talker speak; "
+        "kept: the SI-SDR of a lone talker in the output that is theirs.",
+        f"From {reference.name}: how far the SI-SDR of an output lies from {reference.name}'s on the same "
+        f"scene, up or down, over all {len(differences(reference, reference))} outputs that somebody "
+        "speaks in.",
+        "Time: of the network on one CPU thread, against the float32 file, chunks taken in turns; "
+        "`dss bench` measures more.",
+        *(_test_set(about) for about in test_sets),
+        f"{machine['processor']}, {machine['system']} {machine['architecture']}; "
+        f"LiteRT {machine['litert']}, dss {machine['dss']}.",
+        *([f"Not measured: float16 on a GPU: {no_gpu}."] if no_gpu else []),
+        *(f"Warning: {warning}." for warning in warnings),
+    ]
+    return f"```sh\n{shlex.join(command)}\n```\n\n{table}\n\n" + "".join(f"- {note}\n" for note in notes)
+
+
+def differences(conversion: Conversion, reference: Conversion) -> npt.NDArray[np.float64]:
+    """Of every SI-SDR of every scene, in dB, without a sign."""
+    pairs = zip(conversion.rows, reference.rows, strict=True)
+    found = [abs(a[score] - b[score]) for a, b in pairs for score in _SCORES if b[score] is not None]
+    return np.array(found, np.float64)
+
+
+def _cells(conversion: Conversion, reference: Conversion) -> list[str]:
+    medians = [_values(conversion.rows, *of) for of in FIGURES.values()]
+    own = conversion is reference
+    from_reference = differences(conversion, reference)
+    return [
+        conversion.name,
+        f"{conversion.bytes:,}",
+        *(f"{np.median(values):.2f}" if values else "" for values in medians),
+        *("" if own else f"{value:.3f}" for value in (np.median(from_reference), from_reference.max())),
+        "" if conversion.time is None else f"{conversion.time:.2f}",
+    ]
+
+
+def _values(rows: Iterable[Row], kind: str, figure: str) -> list[float]:
+    return [row[figure] for row in rows if row["kind"] == kind and row[figure] is not None]
+
+
+def _test_set(about: Mapping[str, Any]) -> str:
+    return (
+        f"Test set {about['name']}: preset {about['preset']}, seed {about['seed']}, {about['scenes']} scenes "
+        f"of {about['seconds']:g} s, made by dss {about['version']} of the speech `{about['speech']}`."
+    )
