@@ -177,7 +177,7 @@ def test_a_new_run_begins_with_given_weights(stopped, tmp_path):
     for one, other in zip(begun.network.get_weights(), run.average, strict=True):
         np.testing.assert_array_equal(one, other)
     path.write_bytes(b"no weights")
-    with pytest.raises(DssError, match=r"toy.weights.h5: not weights of configuration toy"):
+    with pytest.raises(DssError, match=r"toy.weights.h5: not weights"):
         Run(SETTINGS, tmp_path / "new", path)
 
 
@@ -187,6 +187,18 @@ def test_weights_of_fewer_channels_are_widened_and_that_is_told(sources, tmp_pat
     train(replace(SETTINGS, total=1, hold=1), sources, tmp_path / "wide", weights=path, report=told.append)
     assert told[0]["widened_from"] == 4
     assert _told(told[0]).endswith("parameters, widened from 4 channels")
+
+
+def test_layers_begun_afresh_and_left_out_are_told(sources, tmp_path):
+    path, told = tmp_path / "other.weights.h5", []
+    build(replace(configuration("toy"), fine=0, blocks=3)).save_weights(path)
+    train(replace(SETTINGS, total=1, hold=1), sources, tmp_path / "run", weights=path, report=told.append)
+    line = _told(told[0])
+    assert (
+        f"layers begun afresh: {', '.join(told[0]['fresh'][:3])} and {len(told[0]['fresh']) - 3} more" in line
+    )
+    assert ", layers left out: block3_" in line
+    assert all(name.startswith("block3") for name in told[0]["left"])
 
 
 def test_a_loss_that_is_not_a_number_stops_and_keeps_the_last_checkpoint(sources, stopped):

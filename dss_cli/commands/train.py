@@ -50,6 +50,12 @@ def train(
     mixers: Annotated[
         int, typer.Option(min=1, help="Threads that render scenes ahead; a GPU wants many.")
     ] = 1,
+    near_ratio: Annotated[
+        float,
+        typer.Option(
+            min=0.0, help="Weight of the near output's signal-to-noise ratio in the loss; the far output's is 1."
+        ),
+    ] = 1.0,
     precision: Annotated[
         Precision, typer.Option(help="Of the computing; mixed_bfloat16 is faster where the processor has it.")
     ] = Precision.float32,
@@ -116,6 +122,7 @@ def train(
         total=steps,
         curriculum=widen,
         validate_every=validate_every,
+        near_ratio=near_ratio,
         precision=precision.value,
     )
     run = run_training(settings, training, output, dev, weights, lambda row: say(_told(row)), mixers)
@@ -126,6 +133,7 @@ def train(
             "seed": seed,
             "steps": run.step,
             "batch": batch,
+            "near_ratio": near_ratio,
             "precision": precision.value,
             "hours": round(run.hours, 1),
             "speech_hours": round(training.speech.seconds / 3600, 2),
@@ -153,7 +161,9 @@ def _split(folder: Path, split: str) -> str | None:
 def _told(row: dict[str, Any]) -> str:
     if "settings" in row:
         widened = f", widened from {row['widened_from']} channels" if row["widened_from"] else ""
-        return f"step {row['step']}: {row['parameters']:,} parameters{widened}"
+        fresh = _some("begun afresh", row["fresh"])
+        left = _some("left out", row["left"])
+        return f"step {row['step']}: {row['parameters']:,} parameters{widened}{fresh}{left}"
     if "scores" in row:
         parts = (
             f"{stratum}: " + ", ".join(f"{name} {value:+.1f}" for name, value in scores.items())
@@ -164,3 +174,10 @@ def _told(row: dict[str, Any]) -> str:
         f"step {row['step']}: {row['hours']:.2f} h at {row['speed']:.1f} audio s/s, loss {row['loss']:.3f} "
         f"(near {row['near_loss']:.3f}, far {row['far_loss']:.3f})"
     )
+
+
+def _some(what: str, layers: list[str]) -> str:
+    if not layers:
+        return ""
+    more = f" and {len(layers) - 3} more" if len(layers) > 3 else ""
+    return f", layers {what}: {', '.join(layers[:3])}{more}"

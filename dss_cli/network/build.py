@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import keras
 
-from .coder import decode, encode
+from .coder import decode, encode, fine
 from .config import NetworkConfig, configuration
 from .conformer import two_stage
+from .zoom import look_closer
 
 
 def build(config: NetworkConfig | str, batch: int | None = None) -> keras.Model:
@@ -33,11 +34,12 @@ def build(config: NetworkConfig | str, batch: int | None = None) -> keras.Model:
         x = two_stage(x, config, f"block{i}")
         if i == config.near_after:
             near = x
+    bins, closer = fine(mixture, config), look_closer(x, mixture, config)
     return keras.Model(
         mixture,
         {
-            "near": decode(near, mixture, config, "near"),
-            "far": decode(x, mixture, config, "far"),
+            "near": decode(near, mixture, bins, closer, config, "near"),
+            "far": decode(x, mixture, bins, closer, config, "far"),
         },
         name="separator",
     )

@@ -9,6 +9,28 @@ from ..signal import SAMPLE_RATE, SignalConfig
 
 
 @dataclass(frozen=True)
+class Zoom:
+    """Narrower tokens for the lowest bins, beside the others.
+
+    Attributes:
+        bins: how many bins, from the lowest.
+        stride: bins per token.
+        channels: features per token.
+        blocks: two-stage blocks of its own.
+    """
+
+    bins: int = 32
+    stride: int = 2
+    channels: int = 32
+    blocks: int = 2
+
+    @property
+    def kernel(self) -> int:
+        """Bins that a token sees."""
+        return self.stride * 3 // 2
+
+
+@dataclass(frozen=True)
 class NetworkConfig:
     """Shape of a two-stage conformer for distance-based separation (Bae et al. 2025, section 2).
 
@@ -21,11 +43,13 @@ class NetworkConfig:
         feed_forwards: 2 = the conformer's pair of half steps, 1 = one full step behind.
         expansion: inner width of a feed-forward, in multiples of `channels`.
         time_kernel, frequency_kernel: of the gated convolution modules, in tokens.
-        band_kernel, band_stride: of the strided convolution that cuts 256 bins into tokens.
+        bands: groups of bands, from low to high: how many bins a group spans, and bins per band (one token).
         dense_depth: dilated layers (1, 2, 4, ...) of the encoder's DenseNet.
         decoder_depth: dilated layers of each decoder's DenseNet.
         separable: depthwise-separable dense layers instead of full convolutions.
         full_resolution: dense layers ahead of the striding convolution (published), or behind.
+        fine: features of every single bin that the decoders read beside the tokens; 0 = none, as published.
+        zoom: a second look at the lowest bins, if any.
         norm: "layer" as published, or "rms" (one reduction less).
     """
 
@@ -38,12 +62,13 @@ class NetworkConfig:
     expansion: int = 4
     time_kernel: int = 31
     frequency_kernel: int = 31
-    band_kernel: int = 3
-    band_stride: int = 2
+    bands: tuple[tuple[int, int], ...] = ((256, 2),)
     dense_depth: int = 4
     decoder_depth: int = 4
     separable: bool = False
     full_resolution: bool = True
+    fine: int = 0
+    zoom: Zoom | None = None
     norm: str = "layer"
 
 
@@ -54,15 +79,17 @@ CONFIGURATIONS = {
     "lite": NetworkConfig(
         signal=HOP_256,
         channels=64,
+        near_after=4,
         heads=2,
         feed_forwards=1,
         expansion=2,
         time_kernel=15,
         frequency_kernel=7,
-        band_kernel=12,
-        band_stride=8,
+        bands=((256, 8),),
         dense_depth=3,
         decoder_depth=1,
+        fine=12,
+        zoom=Zoom(channels=28),
         separable=True,
         full_resolution=False,
         norm="rms",
@@ -77,10 +104,11 @@ CONFIGURATIONS = {
         expansion=1,
         time_kernel=5,
         frequency_kernel=3,
-        band_kernel=24,
-        band_stride=16,
+        bands=((256, 16),),
         dense_depth=1,
         decoder_depth=1,
+        fine=4,
+        zoom=Zoom(bins=64, stride=4, channels=4, blocks=1),
         separable=True,
         full_resolution=False,
         norm="rms",

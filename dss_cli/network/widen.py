@@ -1,69 +1,110 @@
-"""Widen a trained network: more channels, and nearly the function it had (Chen et al. 2016, Net2Net)."""
+"""Grow a trained network: more channels, and nearly the function it had (Chen et al. 2016, Net2Net)."""
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from ..errors import DssError
 from .build import build
 from .config import NetworkConfig, configuration
-from .weights import load_weights
 
 Positions = NDArray[np.intp]
 Weights = NDArray[np.floating[Any]]
+BANDS = "encoder_bands_norm"  # a layer of every configuration, with one weight per channel
 FAINT = 0.03  # not zero, where PReLU has no gradient
 
 
-def begin_with(network: keras.Model, path: Path, name: str) -> int | None:
-    """Load weights into a network of the configuration `name`, widened where they have fewer channels.
+class Beginning(NamedTuple):
+    """How the weights that a network begins with differ from it.
 
-    Returns:
-        How many channels they had, if those were fewer.
+    Attributes:
+        widened_from: their channels, if those are fewer.
+        fresh: layers that they lack, which begin as in a fresh network.
+        left: their layers that the network lacks.
+    """
+
+    widened_from: int | None
+    fresh: list[str]
+    left: list[str]
+
+
+def begin_with(network: keras.Model, path: Path, name: str) -> Beginning:
+    """Load weights into a network of the configuration `name`: with fewer channels, or without some layers.
 
     Raises:
         DssError: not weights of that configuration, whatever its channels.
     """
     config = configuration(name)
-    channels = _stored_channels(path)
-    if channels is None or channels >= config.channels:
-        load_weights(network, path, name)
-        return None
+    stored = _stored(path)
+    channels = len(stored[BANDS][0]) if BANDS in stored else config.channels
+    if channels >= config.channels:
+        return Beginning(None, *_fill(network, stored, path, name))
     narrow = build(replace(config, channels=channels))
-    load_weights(narrow, path, name)
-    widen(narrow, network, config, channels)
-    return channels
+    fresh, left = _fill(narrow, stored, path, name)
+    widen(narrow, network, config, channels, fresh)
+    return Beginning(channels, fresh, left)
 
 
-def _stored_channels(path: Path) -> int | None:
-    found: list[int] = []
+def _stored(path: Path) -> dict[str, list[Weights]]:
+    """The weights of each layer that has any, by its name."""
+    found: dict[str, list[Weights]] = {}
 
     def visit(_: str, item: h5py.Group | h5py.Dataset) -> None:
-        if item.attrs.get("name") == "encoder_bands" and "0" in item:
-            found.append(int(item["0"].shape[-1]))
+        if "name" in item.attrs and isinstance(item, h5py.Group) and len(item):
+            found[str(item.attrs["name"])] = [np.asarray(item[str(i)]) for i in range(len(item))]
 
     try:
         with h5py.File(path) as file:
             file.visititems(visit)
-    except OSError:
-        return None  # whoever loads it says what is wrong
-    return found[0] if found else None
+    except OSError as error:
+        reason = (str(error).splitlines() or [""])[0]
+        raise DssError(f"{path}: not weights: {reason}") from error
+    return found
 
 
-def widen(narrow: keras.Model, wide: keras.Model, config: NetworkConfig, channels: int) -> None:
+def _fill(
+    network: keras.Model, stored: dict[str, list[Weights]], path: Path, name: str
+) -> tuple[list[str], list[str]]:
+    layers = {layer.name: layer for layer in network.layers if layer.weights}
+    common = stored.keys() & layers.keys()
+    if not common:
+        raise DssError(f"{path}: not weights of configuration {name}: it holds none of its layers")
+    for label in sorted(common):
+        there, here = ([tuple(w.shape) for w in part] for part in (stored[label], layers[label].weights))
+        if there != here:
+            raise DssError(
+                f"{path}: not weights of configuration {name}: its layer {label} has the shapes {there}, "
+                f"where {here} are needed"
+            )
+        layers[label].set_weights(stored[label])
+    return sorted(layers.keys() - common), sorted(stored.keys() - common)
+
+
+def widen(
+    narrow: keras.Model,
+    wide: keras.Model,
+    config: NetworkConfig,
+    channels: int,
+    fresh: Collection[str] = (),
+) -> None:
     """Copy the weights of `narrow`, which has fewer `channels`, into `wide`, a fresh network of `config`.
 
     What a layer newly puts out begins faint, and what it newly takes in is weighted as in the fresh network:
     the function stays, and every new weight receives a gradient. Two more things are approximate, and mended
     by training: the softmax of a query spreads over its new features, and rotary angles are those of
-    the nearest old feature.
+    the nearest old feature. Layers named in `fresh` stay as they are.
     """
     for layer in narrow.layers:
+        if layer.name in fresh:
+            continue
         for old, new in zip(layer.weights, wide.get_layer(layer.name).weights, strict=True):
             if old.shape == new.shape:
                 new.assign(old)

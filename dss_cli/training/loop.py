@@ -17,7 +17,7 @@ import numpy as np
 
 from ..errors import DssError
 from ..network import build, configuration
-from ..network.widen import begin_with
+from ..network.widen import Beginning, begin_with
 from ..publish import write_files
 from ..signal import STEMS
 from .data import Sources, batch
@@ -47,6 +47,7 @@ class Settings:
     curriculum: tuple[int, int] = (1000, 3000)  # steps at which the recipe widens
     validate_every: int = 500
     save_every: int = 100
+    near_ratio: float = 1.0  # weight of the near output's ratio in the loss; the far output's is 1
     precision: str = "float32"  # of Keras: "mixed_bfloat16" computes in half the width, keeps weights whole
 
 
@@ -59,9 +60,9 @@ class Run:
         keras.config.set_dtype_policy(settings.precision)
         self.config = configuration(settings.configuration)
         self.network = build(self.config)
-        self.widened_from: int | None = None  # channels of the weights that it began with, if fewer
+        self.beginning = Beginning(None, [], [])
         if weights is not None and not self._checkpoint.exists():
-            self.widened_from = begin_with(self.network, weights, settings.configuration)
+            self.beginning = begin_with(self.network, weights, settings.configuration)
         self.network.compile(
             ConvolutionMuon(
                 WarmHoldCosine(settings.peak, settings.warmup, settings.hold, settings.total),
@@ -69,7 +70,10 @@ class Run:
                 adam_weight_decay=settings.decay,
                 global_clipnorm=settings.clip,
             ),
-            loss=dict.fromkeys(STEMS, separation_loss(self.config.signal.exponent)),
+            loss={
+                stem: separation_loss(self.config.signal.exponent, weight)
+                for stem, weight in zip(STEMS, (settings.near_ratio, 1.0), strict=True)
+            },
             jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
         )
         self._twin = build(self.config)
@@ -191,7 +195,7 @@ def train(
             "step": run.step,
             "settings": asdict(settings),
             "parameters": run.network.count_params(),
-            "widened_from": run.widened_from,
+            **run.beginning._asdict(),
         }
     )
     with ThreadPoolExecutor(mixers) as pool:
