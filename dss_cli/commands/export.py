@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import json
 import re
+import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -18,6 +19,9 @@ if TYPE_CHECKING:
     from ..export.diff import Check
 
 
+SEED = 0  # of weights that nobody trained
+
+
 class Weights(str, enum.Enum):
     """How a model file stores its weights."""
 
@@ -27,7 +31,9 @@ class Weights(str, enum.Enum):
 
 
 def export(
-    weights: Annotated[Path, typer.Argument(metavar="WEIGHTS", help="Trained weights, NAME.weights.h5.")],
+    weights: Annotated[
+        Path | None, typer.Argument(metavar="[WEIGHTS]", help="Trained weights, NAME.weights.h5.")
+    ] = None,
     configuration: Annotated[str, typer.Option(help="Configuration that was trained.")] = "lite",
     name: Annotated[str | None, typer.Option(help="Name of the model; default: the configuration's.")] = None,
     output: Annotated[
@@ -36,6 +42,9 @@ def export(
     stored: Annotated[
         Weights, typer.Option("--weights", help="Type of the stored weights.")
     ] = Weights.float16,
+    untrained: Annotated[
+        bool, typer.Option("--untrained", help="Fresh weights instead, to measure a configuration's speed.")
+    ] = False,
     training_log: Annotated[
         Path | None,
         typer.Option(metavar="JSON", help="Sections `training` and `scores` of the card, one object."),
@@ -48,37 +57,51 @@ def export(
 
     NAME.tflite, NAME.json (the card) and a copy of the weights, NAME.weights.h5, appear together.
     The graph must keep the rules of the GPU, and LiteRT must agree with Keras on every delegate
-    there is. If a check fails nothing is written and the exit code is 1.
+    there is. If a check fails nothing is written and the exit code is 1. A model of fresh weights
+    (`--untrained`) separates nothing; its card says so, and its name is CONFIGURATION-untrained.
     """
-    name = configuration if name is None else name
+    if untrained == (weights is not None):
+        raise UsageError("either WEIGHTS, the file of trained weights, or --untrained")
+    if name is None:
+        name = f"{configuration}-untrained" if untrained else configuration
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name):
         raise UsageError(f"--name {name!r}: letters, digits, '.', '_' and '-' make a name")
-    if not weights.is_file():
+    if weights is not None and not weights.is_file():
         raise UsageError(f"{weights}: no such file")
     from ..export.card import model_files, write_model
 
     for path in model_files(output, name):
-        if path.exists() and not overwrite and not path.samefile(weights):
+        if path.exists() and not overwrite and not (weights and path.samefile(weights)):
             raise UsageError(f"{path}: exists already; --overwrite replaces it")
     sections = {} if training_log is None else _sections(training_log)
     from ..backend import load_keras
 
     load_keras("tensorflow")  # nothing else converts to TFLite
+    import keras
+
     from ..export.pipeline import export_network
     from ..network import build
     from ..network import configuration as configured
     from ..network.weights import load_weights
 
     config = configured(configuration)
+    keras.utils.set_random_seed(SEED)
     network = build(config, batch=1)
-    load_weights(network, weights, configuration)
+    if weights is None:
+        sections["training"] = {"untrained": True, "seed": SEED}
+    else:
+        load_weights(network, weights, configuration)
     data, card, checks = export_network(network, config.signal, name, configuration, stored.value, sections)
     if not as_json:
         print_columns([("CHECK", "VALUE", "LIMIT", "RESULT", "NOTE"), *map(_row, checks)])
     failed = [check.name for check in checks if not check.passed]
     if failed:
         raise DssError(f"{name}: not written, for {'; '.join(failed)}: failed")
-    path = write_model(output, data, card, weights, overwrite)
+    with tempfile.TemporaryDirectory() as folder:
+        if weights is None:
+            weights = Path(folder, "fresh.weights.h5")
+            network.save_weights(weights)
+        path = write_model(output, data, card, weights, overwrite)
     if as_json:
         print(json.dumps({"path": str(path), "card": card}, indent=2))
         return

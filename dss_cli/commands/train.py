@@ -53,7 +53,7 @@ def train(
     near_ratio: Annotated[
         float,
         typer.Option(
-            min=0.0, help="Weight of the near output's signal-to-noise ratio in the loss; the far output's is 1."
+            min=0.0, help="Weight of the near output's signal-to-noise ratio in the loss; far has 1."
         ),
     ] = 1.0,
     precision: Annotated[
