@@ -40,7 +40,7 @@ Floats = npt.NDArray[np.float32]
 
 DELEGATES = ("auto", "gpu", "cpu")
 GPU_PRECISIONS = ("float32", "float16")
-DEFAULT_THREADS = 1  # `lite` runs some 60 times faster than real time on one
+DEFAULT_THREADS = 1  # `lite` runs some 30 times faster than real time on one
 REFUSED = "the GPU does not take"  # so begins a reason that lies in the graph
 SIGNATURE, INPUT = "separate", "mixture"  # its results are named as STEMS
 
