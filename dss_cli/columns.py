@@ -1,4 +1,4 @@
-"""Tables on stdout: rows in columns as plain text, and the console that draws framed ones."""
+"""Tables: rows in columns as plain text, as Markdown, and the console that draws framed ones."""
 
 from __future__ import annotations
 
@@ -17,6 +17,13 @@ def print_columns(rows: Iterable[Sequence[str]]) -> None:
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]], figures: bool = False) -> str:
+    """A Markdown table; `figures`: all columns but the first hold numbers, to be aligned at the right."""
+    rules = ["---", *["---:" if figures else "---"] * (len(head) - 1)]
+    lines = [head, rules, *rows]
+    return "\n".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |" for line in lines)
 
 
 def table_console() -> Console:

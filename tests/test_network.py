@@ -153,6 +153,7 @@ def test_a_widened_network_computes_what_the_narrow_one_did():
 
 
 def test_every_weight_of_a_widened_network_learns(tmp_path):
+    keras.utils.set_random_seed(5)
     config = configuration("toy")
     narrow = build(replace(config, channels=4))
     path = tmp_path / "narrow.weights.h5"
@@ -162,12 +163,14 @@ def test_every_weight_of_a_widened_network_learns(tmp_path):
     narrow.save_weights(path)
     network = build(config)
     assert begin_with(network, path, "toy") == (4, [], [])
-    network.compile("adam", loss=dict.fromkeys(("near", "far"), "mse"))
+    network.compile("adam", loss=dict.fromkeys(("near", "far"), "mse"), run_eagerly=True)
     before = [w.numpy() for w in network.trainable_variables]
     mixture = spectrum(config)
     for _ in range(3):
         network.train_on_batch(mixture, dict.fromkeys(("near", "far"), mixture[..., 1:]))
     for weight, old in zip(network.trainable_variables, before, strict=True):
+        if weight.name == "alpha":  # a slope learns where its input is negative, and some inputs never are
+            continue
         assert np.all(np.any(weight.numpy() != old, axis=tuple(range(old.ndim - 1)))), weight.path
 
 
@@ -209,8 +212,9 @@ def test_weights_of_another_shape_are_refused_by_the_layer_that_differs(tmp_path
 @pytest.mark.parametrize("name", CONFIGURATIONS)
 def test_bands_hold_every_bin_once(name):
     config = configuration(name)
-    assert sum(bins for bins, _ in config.bands) == config.signal.bins
-    assert all(bins % stride == 0 for bins, stride in config.bands)
+    assert config.signal.bins % config.band_stride == 0
+    if config.zoom is not None:
+        assert config.zoom.bins % config.band_stride == config.band_stride % config.zoom.stride == 0
 
 
 def test_without_tokens_a_bin_hears_its_neighbours_alone():
@@ -218,7 +222,7 @@ def test_without_tokens_a_bin_hears_its_neighbours_alone():
     config = configuration("toy")
     network = shaken(build(config))
     for layer in network.layers:
-        if layer.name.endswith(("_told1", "_bins1", "_zoom")) and layer.name.startswith(("near", "far")):
+        if layer.name.endswith(("_told", "_bins", "_zoom")) and layer.name.startswith(("near", "far")):
             layer.set_weights([np.zeros_like(w) for w in layer.get_weights()])
     mixture = spectrum(config, batch=1)
     moved = mixture.copy()

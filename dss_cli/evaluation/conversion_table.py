@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..columns import markdown_table
 from ..errors import DssError
 from ..publish import write_files
 from ..signal import STEMS
@@ -84,9 +85,7 @@ def markdown(
     reference = conversions[0]
     head = ["conversion", "file, bytes", *FIGURES]
     head += [f"from {reference.name}, median, dB", "largest, dB", "time"]
-    lines = [head, ["---", *["---:"] * (len(head) - 1)]]
-    lines += [_cells(conversion, reference) for conversion in conversions]
-    table = "\n".join(f"| {' | '.join(line)} |" for line in lines)
+    table = markdown_table(head, [_cells(conversion, reference) for conversion in conversions], figures=True)
     counts = ", ".join(
         f"{title.removesuffix(', dB')} {len(_values(reference.rows, *of))}" for title, of in FIGURES.items()
     )

@@ -12,6 +12,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..columns import markdown_table
 from ..publish import write_files
 from ..store import SUFFIX, load
 from .tables import number, tail
@@ -71,11 +72,11 @@ def _card(card: Mapping[str, Any]) -> list[str]:
         [check["name"], "" if check["value"] is None else f"{check['value']:.2g}", check.get("note") or ""]
         for check in card.get("checks", [])
     ]
-    parts = [f"## {card['name']}", _table(["", ""], facts.items())]
+    parts = [f"## {card['name']}", markdown_table(["", ""], facts.items())]
     if training:
-        parts += ["Training:", _table(["", ""], training.items())]
+        parts += ["Training:", markdown_table(["", ""], training.items())]
     if checks:
-        parts += ["Passed before it was written:", _table(["check", "value", "note"], checks)]
+        parts += ["Passed before it was written:", markdown_table(["check", "value", "note"], checks)]
     for name, scores in card.get("scores", {}).items():
         parts += [f"### {card['name']}: {name}", *_scores(scores)]
     return parts
@@ -106,7 +107,7 @@ def _by_figure(strata: Mapping[str, Any]) -> str:
             if figure in summary:
                 cells[title] = _cell(summary[figure])
         rows.append([name, str(summary["scenes"]), *cells.values(), _swapped(summary)])
-    return _table(["stratum", "n", *titles, "swapped"], rows)
+    return markdown_table(["stratum", "n", *titles, "swapped"], rows)
 
 
 def _by_noise(strata: Mapping[str, Any]) -> list[str]:
@@ -122,7 +123,7 @@ def _by_noise(strata: Mapping[str, Any]) -> list[str]:
             for figure in (figure for figure, of in _FIGURES.items() if of == title and figure in summary):
                 rows.setdefault(_SNR.sub("", name), {})[summary["snr_db"]] = _cell(summary[figure])
         cells = [[name, *(row.get(level, "") for level in levels)] for name, row in rows.items()]
-        parts += [f"{title[0].upper()}{title[1:]}:", _table(["stratum", *heads], cells)]
+        parts += [f"{title[0].upper()}{title[1:]}:", markdown_table(["stratum", *heads], cells)]
     return parts
 
 
@@ -134,7 +135,7 @@ def _leakage(curve: Sequence[Mapping[str, Any]]) -> str:
         rows.append(
             [environment, *(number(100 * points[d]["median"]) if d in points else "" for d in distances)]
         )
-    return _table(["", *(f"{distance:g} m" for distance in distances)], rows)
+    return markdown_table(["", *(f"{distance:g} m" for distance in distances)], rows)
 
 
 def _cell(summary: Mapping[str, Any]) -> str:
@@ -148,11 +149,6 @@ def _swapped(summary: Mapping[str, Any]) -> str:
 
 def _told(value: Any) -> str:
     return f"{value:,}" if isinstance(value, int) else str(value)
-
-
-def _table(head: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    lines = [head, ["---"] * len(head), *rows]
-    return "\n".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |" for line in lines)
 
 
 if __name__ == "__main__":

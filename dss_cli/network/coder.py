@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterator
-from typing import Any
 
 from keras import layers, ops
 
 from .config import NetworkConfig
-from .layers import Tensor, depthwise, norm, pointwise, prelu
+from .layers import Tensor, bands_to_bins, bins_to_bands, depthwise, norm, pointwise, prelu
 from .zoom import add_zoomed
 
 # A fresh decoder hands out half of the mixture's amplitude: the compressed mask is 0.5 ** exponent.
@@ -42,19 +40,7 @@ def encode(mixture: Tensor, config: NetworkConfig) -> Tensor:
         x = pointwise(x, config.channels, "encoder_lift")
         x = prelu(norm(x, config.norm, "encoder_lift_norm"), "encoder_lift_prelu")
         x = dense(x, config.dense_depth, config, "encoder")
-    x = _joined(
-        [
-            layers.Conv2D(
-                config.channels,
-                (3, _overlapping(stride)),
-                strides=(1, stride),
-                padding="same",
-                name=f"encoder_bands{i}",
-            )(_part(x, first, first + bins))
-            for i, first, bins, stride in _groups(config)
-        ],
-        "encoder_joined",
-    )
+    x = bins_to_bands(x, config.channels, config.band_stride, "encoder_bands")
     x = prelu(norm(x, config.norm, "encoder_bands_norm"), "encoder_bands_prelu")
     return x if config.full_resolution else dense(x, config.dense_depth, config, "encoder")
 
@@ -79,9 +65,9 @@ def decode(
     """
     x = dense(x, config.decoder_depth, config, name)
     tokens = x
-    x = _to_bins(tokens, 3, config, f"{name}_bins", kernel_initializer="zeros")
+    x = bands_to_bins(tokens, 3, config.band_stride, f"{name}_bins", kernel_initializer="zeros")
     if bins is not None:
-        told = _to_bins(tokens, config.fine, config, f"{name}_told")
+        told = bands_to_bins(tokens, config.fine, config.band_stride, f"{name}_told")
         y = layers.Concatenate(name=f"{name}_fine_seen")([told, bins])
         y = prelu(pointwise(y, config.fine, f"{name}_fine"), f"{name}_fine_prelu")
         x = x + pointwise(y, 3, f"{name}_fine_out", kernel_initializer="zeros")
@@ -91,43 +77,3 @@ def decode(
     amount = HALF**config.signal.exponent
     bias = math.log(amount / (1.0 - amount))
     return ops.sigmoid(mask + bias) * mixture[:, :, :, 1:] + refinement
-
-
-def _to_bins(x: Tensor, channels: int, config: NetworkConfig, name: str, **options: Any) -> Tensor:
-    """Tokens to bins, by the transposed convolutions that mirror the encoder's."""
-    parts, first = [], 0
-    for i, _, bins, stride in _groups(config):
-        after = first + bins // stride
-        parts.append(
-            layers.Conv2DTranspose(
-                channels,
-                (1, _overlapping(stride)),
-                strides=(1, stride),
-                padding="same",
-                name=f"{name}{i}",
-                **options,
-            )(_part(x, first, after))
-        )
-        first = after
-    return _joined(parts, f"{name}_joined")
-
-
-def _groups(config: NetworkConfig) -> Iterator[tuple[int, int, int, int]]:
-    """Number, first bin, bins and stride of each group of bands."""
-    first = 0
-    for i, (bins, stride) in enumerate(config.bands, 1):
-        yield i, first, bins, stride
-        first += bins
-
-
-def _overlapping(stride: int) -> int:
-    """Bins that a band sees: half a band more than its own."""
-    return stride * 3 // 2
-
-
-def _part(x: Tensor, first: int, after: int) -> Tensor:
-    return x if after - first == x.shape[2] else x[:, :, first:after]
-
-
-def _joined(parts: list[Tensor], name: str) -> Tensor:
-    return layers.Concatenate(axis=2, name=name)(parts) if len(parts) > 1 else parts[0]

@@ -24,11 +24,6 @@ class Zoom:
     channels: int = 32
     blocks: int = 2
 
-    @property
-    def kernel(self) -> int:
-        """Bins that a token sees."""
-        return self.stride * 3 // 2
-
 
 @dataclass(frozen=True)
 class NetworkConfig:
@@ -43,7 +38,7 @@ class NetworkConfig:
         feed_forwards: 2 = the conformer's pair of half steps, 1 = one full step behind.
         expansion: inner width of a feed-forward, in multiples of `channels`.
         time_kernel, frequency_kernel: of the gated convolution modules, in tokens.
-        bands: groups of bands, from low to high: how many bins a group spans, and bins per band (one token).
+        band_stride: bins per token.
         dense_depth: dilated layers (1, 2, 4, ...) of the encoder's DenseNet.
         decoder_depth: dilated layers of each decoder's DenseNet.
         separable: depthwise-separable dense layers instead of full convolutions.
@@ -62,7 +57,7 @@ class NetworkConfig:
     expansion: int = 4
     time_kernel: int = 31
     frequency_kernel: int = 31
-    bands: tuple[tuple[int, int], ...] = ((256, 2),)
+    band_stride: int = 2
     dense_depth: int = 4
     decoder_depth: int = 4
     separable: bool = False
@@ -85,7 +80,7 @@ CONFIGURATIONS = {
         expansion=2,
         time_kernel=15,
         frequency_kernel=7,
-        bands=((256, 8),),
+        band_stride=8,
         dense_depth=3,
         decoder_depth=1,
         fine=12,
@@ -104,7 +99,7 @@ CONFIGURATIONS = {
         expansion=1,
         time_kernel=5,
         frequency_kernel=3,
-        bands=((256, 16),),
+        band_stride=16,
         dense_depth=1,
         decoder_depth=1,
         fine=4,

@@ -25,6 +25,24 @@ def depthwise(x: Tensor, kernel: tuple[int, int], name: str, dilation: int = 1) 
     return layers.DepthwiseConv2D(kernel, padding="same", dilation_rate=(dilation, 1), name=name)(x)
 
 
+def bins_to_bands(x: Tensor, channels: int, stride: int, name: str) -> Tensor:
+    """A token for every `stride` bins, which sees three frames."""
+    kernel = (3, _overlapping(stride))
+    return layers.Conv2D(channels, kernel, strides=(1, stride), padding="same", name=name)(x)
+
+
+def bands_to_bins(x: Tensor, channels: int, stride: int, name: str, **options: Any) -> Tensor:
+    """The way back: `stride` bins from every token."""
+    return layers.Conv2DTranspose(
+        channels, (1, _overlapping(stride)), strides=(1, stride), padding="same", name=name, **options
+    )(x)
+
+
+def _overlapping(stride: int) -> int:
+    """Bins that a token has to do with: half as many again as its own."""
+    return stride * 3 // 2
+
+
 def norm(x: Tensor, kind: str, name: str) -> Tensor:
     """Normalise each token over its channels."""
     if kind == "layer":

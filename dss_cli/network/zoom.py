@@ -8,7 +8,7 @@ from keras import layers
 
 from .config import NetworkConfig, Zoom
 from .conformer import two_stage
-from .layers import Tensor, norm, pointwise, prelu
+from .layers import Tensor, bands_to_bins, bins_to_bands, norm, pointwise, prelu
 
 
 def look_closer(x: Tensor, mixture: Tensor, config: NetworkConfig) -> Tensor | None:
@@ -17,8 +17,7 @@ def look_closer(x: Tensor, mixture: Tensor, config: NetworkConfig) -> Tensor | N
     They see the mixture afresh, are told what the wide tokens have found, and go through blocks of their own.
 
     Args:
-        x: the separator's tokens (batch, frames, tokens, channels), of equally wide bands at least as far as
-            the zoom reaches.
+        x: the separator's tokens (batch, frames, tokens, channels).
         mixture: compressed spectrum (batch, frames, 256, 3).
 
     Returns:
@@ -27,14 +26,9 @@ def look_closer(x: Tensor, mixture: Tensor, config: NetworkConfig) -> Tensor | N
     zoom = config.zoom
     if zoom is None:
         return None
-    width = config.bands[0][1]
-    each = width // zoom.stride  # narrow tokens in a wide one
-    own = layers.Conv2D(
-        zoom.channels, (3, zoom.kernel), strides=(1, zoom.stride), padding="same", name="zoom_bands"
-    )(mixture[:, :, : zoom.bins])
-    told = layers.Conv2DTranspose(
-        zoom.channels, (1, each * 3 // 2), strides=(1, each), padding="same", name="zoom_told"
-    )(x[:, :, : zoom.bins // width])
+    wide = x[:, :, : zoom.bins // config.band_stride]
+    own = bins_to_bands(mixture[:, :, : zoom.bins], zoom.channels, zoom.stride, "zoom_bands")
+    told = bands_to_bins(wide, zoom.channels, config.band_stride // zoom.stride, "zoom_told")
     y = prelu(norm(layers.Concatenate(name="zoom_seen")([own, told]), config.norm, "zoom_norm"), "zoom_prelu")
     y = pointwise(y, zoom.channels, "zoom_in")
     inner = replace(config, channels=zoom.channels)
@@ -45,13 +39,6 @@ def look_closer(x: Tensor, mixture: Tensor, config: NetworkConfig) -> Tensor | N
 
 def add_zoomed(bins: Tensor, closer: Tensor, zoom: Zoom, name: str) -> Tensor:
     """Add to the lowest of (batch, frames, 256, channels) what the zoom says of them; nothing at first."""
-    correction = layers.Conv2DTranspose(
-        bins.shape[3],
-        (1, zoom.kernel),
-        strides=(1, zoom.stride),
-        padding="same",
-        kernel_initializer="zeros",
-        name=f"{name}_zoom",
-    )(closer)
+    correction = bands_to_bins(closer, bins.shape[3], zoom.stride, f"{name}_zoom", kernel_initializer="zeros")
     low = bins[:, :, : zoom.bins] + correction
     return layers.Concatenate(axis=2, name=f"{name}_zoomed")([low, bins[:, :, zoom.bins :]])

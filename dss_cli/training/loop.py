@@ -78,6 +78,9 @@ class Run:
         )
         self._twin = build(self.config)
         self.network.optimizer.build(self.network.trainable_variables)
+        # The losses' trackers are variables: made by the first step, they would have it traced twice.
+        nothing = {stem: np.zeros((1, 1, 1, 4), np.float32) for stem in STEMS}
+        self.network.compute_loss(y=nothing, y_pred={k: v[..., :2] for k, v in nothing.items()})
         self.step = 0
         self.average = [np.array(w) for w in self.network.get_weights()]
         if self._checkpoint.exists():
