@@ -164,13 +164,13 @@ def test_rows_take_turns_after_each_was_warmed_up_one_process_at_a_time(tmp_path
 
 
 def test_stems_are_compared_with_one_cpu_thread_even_where_it_is_no_row(tmp_path):
-    minute, noise, after = np.tile(REFERENCE, 60), np.tile([0.0625, -0.0625], 480), np.ones(16)
+    minute, noise, after = np.tile(REFERENCE, 60), np.tile([0.03125, -0.03125], 480), np.ones(16)
     expected = [np.append(minute, after), np.append(0 * minute, after)]
     changed = [np.append(minute + noise, -after), np.append(0.25 * minute, -after)]
     two = replace(CPU, threads=2)
     workers = FakeWorkers(stems={CPU: expected, two: changed})
     (entry,) = workers.session([two], tmp_path).entries
-    scores = {"near_si_sdr_db": 18.06, "far_si_sdr_db": None}  # 1 to 1/8 at right angles; silence
+    scores = {"near_si_sdr_db": 24.08, "far_si_sdr_db": None}  # 1 to 1/16 at right angles; silence
     assert entry.agreement == {**scores, "largest_difference": 0.125, "seconds": 60}  # far's; a period
     assert [workers.events.count(f"run {row.name}") for row in (CPU, two)] == [1, 3]
     workers = FakeWorkers(stems={GPU: [0.5 * REFERENCE, REFERENCE]})
@@ -194,6 +194,21 @@ def test_a_gpu_that_cannot_be_used_is_missing_or_an_error_and_never_a_row(tmp_pa
     with pytest.raises(DssError) as other:  # no other row may be missing
         FakeWorkers({f"{event} CPU, 1 thread": error}).session([CPU, GPU], tmp_path)
     assert str(other.value) == f"tiny on CPU, 1 thread: {error}"
+
+
+@pytest.mark.parametrize("wrong", [[0 * REFERENCE, REFERENCE], [REFERENCE, np.roll(REFERENCE, 1)]])
+def test_a_row_that_computes_something_else_is_missing_or_an_error_and_never_a_row(tmp_path, wrong):
+    session = FakeWorkers(stems={GPU: wrong}).session([CPU, GPU], tmp_path)
+    assert [entry.row for entry in session.entries] == [CPU]
+    ((what, why),) = session.missing
+    assert what == "GPU row of tiny" and why.startswith("it computes something else than the CPU")
+    with pytest.raises(
+        DssError, match=r"tiny on GPU: it computes something else .* -80.0 dB.*; 20 are wanted"
+    ):
+        FakeWorkers(stems={GPU: wrong}).session([GPU], tmp_path, gpu_required=True)
+    two = replace(CPU, threads=2)
+    with pytest.raises(DssError, match="tiny on CPU, 2 threads: it computes something else"):
+        FakeWorkers(stems={two: wrong}).session([CPU, two], tmp_path)
 
 
 def test_a_later_run_on_something_else_is_an_error(tmp_path):

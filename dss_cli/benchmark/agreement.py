@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,9 @@ import soundfile as sf
 from ..metrics import si_sdr
 from ..signal import STEMS
 from .recording import PERIOD
+from .subject import Refused
+
+SAME = 20.0  # dB of SI-SDR: half the width in floating point leaves 40 and more, another computation 0
 
 
 def agreement(stems: Path, reference: Path) -> dict[str, Any]:
@@ -35,6 +39,21 @@ def agreement(stems: Path, reference: Path) -> dict[str, Any]:
         largest = max(largest, float(np.abs(estimate - expected).max()))
         seconds = len(expected) / rate
     return {**result, "largest_difference": largest, "seconds": seconds}
+
+
+def check(compared: Mapping[str, Any]) -> None:
+    """The speed of a row whose stems are not the CPU's is that of another computation.
+
+    Raises:
+        Refused: a stem is further than `SAME` from the reference's.
+    """
+    scores = [(stem, compared[f"{stem}_si_sdr_db"]) for stem in STEMS]
+    if any(score is not None and score < SAME for _, score in scores):
+        told = ", ".join(f"{stem} {score:.1f} dB" for stem, score in scores if score is not None)
+        raise Refused(
+            f"it computes something else than the CPU on one thread (SI-SDR of its stems against the CPU's: "
+            f"{told}; {SAME:g} are wanted): report it to the GPU driver's makers, or try another driver"
+        )
 
 
 def _read(path: Path) -> tuple[npt.NDArray[np.float64], int]:

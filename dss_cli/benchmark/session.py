@@ -11,7 +11,7 @@ from typing import Any
 
 from ..energy import Energy, Meter, measure, measure_idle
 from ..errors import DssError
-from .agreement import agreement
+from .agreement import agreement, check
 from .measurement import Run
 from .profile import Profile
 from .rows import Row
@@ -86,7 +86,8 @@ def run_session(
         meters: of energy; may be none.
         repeat: runs of each row.
         idle_seconds: for which the idle machine is measured, if there is a meter.
-        gpu_required: a GPU that cannot be used is an error, not a row that is missing.
+        gpu_required: a GPU that cannot be used, or computes something else, is an error, not a row that is
+            missing.
         tell: given a line at the start of each phase; a progress bar would take part in what is
             measured.
         clock: in seconds, to tell how long the runs will take.
@@ -101,15 +102,16 @@ def run_session(
         tell(f"warming up: {row.model}, {row.name}")
         try:
             proof, stems = warm_ups.get(row)
+            compared = None
+            if row != row.reference:
+                compared = agreement(stems, warm_ups.get(row.reference)[1])
+                check(compared)
         except (Refused, Died) as error:
             if gpu_required or row.delegate != "gpu":
                 way_out = "; `--delegate all` leaves it out" if gpu_required else ""
                 raise DssError(f"{row.model} on {row.name}: {error}{way_out}") from error
             session.missing.append((f"GPU row of {row.model}", str(error)))
             continue
-        compared = None
-        if row != row.reference:
-            compared = agreement(stems, warm_ups.get(row.reference)[1])
         session.entries.append(Entry(row, proof, compared))
     if meters:
         tell(f"measuring the idle machine: {idle_seconds:g} s")
