@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
+import soxr
 from numpy.typing import NDArray
 from scipy import fft
 
@@ -48,6 +49,9 @@ class Recipe:
             says, whatever their distance (a raised voice, a loudspeaker): level must not decide.
         balance: range of the near images' level above the far ones', in dB.
         rt60: rooms that reverberate longer are left out, in seconds.
+        pace: voices are played up to this share faster or slower, pitch and vocal tract with them; few
+            talkers become many.
+        timbre: standard deviation of each voice's own response at each octave, in dB.
     """
 
     kinds: Mapping[str, float] = field(default_factory=lambda: {"1N+1F": 1.0})
@@ -61,6 +65,8 @@ class Recipe:
     balanced: float = 0.0
     balance: tuple[float, float] = (-3.0, 10.0)
     rt60: float = 0.9
+    pace: float = 0.0
+    timbre: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -120,18 +126,20 @@ def render(
         for speaker, index in zip(who, chosen, strict=True):
             decibels = float(np.clip(rng.normal(0, recipe.level_spread), -8, 8))
             first = speech.draw_start(rng, speaker)
-            dry = speech.take(speaker, first, length + taps) * gate * np.float32(10 ** (decibels / 20))
-            response = np.asarray(responses[index], np.float32)
-            total += fft.rfft(dry, size) * fft.rfft(response, size)
-            drawn["talkers"].append(
-                {
-                    "role": role,
-                    "speaker": str(speech.names[speaker]),
-                    "offset_s": first / SAMPLE_RATE,
-                    "level_db": decibels,
-                    "response": int(index),
-                }
-            )
+            talker = {
+                "role": role,
+                "speaker": str(speech.names[speaker]),
+                "offset_s": first / SAMPLE_RATE,
+                "level_db": decibels,
+                "response": int(index),
+            }
+            dry = _voice(rng, recipe, speech, speaker, first, length + taps, talker)
+            dry *= gate * np.float32(10 ** (decibels / 20))
+            heard = fft.rfft(dry, size) * fft.rfft(np.asarray(responses[index], np.float32), size)
+            if recipe.timbre:
+                heard *= 10 ** (_smooth(rng, recipe.timbre, size, talker) / 20)
+            total += heard
+            drawn["talkers"].append(talker)
         return total
 
     colour = _microphone(rng, recipe.colour, size, drawn)
@@ -213,15 +221,40 @@ def _ramp(length: int, place: float, rising: bool) -> Samples:
     return ramp if rising else 1 - ramp
 
 
+def _voice(
+    rng: np.random.Generator,
+    recipe: Recipe,
+    speech: Material,
+    speaker: int,
+    first: int,
+    length: int,
+    drawn: dict[str, Any],
+) -> Samples:
+    """`length` samples of a talker from `first` on, at a pace of its own where the recipe asks for it."""
+    if not recipe.pace:
+        return speech.take(speaker, first, length)
+    pace = (1 + recipe.pace) ** rng.uniform(-1, 1)
+    drawn["pace"] = pace
+    there = speech.take(speaker, first, int(np.ceil((length + 1) * pace)))
+    return np.asarray(soxr.resample(there, pace, 1.0, quality="MQ")[:length], np.float32)
+
+
+def _smooth(rng: np.random.Generator, spread: float, size: int, drawn: dict[str, Any]) -> NDArray[np.float64]:
+    """A smooth random response over the bins of a transform of `size`, in dB."""
+    decibels = rng.normal(0, spread, len(KNOTS))
+    drawn["colour_db"] = decibels.tolist()
+    hertz = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
+    return np.interp(np.log(np.maximum(hertz, 1.0)), np.log(KNOTS), decibels)
+
+
 def _microphone(
     rng: np.random.Generator, spread: float, size: int, drawn: dict[str, Any]
 ) -> NDArray[np.float32]:
     """A smooth random response, and the high-pass that every device has."""
-    decibels = rng.normal(0, spread, len(KNOTS))
-    hertz = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
-    smooth = np.interp(np.log(np.maximum(hertz, 1.0)), np.log(KNOTS), decibels)
+    smooth = _smooth(rng, spread, size, drawn)
     corner = rng.uniform(40, 120)
-    drawn |= {"colour_db": decibels.tolist(), "corner_hz": corner}
+    drawn["corner_hz"] = corner
+    hertz = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
     high_pass = hertz**2 / (hertz**2 + corner**2)
     return (10 ** (smooth / 20) * high_pass).astype(np.float32)
 

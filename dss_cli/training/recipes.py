@@ -4,14 +4,28 @@ from __future__ import annotations
 
 from ..simulation.scenes import Recipe
 
+# Voices are what the network learns by heart first (docs/training-log.md, section 5), not rooms.
+PACE, TIMBRE = 0.15, 3.0
+
 # Both talkers active, dry rooms, little noise: the gap in direct-to-reverberant ratio is largest here.
-EASY = Recipe({"1N+1F": 1.0}, outdoor=0.25, clean=0.4, snr=(15.0, 30.0), balanced=0.7, rt60=0.5)
+EASY = Recipe(
+    {"1N+1F": 1.0},
+    outdoor=0.25,
+    clean=0.4,
+    snr=(15.0, 30.0),
+    balanced=0.7,
+    rt60=0.5,
+    pace=PACE,
+    timbre=TIMBRE,
+)
 WIDER = Recipe(
     {"1N+1F": 0.7, "turns": 0.12, "near-only": 0.06, "far-only": 0.12},
     outdoor=0.33,
     clean=0.25,
     snr=(5.0, 30.0),
     balanced=0.4,
+    pace=PACE,
+    timbre=TIMBRE,
 )
 ALL = Recipe(
     {
@@ -25,6 +39,8 @@ ALL = Recipe(
     clean=0.2,
     snr=(0.0, 25.0),
     balanced=0.25,
+    pace=PACE,
+    timbre=TIMBRE,
 )
 
 
