@@ -43,8 +43,8 @@ def load_model(
         strict_delegate: an error instead of a fallback to the CPU.
         verbose: let LiteRT's own log lines through to stderr.
         gpu_precision: of the GPU's arithmetic, `float32` or (where its driver has that) `float16`.
-        warn: given one line where the CPU replaces the GPU, or float32 replaces float16; by default
-            it becomes a UserWarning.
+        warn: given one line where the CPU replaces the GPU, where float32 replaces float16, and where the
+            model was never trained; by default it becomes a UserWarning.
 
     Raises:
         UsageError: no such model, or float16 with the delegate `cpu`.
@@ -53,8 +53,11 @@ def load_model(
     from .runtime import DEFAULT_THREADS, LiteRTNetwork
     from .store import find_model
 
+    found = find_model(model)
+    if found.card.get("training", {}).get("untrained"):
+        warn(f"{found.name}: its weights are fresh: it separates nothing")
     return LiteRTNetwork(
-        find_model(model),
+        found,
         delegate,
         DEFAULT_THREADS if threads is None else threads,
         strict=strict_delegate,

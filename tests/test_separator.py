@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -13,7 +15,7 @@ from synth import read, write
 
 from dss_cli.errors import DssError, UsageError
 from dss_cli.files import separate_file
-from dss_cli.separator import Separator
+from dss_cli.separator import Separator, load_model
 
 
 @pytest.mark.parametrize("overlap", [-0.1, 0.51, float("nan")])
@@ -24,6 +26,7 @@ def test_an_overlap_out_of_range_is_refused_at_once(overlap):
 
 FALLBACK = """
 import sys
+from types import SimpleNamespace
 from dss_cli import Separator
 separator = Separator(sys.argv[1])
 separator.separate(__import__("numpy").zeros(8000), 16000)
@@ -59,18 +62,30 @@ def test_a_model_is_found_and_loaded_as_asked(monkeypatch):
         warn("running on the CPU: no GPU adapter was found")
         return Recorder()
 
-    monkeypatch.setattr("dss_cli.store.find_model", lambda name: found.append(name) or "found")
+    model = SimpleNamespace(card={})
+    monkeypatch.setattr("dss_cli.store.find_model", lambda name: found.append(name) or model)
     monkeypatch.setattr("dss_cli.runtime.LiteRTNetwork", network)
     with pytest.warns(UserWarning, match="running on the CPU"):
         separator = Separator("toy", "gpu", threads=3, strict_delegate=True, overlap=0.5)
     assert found == ["toy"]
     rest = {"verbose": False, "gpu_precision": "float32"}
-    assert loaded == [(("found", "gpu", 3), {"strict": True, **rest})]
+    assert loaded == [((model, "gpu", 3), {"strict": True, **rest})]
     assert isinstance(separator.network, Recorder)
     with pytest.warns(UserWarning):
         Separator()
     assert found == ["toy", "lite"]
-    assert loaded[1] == (("found", "auto", 1), {"strict": False, **rest})
+    assert loaded[1] == ((model, "auto", 1), {"strict": False, **rest})
+
+
+def test_a_model_that_was_never_trained_is_told(tmp_path):
+    path = tiny.write(tmp_path)
+    said = []
+    load_model(path, "cpu", warn=said.append)
+    assert not said
+    card = json.loads(path.with_suffix(".json").read_text())
+    path.with_suffix(".json").write_text(json.dumps({**card, "training": {"untrained": True, "seed": 0}}))
+    load_model(path, "cpu", warn=said.append)
+    assert said == ["tiny: its weights are fresh: it separates nothing"]
 
 
 @pytest.mark.parametrize("rate", [8000, 16_000, 22_050, 44_100, 96_000])
