@@ -31,7 +31,8 @@ test: .venv-test/installed
 	.venv-test/bin/ruff check
 	.venv-test/bin/ruff format --check
 	.venv-test/bin/mypy dss_cli examples
-	.venv-test/bin/python -m pytest
+	.venv-test/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not alone"
+	.venv-test/bin/python -m pytest -m alone
 
 bench: .venv/installed build/base-untrained.tflite
 	.venv/bin/python -m dss_cli.benchmark.document docs/benchmarks.md

@@ -42,6 +42,7 @@ def test_help_names_the_commands_and_loads_nothing_heavy():
     assert "models" in result.stdout
 
 
+@pytest.mark.alone
 def test_help_is_quick():
     """Under 0.4 s; the best of three, as other processes may hold the processor."""
 
