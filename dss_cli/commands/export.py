@@ -73,7 +73,7 @@ def export(
     for path in model_files(output, name):
         if path.exists() and not overwrite and not (weights and path.samefile(weights)):
             raise UsageError(f"{path}: exists already; --overwrite replaces it")
-    sections = {} if training_log is None else _sections(training_log)
+    sections, limits = ({}, None) if training_log is None else _sections(training_log)
     from ..backend import load_keras
 
     load_keras("tensorflow")  # nothing else converts to TFLite
@@ -92,6 +92,8 @@ def export(
     else:
         load_weights(network, weights, configuration)
     data, card, checks = export_network(network, config.signal, name, configuration, stored.value, sections)
+    if limits:
+        card["limits"] = limits
     if not as_json:
         print_columns([("CHECK", "VALUE", "LIMIT", "RESULT", "NOTE"), *map(_row, checks)])
     failed = [check.name for check in checks if not check.passed]
@@ -111,16 +113,17 @@ def export(
     )
 
 
-def _sections(path: Path) -> dict[str, Any]:
+def _sections(path: Path) -> tuple[dict[str, Any], dict[str, Any] | None]:
+    """Sections of the card, and the distances that `dss train` trained for."""
     try:
         sections = json.loads(path.read_bytes())
     except OSError as error:
         raise UsageError(f"{path}: cannot be read: {error.strerror}") from error
     except ValueError as error:
         raise UsageError(f"{path}: not JSON: {error}") from error
-    if not isinstance(sections, dict):
+    if not isinstance(sections, dict) or not isinstance(sections.get("training", {}), dict):
         raise UsageError(f"{path}: one JSON object is needed, with `training` and `scores`")
-    return sections
+    return sections, sections.get("training", {}).pop("limits", None)
 
 
 def _row(check: Check) -> tuple[str, ...]:

@@ -4,14 +4,27 @@ from __future__ import annotations
 
 import enum
 import json
+import tempfile
+from collections.abc import Iterable
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from .. import options
-from ..console import line
-from ..errors import UsageError
+from ..console import line, warning_line
+from ..errors import DssError, UsageError
+from ..simulation.limits import FAR_INDOOR, FAR_OUTDOOR, NEAR
+
+if TYPE_CHECKING:
+    import keras
+
+    from ..simulation.bank import Bank
+    from ..simulation.material import Material
+
+Range = tuple[float, float]
+NEAREST, FURTHEST = 0.05, 18.0  # metres that can be asked for; the open places end at 20 m
+LAST_THRESHOLD = 5.0  # metres at which far begins at the latest: rooms have to hold it
 
 
 class Precision(str, enum.Enum):
@@ -30,6 +43,21 @@ def train(
         typer.Option(metavar="NPZ", help="Bank of responses, made if missing; default: RUN/bank.npz."),
     ] = None,
     places: Annotated[int, typer.Option(min=2, help="Places to simulate for a new bank.")] = 750,
+    near: Annotated[
+        tuple[float, float] | None,
+        typer.Option(
+            metavar="LOW HIGH",
+            help=f"Metres to a near talker in a new bank; default: {NEAR[0]:g} {NEAR[1]:g}.",
+        ),
+    ] = None,
+    far: Annotated[
+        tuple[float, float] | None,
+        typer.Option(
+            metavar="LOW HIGH",
+            help=f"Metres to a far talker, likewise; in rooms at most {FAR_INDOOR[1]:g}; "
+            f"default: {FAR_OUTDOOR[0]:g} {FAR_OUTDOOR[1]:g}.",
+        ),
+    ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes that simulate.")] = 2,
     configuration: Annotated[str, typer.Option(help="See `dss configurations`.")] = "lite",
     weights: Annotated[
@@ -73,41 +101,59 @@ def train(
     load_keras()
     from ..network import configuration as configured
     from ..publish import write_files
-    from ..simulation.bank import Bank, simulate_bank
+    from ..simulation.bank import simulate_bank
     from ..simulation.material import load_noise, load_speech
     from ..training.data import Sources
     from ..training.loop import Settings
     from ..training.loop import train as run_training
-    from ..training.validation import Validation
+    from ..training.recipes import recipe_at
+    from ..training.validation import STRATA, Validation
 
     config = configured(configuration)
     hold = round(0.7 * steps) if hold is None else hold
     if hold > steps:
         raise UsageError(f"--hold {hold} lies behind the last step, {steps}")
+    _check_distances(near, far)
+    begun = {} if weights is None else _begun_with(weights)
+    _check_folder(output)
 
     def say(text: str) -> None:
         if not quiet:
             line(text)
 
-    def responses(path: Path, count: int, bank_seed: int) -> Bank:
+    def material(split: str, kinds: Iterable[str]) -> tuple[Material, Material | None]:
+        voices = load_speech(speech, _split(speech, split))
+        _check_talkers(voices, speech, kinds)
+        sounds = None if noise is None else load_noise(noise, _split(noise, split))
+        notes.update(dict.fromkeys(note for read in (voices, sounds) if read for note in read.notes))
+        return voices, sounds
+
+    def responses(path: Path, count: int, bank_seed: int, near: Range | None, far: Range | None) -> Bank:
         if not path.exists():
             say(f"{path}: simulating {count} places")
             outdoor = max(1, count // 3)
-            simulate_bank(bank_seed, count - outdoor, outdoor, jobs).save(path)
-        return Bank.load(path)
+            made = simulate_bank(
+                bank_seed, count - outdoor, outdoor, jobs, near=near or NEAR, far=far or FAR_OUTDOOR
+            )
+            made.save(path)
+        return _open_bank(path, near, far)
 
-    def sources(split: str, path: Path, count: int, bank_seed: int) -> Sources:
-        return Sources(
-            load_speech(speech, _split(speech, split)),
-            None if noise is None else load_noise(noise, _split(noise, split)),
-            responses(path, count, bank_seed),
-        )
-
-    training = sources("train", bank or output / "bank.npz", places, seed)
+    # All that is given is read before places are simulated, which takes minutes.
+    notes: dict[str, None] = {}
+    reached = [recipe_at(step, widen) for step in (0, *widen) if step < steps]
+    voices, sounds = material("train", [kind for recipe in reached for kind in recipe.kinds])
+    held_out = material("dev", [kind for kind, _, _ in STRATA.values()]) if validation else None
+    if held_out and _split(speech, "dev") is None:
+        notes[f"{speech}: no MANIFEST.csv, so validation hears the talkers of training"] = None
+    for note in notes:
+        warning_line(note)
+    training = Sources(voices, sounds, responses(bank or output / "bank.npz", places, seed, near, far))
     dev = None
-    if validation:
-        held_out = sources("dev", output / "bank-dev.npz", max(2, places // 8), seed + 1_000_000)
-        dev = Validation.draw(held_out, config, validation, seed)
+    if held_out:
+        distances = training.bank.near, training.bank.far
+        beside = responses(output / "bank-dev.npz", max(2, places // 8), seed + 1_000_000, *distances)
+        dev = Validation.draw(Sources(*held_out, beside), config, validation, seed)
+        del held_out  # its scenes are drawn; the recordings may be gigabytes
     say(
         f"{training.speech.seconds / 3600:.1f} h of speech by {len(training.speech.spans)} talkers, "
         f"{len(training.bank.responses)} places"
@@ -126,8 +172,6 @@ def train(
         precision=precision.value,
     )
     run = run_training(settings, training, output, dev, weights, lambda row: say(_told(row)), mixers)
-    trained = output / f"{configuration}.weights.h5"
-    run.averaged().save_weights(trained)
     section = {
         "training": {
             "seed": seed,
@@ -140,18 +184,98 @@ def train(
             "talkers": len(training.speech.spans),
             "noise_hours": round(training.noise.seconds / 3600, 2) if training.noise else 0,
             "places": len(training.bank.responses),
-            **({} if weights is None else _begun_with(weights)),
+            "limits": training.bank.limits,
+            **begun,
         }
     }
-    write_files({output / "training.json": json.dumps(section, indent=2) + "\n"})
+    trained = output / f"{configuration}.weights.h5"
+    log = json.dumps(section, indent=2) + "\n"
+    write_files({trained: _weights(run.averaged()), output / "training.json": log})
     say(f"{trained}: the averaged weights after {run.hours:.1f} h of audio; `dss export` makes a model")
 
 
+def _check_distances(near: Range | None, far: Range | None) -> None:
+    """A UsageError, unless near ends before far begins and all of it can be simulated."""
+    for option, (low, high) in (("--near", near or NEAR), ("--far", far or FAR_OUTDOOR)):
+        if not NEAREST <= low <= high <= FURTHEST:
+            raise UsageError(
+                f"{option} {low:g} {high:g}: LOW HIGH in metres, from {NEAREST:g} to {FURTHEST:g}, "
+                "the greater one last"
+            )
+    near_end, far_begin = (near or NEAR)[1], (far or FAR_OUTDOOR)[0]
+    if far_begin > LAST_THRESHOLD:
+        raise UsageError(
+            f"--far {far_begin:g}: begins at {LAST_THRESHOLD:g} m at the latest, rooms have to hold it"
+        )
+    if near_end > far_begin:
+        raise UsageError(
+            f"near ends at {near_end:g} m, after far begins at {far_begin:g} m; --near and --far move that"
+        )
+
+
+def _check_folder(folder: Path) -> None:
+    """Make the folder of the run, and see that files can be made in it before hours are spent."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        tempfile.TemporaryFile(dir=folder).close()
+    except OSError as error:
+        raise DssError(f"{folder}: cannot be written: {error.strerror}; name another RUN") from error
+
+
+def _check_talkers(speech: Material, folder: Path, kinds: Iterable[str]) -> None:
+    from ..simulation.scenes import KINDS
+
+    needed = max(sum(KINDS[kind]) for kind in kinds)
+    if (there := len(speech.spans)) < needed:
+        raise DssError(
+            f"{folder}: {there} talkers are too few, scenes have up to {needed} at once; a subfolder for "
+            "each, or the column speaker of MANIFEST.csv, tells them apart"
+        )
+
+
+def _open_bank(path: Path, near: Range | None, far: Range | None) -> Bank:
+    """A bank with places indoors and outdoors, and with these distances where they are given."""
+    from ..simulation.bank import Bank
+
+    bank = Bank.load(path)
+    for option, asked, there in (("--near", near, bank.near), ("--far", far, bank.far)):
+        if asked is not None and asked != there:
+            raise UsageError(
+                f"{path}: simulated with {option} {there[0]:g} {there[1]:g}, not {asked[0]:g} {asked[1]:g}; "
+                "begin another RUN or name another --bank"
+            )
+    if bank.outdoor.all() or not bank.outdoor.any():
+        lacking = "indoors" if bank.outdoor.all() else "outdoors"
+        raise DssError(f"{path}: no place {lacking}, and scenes are in both; name another --bank")
+    return bank
+
+
+def _weights(network: keras.Model) -> bytes:
+    """Content of a .weights.h5 file, which Keras would write in place: by half where the disk is full."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "network.weights.h5")
+        try:
+            network.save_weights(path)
+        except (OSError, RuntimeError) as error:
+            reason = str(error).partition("\n")[0]
+            raise DssError(f"{path}: cannot be written: {reason}") from error
+        return path.read_bytes()
+
+
 def _begun_with(weights: Path) -> dict[str, Any]:
-    """Which weights, and the hours of audio that they had seen, if the card beside them tells."""
+    """Which weights, and the hours of audio that they had seen, if the card or the run beside them tells."""
+    if not weights.is_file():
+        raise DssError(f"{weights}: no such file")
     card = weights.with_name(weights.name.removesuffix(".weights.h5") + ".json")
-    hours = json.loads(card.read_bytes()).get("training", {}).get("hours") if card.is_file() else None
-    return {"begun_with": weights.name, **({} if hours is None else {"hours_before": hours})}
+    for path in filter(Path.is_file, (card, weights.with_name("training.json"))):
+        try:
+            seen = json.loads(path.read_bytes()).get("training", {})
+            if "hours" in seen:
+                hours = round(seen["hours"] + seen.get("hours_before", 0), 1)
+                return {"begun_with": weights.name, "hours_before": hours}
+        except (ValueError, AttributeError, TypeError) as error:
+            raise DssError(f"{path}: not the card of {weights.name}: {error}; mend or remove it") from error
+    return {"begun_with": weights.name}
 
 
 def _split(folder: Path, split: str) -> str | None:

@@ -13,11 +13,14 @@ from numpy.typing import NDArray
 
 from ..errors import DssError
 from ..publish import write_files
-from .limits import NEAR, UR0
+from .limits import FAR_OUTDOOR, NEAR
+from .material import DAMAGED
 from .places import far_limits, simulate_place
 
-NEAR_SOURCES = ((NEAR[0], UR0[0]), UR0, NEAR)
-FAR_SOURCES = 4
+Range = tuple[float, float]
+
+NEAR_SOURCES = 3  # in the nearer half of the near range, in its further half, anywhere in it
+FAR_SOURCES = 4  # as many as far talkers speak at once in a scene
 SECONDS = 0.6
 
 
@@ -31,16 +34,29 @@ class Bank:
         outdoor: (places,) bool.
         rt60: (places,) seconds, 0 outdoors.
         near_sources: how many of the sources are near.
+        near, far: (least, most) metres that were asked for; in rooms far ends at 6 m at the latest.
     """
 
     responses: NDArray[np.float16]
     distances: NDArray[np.float32]
     outdoor: NDArray[np.bool_]
     rt60: NDArray[np.float32]
-    near_sources: int = len(NEAR_SOURCES)
+    near_sources: int = NEAR_SOURCES
+    near: Range = NEAR
+    far: Range = FAR_OUTDOOR
+
+    @property
+    def limits(self) -> dict[str, list[float]]:
+        """The distances of near and far talkers in metres, as a model card has them."""
+        indoor, outdoor = (list(_far_span(self.far, where)) for where in ("indoor", "outdoor"))
+        return {"near": list(self.near), "far": indoor, "far_outdoor": outdoor}
 
     def save(self, path: Path) -> None:
-        """Write the bank as one .npz."""
+        """Write the bank as one .npz.
+
+        Raises:
+            DssError: it cannot be written; a bank that was there stays.
+        """
         write_files({path: partial(np.savez, **vars(self))})
 
     @classmethod
@@ -52,17 +68,27 @@ class Bank:
         """
         try:
             with np.load(path) as data:
-                return cls(
+                bank = cls(
                     data["responses"],
                     data["distances"],
                     data["outdoor"],
                     data["rt60"],
                     int(data["near_sources"]),
+                    # Banks were without, when distances could not be chosen.
+                    tuple(data["near"].tolist()) if "near" in data else NEAR,
+                    tuple(data["far"].tolist()) if "far" in data else FAR_OUTDOOR,
                 )
-        except (OSError, ValueError, KeyError) as error:
+            places, sources = bank.distances.shape
+            whole = bank.responses.shape[:-1] == (places, sources) and len(bank.outdoor) == len(bank.rt60)
+            if not whole or len(bank.rt60) != places or not 0 < bank.near_sources <= sources - FAR_SOURCES:
+                raise ValueError("arrays that do not fit together")
+        except OSError as error:
+            raise DssError(f"{path}: cannot be read: {error.strerror or error}") from error
+        except DAMAGED as error:
             raise DssError(
-                f"{path}: not a bank of responses ({error}); make one with `dss train --bank`"
-            ) from None
+                f"{path}: not a bank of responses, or a damaged one; delete it, and `dss train` makes it anew"
+            ) from error
+        return bank
 
 
 def simulate_bank(
@@ -71,29 +97,48 @@ def simulate_bank(
     outdoor: int,
     jobs: int = 1,
     progress: Callable[[int, int], None] | None = None,
+    near: Range = NEAR,
+    far: Range = FAR_OUTDOOR,
 ) -> Bank:
-    """Simulate `indoor` rooms and `outdoor` open places; place i depends on (seed, i) alone."""
+    """Simulate `indoor` rooms and `outdoor` open places; place i depends on (seed, i), near and far alone.
+
+    Args:
+        seed: of every random number.
+        indoor, outdoor: how many places.
+        jobs: processes.
+        progress: called with the places made and those to make.
+        near: (least, most) metres to a near talker.
+        far: (least, most) metres to a far talker; rooms end it where `far_limits` does.
+    """
     kinds = ["indoor"] * indoor + ["outdoor"] * outdoor
     count = len(kinds)
-    sources = len(NEAR_SOURCES) + FAR_SOURCES
+    sources = NEAR_SOURCES + FAR_SOURCES
     responses = np.zeros((count, sources, round(SECONDS * 16_000)), np.float16)
     distances = np.zeros((count, sources), np.float32)
     rt60 = np.zeros(count, np.float32)
     with ProcessPoolExecutor(jobs) as pool:
-        made = pool.map(partial(_one, seed), range(count), kinds, chunksize=4)
+        made = pool.map(partial(_one, seed, near, far), range(count), kinds, chunksize=4)
         for i, (parts, far_off, asked) in enumerate(made):
             distances[i], rt60[i] = far_off, asked
             for j, response in enumerate(parts):
                 responses[i, j, : len(response)] = response
             if progress:
                 progress(i + 1, count)
-    return Bank(responses, distances, np.array([k == "outdoor" for k in kinds]), rt60)
+    return Bank(
+        responses, distances, np.array([k == "outdoor" for k in kinds]), rt60, NEAR_SOURCES, near, far
+    )
 
 
 def _one(
-    seed: int, index: int, environment: str
+    seed: int, near: Range, far: Range, index: int, environment: str
 ) -> tuple[list[NDArray[np.float16]], NDArray[np.float64], float]:
     rng = np.random.default_rng([seed, index])
-    ranges = [*NEAR_SOURCES, *[far_limits(environment)] * FAR_SOURCES]
-    place = simulate_place(rng, environment, ranges, seconds=SECONDS)
+    middle = (near[0] + near[1]) / 2
+    ranges = [(near[0], middle), (middle, near[1]), near, *[_far_span(far, environment)] * FAR_SOURCES]
+    facing = [True] * NEAR_SOURCES + [False] * FAR_SOURCES
+    place = simulate_place(rng, environment, ranges, seconds=SECONDS, facing=facing)
     return [r.astype(np.float16) for r in place.responses], place.distances, place.rt60
+
+
+def _far_span(far: Range, environment: str) -> Range:
+    return far[0], min(far[1], far_limits(environment)[1])

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
 import csv
 import hashlib
+import os
+import zipfile
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -21,6 +24,9 @@ from ..signal import SAMPLE_RATE
 
 SPEECH_RMS = 0.05  # -26 dBFS: each dry utterance's level over its active parts, at 1 m
 AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif"}
+
+# What NumPy raises where an .npz is damaged, or something else.
+DAMAGED = (OSError, ValueError, LookupError, TypeError, AttributeError, EOFError, zipfile.BadZipFile)
 
 
 @dataclass(frozen=True)
@@ -64,7 +70,7 @@ def load_speech(folder: Path, split: str | None = None) -> Material:
         split: the manifest's rows to read; None reads all.
 
     Raises:
-        DssError: nothing readable there.
+        DssError: no audio there, a file that cannot be read, a manifest without the columns, or the split.
     """
     return _load(Path(folder), split, "speaker", speech=True)
 
@@ -75,10 +81,16 @@ def load_noise(folder: Path, split: str | None = None) -> Material:
 
 
 def _load(folder: Path, split: str | None, key: str, speech: bool) -> Material:
+    try:
+        os.scandir(folder).close()
+    except OSError as error:
+        reason = (
+            "no such folder" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"
+        )
+        raise DssError(f"{folder}: {reason}") from error
     listing = _listing(folder, split, key)
     if not listing:
-        where = f" in split {split!r}" if split else ""
-        raise DssError(f"{folder}: no audio files{where} (WAV, FLAC, Ogg, Opus or MP3)")
+        raise DssError(f"{folder}: no audio files (WAV, FLAC, Ogg, Opus or MP3)")
     state = [(name, str(path), *_state(path)) for name, path in listing]
     return remembered((str(folder.resolve()), speech, state), lambda: _read(folder, listing, speech))
 
@@ -87,9 +99,9 @@ def remembered(key: object, make: Callable[[], Material]) -> Material:
     """What `make` returns; from the user's cache if it was made for an equal key before."""
     digest = hashlib.sha256(repr(key).encode()).hexdigest()
     cache = Path(platformdirs.user_cache_dir("dss")) / "material" / f"{digest[:16]}.npz"
-    if cache.exists():
-        with np.load(cache) as data:
-            return Material(data["samples"], data["spans"], data["names"], tuple(data["notes"].tolist()))
+    # A damaged file is made again: nothing is lost with it.
+    with contextlib.suppress(*DAMAGED), np.load(cache) as data:
+        return Material(data["samples"], data["spans"], data["names"], tuple(data["notes"].tolist()))
     material = make()
     arrays = {**vars(material), "notes": np.array(material.notes, dtype=np.str_)}
     write_files({cache: partial(np.savez, **arrays)})
@@ -138,13 +150,26 @@ def _listing(folder: Path, split: str | None, key: str) -> list[tuple[str, Path]
     """(group, file) pairs, the files of a group together."""
     manifest = folder / "MANIFEST.csv"
     if manifest.exists():
-        with manifest.open(newline="", encoding="utf-8") as handle:
-            rows = [r for r in csv.DictReader(handle) if split is None or r.get("split") == split]
         try:
-            root = folder if rows and (folder / rows[0]["path"]).exists() else folder.parent
-            return sorted((r[key], root / r["path"]) for r in rows)
+            with manifest.open(newline="", encoding="utf-8") as handle:
+                every = list(csv.DictReader(handle))
+        except OSError as error:
+            raise DssError(f"{manifest}: cannot be read: {error.strerror}") from error
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise DssError(f"{manifest}: not a CSV file in UTF-8: {error}") from error
+        rows = [row for row in every if split is None or row.get("split") == split]
+        if every and not rows:
+            there = sorted({row["split"] for row in every if row.get("split")})
+            has = f"there is {', '.join(there)}" if there else "there is no column split"
+            raise DssError(f"{manifest}: no line of split {split!r}; {has}")
+        try:
+            first = rows[0]["path"] if rows else ""
+            beside = not (folder / first).exists() and (folder.parent / first).exists()
+            root = folder.parent if beside else folder
+            return sorted((row[key], root / row["path"]) for row in rows)
         except (KeyError, TypeError):
-            raise DssError(f"{manifest}: columns path and {key} are needed in every line") from None
+            columns = " and ".join(dict.fromkeys(("path", key)))
+            raise DssError(f"{manifest}: every line needs {columns}") from None
     files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES)
     return sorted((p.parent.name if key == "speaker" else p.relative_to(folder).as_posix(), p) for p in files)
 
@@ -154,7 +179,7 @@ def _state(path: Path) -> tuple[int, int]:
     try:
         status = path.stat()
     except OSError as error:
-        raise DssError(f"{path}: cannot be read: {error.strerror}") from None
+        raise DssError(f"{path}: cannot be read: {error.strerror}; mend it or leave it out") from error
     return status.st_size, status.st_mtime_ns
 
 
@@ -167,7 +192,10 @@ def read_mono(path: Path) -> tuple[NDArray[np.float32], int, int]:
     try:
         samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
     except (soundfile.SoundFileError, OSError) as error:
-        raise DssError(f"{path}: {error}") from None
+        reason = getattr(error, "error_string", None) or str(error)
+        raise DssError(f"{path}: cannot be read: {reason.rstrip('.')}; mend it or leave it out") from error
+    if not np.isfinite(samples).all():
+        raise DssError(f"{path}: samples that are not numbers; mend it or leave it out")
     mono = samples[:, 0]  # one channel, not a sum: channels of one take would comb-filter
     if rate != SAMPLE_RATE:
         mono = soxr.resample(mono, rate, SAMPLE_RATE)
