@@ -11,8 +11,8 @@ keras = pytest.importorskip("keras")
 pytest.importorskip("tensorflow")
 
 from dss_cli.errors import DssError, UsageError  # noqa: E402
-from dss_cli.network import CONFIGURATIONS, build, configuration  # noqa: E402
-from dss_cli.network.attention import linear_attention  # noqa: E402
+from dss_cli.network import CONFIGURATIONS, TwoStageConfig, build, configuration  # noqa: E402
+from dss_cli.network.attention import attention  # noqa: E402
 from dss_cli.network.count import macs, macs_per_second  # noqa: E402
 from dss_cli.network.layers import rotate  # noqa: E402
 from dss_cli.network.widen import begin_with, widen  # noqa: E402
@@ -28,7 +28,7 @@ def spectrum(config, batch=2, seed=0):
     return np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
 
 
-@pytest.mark.parametrize("name", CONFIGURATIONS)
+@pytest.mark.parametrize("name", [name for name, config in CONFIGURATIONS.items() if config.for_gpu])
 def test_every_tensor_has_at_most_four_axes_and_the_batch_never_moves(name):
     network = build(name)
     for operation in network.operations:
@@ -69,10 +69,11 @@ def test_the_near_decoder_does_not_hear_the_later_blocks(toy):
     assert not np.allclose(before["far"], after["far"])
 
 
-def test_linear_attention_is_the_published_formula():
-    config = replace(configuration("toy"), channels=12, heads=3)
+@pytest.mark.parametrize("kind", ["linear", "quadratic"])
+def test_attention_is_the_published_formula(kind):
+    config = replace(configuration("toy"), channels=12, heads=3, attention=kind)
     tokens = keras.Input((5, 7, 12))
-    layer = keras.Model(tokens, linear_attention(tokens, config, "a"))
+    layer = keras.Model(tokens, attention(tokens, config, "a"))
     rng = np.random.default_rng(1)
     for weight in layer.weights:
         weight.assign(rng.normal(0, 0.5, weight.shape))
@@ -82,12 +83,19 @@ def test_linear_attention_is_the_published_formula():
     query, key, value = np.split(merged, 3, axis=-1)
     heads = []
     for q, k, v in zip(*(np.split(p, 3, axis=-1) for p in (query, key, value)), strict=True):
-        q, k = softmax(turned(q), -1), softmax(turned(k), -2)
-        scores = np.einsum("brqc,brkc->brqk", q, k)  # the quadratic form of the same product
-        heads.append(scores @ v / 2.0)  # sqrt(d), d = 4
+        q, k = turned(q), turned(k)
+        if kind == "linear":  # in the quadratic form of the same product
+            scores = products(softmax(q, -1), softmax(k, -2)) / 2.0  # sqrt(d), d = 4
+        else:
+            scores = softmax(products(q, k) / 2.0, -1)
+        heads.append(scores @ v)
     out = layer.get_layer("a_out")
     expected = np.concatenate(heads, -1) @ out.kernel.numpy()[0, 0] + out.bias.numpy()
     np.testing.assert_allclose(layer.predict_on_batch(x), expected, rtol=1e-4, atol=1e-6)
+
+
+def products(q, k):
+    return np.einsum("brqc,brkc->brqk", q, k)
 
 
 def softmax(x, axis):
@@ -209,7 +217,7 @@ def test_weights_of_another_shape_are_refused_by_the_layer_that_differs(tmp_path
         begin_with(build("toy"), path, "toy")
 
 
-@pytest.mark.parametrize("name", CONFIGURATIONS)
+@pytest.mark.parametrize("name", [n for n, c in CONFIGURATIONS.items() if isinstance(c, TwoStageConfig)])
 def test_bands_hold_every_bin_once(name):
     config = configuration(name)
     assert config.signal.bins % config.band_stride == 0

@@ -26,6 +26,8 @@ def configurations(as_json: options.Json = False, debug: options.Debug = False) 
                 "parameters": network.count_params(),
                 "macs_per_second": macs_per_second(network, config),
                 "chunk_seconds": config.signal.chunk_seconds,
+                "for_gpu": config.for_gpu,
+                "outline": config.outline,
                 "configuration": asdict(config),
             }
         )
@@ -34,14 +36,15 @@ def configurations(as_json: options.Json = False, debug: options.Debug = False) 
         return
     print_columns(
         [
-            ("NAME", "PARAMETERS", "GMAC/s OF AUDIO", "CHUNK", "CHANNELS"),
+            ("NAME", "PARAMETERS", "GMAC/s OF AUDIO", "CHUNK", "GPU", "NETWORK"),
             *(
                 (
                     row["name"],
                     f"{row['parameters']:,}",
                     f"{row['macs_per_second'] / 1e9:.3f}",
                     f"{row['chunk_seconds']:.2f} s",
-                    f"{row['configuration']['channels']}",
+                    "yes" if row["for_gpu"] else "no",
+                    row["outline"],
                 )
                 for row in rows
             ),

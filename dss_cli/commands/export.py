@@ -80,11 +80,10 @@ def export(
     import keras
 
     from ..export.pipeline import export_network
-    from ..network import build
-    from ..network import configuration as configured
+    from ..network import build, exportable
     from ..network.weights import load_weights
 
-    config = configured(configuration)
+    config = exportable(configuration)
     keras.utils.set_random_seed(SEED)
     network = build(config, batch=1)
     if weights is None:

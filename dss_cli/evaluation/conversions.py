@@ -94,10 +94,10 @@ def _exported(weights: Path, folder: Path) -> dict[str, Path]:
     from ..export.card import write_model
     from ..export.convert import convert
     from ..export.pipeline import describe
-    from ..network import build, configuration
+    from ..network import build, exportable
     from ..network.weights import load_weights
 
-    config = configuration(name)
+    config = exportable(name)
     network = build(config, batch=1)
     load_weights(network, weights, name)
 

@@ -1,6 +1,14 @@
-"""The Keras network: one definition, trained under any backend of Keras, exported under TensorFlow."""
+"""The Keras networks: one definition each, trained under any backend of Keras, exported under TensorFlow."""
 
 from .build import build
-from .config import CONFIGURATIONS, NetworkConfig, configuration
+from .config import CONFIGURATIONS, NetworkConfig, RecurrentConfig, TwoStageConfig, configuration, exportable
 
-__all__ = ["CONFIGURATIONS", "NetworkConfig", "build", "configuration"]
+__all__ = [
+    "CONFIGURATIONS",
+    "NetworkConfig",
+    "RecurrentConfig",
+    "TwoStageConfig",
+    "build",
+    "configuration",
+    "exportable",
+]

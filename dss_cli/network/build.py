@@ -1,12 +1,17 @@
-"""From a configuration to a Keras model: encoder, two-stage blocks, a decoder for each output."""
+"""From a configuration to a Keras model: the compressed spectrum in, one for each output out."""
 
 from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
 
 import keras
 
 from .coder import decode, encode, fine
-from .config import NetworkConfig, configuration
+from .config import NetworkConfig, RecurrentConfig, TwoStageConfig, configuration
 from .conformer import two_stage
+from .layers import Tensor
+from .recurrent import recurrent_estimates
 from .zoom import look_closer
 
 
@@ -28,6 +33,12 @@ def build(config: NetworkConfig | str, batch: int | None = None) -> keras.Model:
         config = configuration(config)
     signal = config.signal
     mixture = keras.Input((signal.frames, signal.bins, 3), batch_size=batch, name="mixture")
+    estimates = ESTIMATES[type(config)](mixture, config)
+    return keras.Model(mixture, estimates, name="separator")
+
+
+def two_stage_estimates(mixture: Tensor, config: TwoStageConfig) -> dict[str, Tensor]:
+    """Encoder, two-stage blocks, a decoder for each output."""
     x = encode(mixture, config)
     near = x
     for i in range(1, config.blocks + 1):
@@ -35,11 +46,13 @@ def build(config: NetworkConfig | str, batch: int | None = None) -> keras.Model:
         if i == config.near_after:
             near = x
     bins, closer = fine(mixture, config), look_closer(x, mixture, config)
-    return keras.Model(
-        mixture,
-        {
-            "near": decode(near, mixture, bins, closer, config, "near"),
-            "far": decode(x, mixture, bins, closer, config, "far"),
-        },
-        name="separator",
-    )
+    return {
+        "near": decode(near, mixture, bins, closer, config, "near"),
+        "far": decode(x, mixture, bins, closer, config, "far"),
+    }
+
+
+ESTIMATES: dict[type[NetworkConfig], Callable[[Tensor, Any], dict[str, Tensor]]] = {
+    TwoStageConfig: two_stage_estimates,
+    RecurrentConfig: recurrent_estimates,
+}

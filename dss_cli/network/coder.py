@@ -2,19 +2,15 @@
 
 from __future__ import annotations
 
-import math
+from keras import layers
 
-from keras import layers, ops
-
-from .config import NetworkConfig
+from .config import TwoStageConfig
 from .layers import Tensor, bands_to_bins, bins_to_bands, depthwise, norm, pointwise, prelu
+from .mask import masked
 from .zoom import add_zoomed
 
-# A fresh decoder hands out half of the mixture's amplitude: the compressed mask is 0.5 ** exponent.
-HALF = 0.5
 
-
-def dense(x: Tensor, depth: int, config: NetworkConfig, name: str) -> Tensor:
+def dense(x: Tensor, depth: int, config: TwoStageConfig, name: str) -> Tensor:
     """Dilated DenseNet (Pandey & Wang 2020): layer i reads all before it, dilated 2^i in time."""
     seen = x
     for i in range(depth):
@@ -33,7 +29,7 @@ def dense(x: Tensor, depth: int, config: NetworkConfig, name: str) -> Tensor:
     return seen
 
 
-def encode(mixture: Tensor, config: NetworkConfig) -> Tensor:
+def encode(mixture: Tensor, config: TwoStageConfig) -> Tensor:
     """(batch, frames, 256, 3) compressed spectrum to (batch, frames, tokens, channels)."""
     x = mixture
     if config.full_resolution:
@@ -45,7 +41,7 @@ def encode(mixture: Tensor, config: NetworkConfig) -> Tensor:
     return x if config.full_resolution else dense(x, config.dense_depth, config, "encoder")
 
 
-def fine(mixture: Tensor, config: NetworkConfig) -> Tensor | None:
+def fine(mixture: Tensor, config: TwoStageConfig) -> Tensor | None:
     """(batch, frames, 256, 3) compressed spectrum to `config.fine` features of every single bin, if any."""
     if not config.fine:
         return None
@@ -54,26 +50,26 @@ def fine(mixture: Tensor, config: NetworkConfig) -> Tensor | None:
 
 
 def decode(
-    x: Tensor, mixture: Tensor, bins: Tensor | None, closer: Tensor | None, config: NetworkConfig, name: str
+    x: Tensor, mixture: Tensor, bins: Tensor | None, closer: Tensor | None, config: TwoStageConfig, name: str
 ) -> Tensor:
     """Tokens to the compressed spectrum (batch, frames, 256, 2) of one output.
 
     The estimate is `mask * mixture + refinement`: a real mask in (0, 1) on the compressed spectrum and a
-    complex term that is added to it (Bae et al. 2025, section 2.3). Where tokens span several bins, `bins`,
-    the features of `fine`, let each bin's own content refine what its token says of it;
-    `closer`, the tokens of `zoom.look_closer`, correct the lowest.
+    complex term that is added to it (Bae et al. 2025, section 2.3), unless the configuration does without.
+    Where tokens span several bins, `bins`, the features of `fine`, let each bin's own content refine what its
+    token says of it; `closer`, the tokens of `zoom.look_closer`, correct the lowest.
     """
     x = dense(x, config.decoder_depth, config, name)
     tokens = x
-    x = bands_to_bins(tokens, 3, config.band_stride, f"{name}_bins", kernel_initializer="zeros")
+    numbers = 3 if config.refinement else 1  # of a bin: mask, real and imaginary part of the refinement
+    x = bands_to_bins(tokens, numbers, config.band_stride, f"{name}_bins", kernel_initializer="zeros")
     if bins is not None:
         told = bands_to_bins(tokens, config.fine, config.band_stride, f"{name}_told")
         y = layers.Concatenate(name=f"{name}_fine_seen")([told, bins])
         y = prelu(pointwise(y, config.fine, f"{name}_fine"), f"{name}_fine_prelu")
-        x = x + pointwise(y, 3, f"{name}_fine_out", kernel_initializer="zeros")
+        x = x + pointwise(y, numbers, f"{name}_fine_out", kernel_initializer="zeros")
     if config.zoom is not None:
         x = add_zoomed(x, closer, config.zoom, name)
-    mask, refinement = x[:, :, :, :1], x[:, :, :, 1:]  # slices, as XNNPACK takes no uneven splits
-    amount = HALF**config.signal.exponent
-    bias = math.log(amount / (1.0 - amount))
-    return ops.sigmoid(mask + bias) * mixture[:, :, :, 1:] + refinement
+    estimate = masked(x[:, :, :, :1], mixture, config.signal.exponent)
+    # Slices, as XNNPACK takes no uneven splits.
+    return estimate + x[:, :, :, 1:] if config.refinement else estimate

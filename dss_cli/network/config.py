@@ -2,10 +2,30 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, field, replace
+from typing import ClassVar, Literal
 
 from ..errors import UsageError
 from ..signal import SAMPLE_RATE, SignalConfig
+
+
+@dataclass(frozen=True)
+class NetworkConfig(ABC):
+    """What every network of the family has.
+
+    Attributes:
+        signal: the STFT that the network sees and the fixed length of one chunk.
+        for_gpu: its graph keeps the rules of a GPU (`graph_rules`). A baseline without is scored by Keras.
+    """
+
+    signal: SignalConfig = field(default_factory=SignalConfig)
+    for_gpu: ClassVar[bool] = True
+
+    @property
+    @abstractmethod
+    def outline(self) -> str:
+        """Its shape in a few words."""
 
 
 @dataclass(frozen=True)
@@ -26,15 +46,16 @@ class Zoom:
 
 
 @dataclass(frozen=True)
-class NetworkConfig:
+class TwoStageConfig(NetworkConfig):
     """Shape of a two-stage conformer for distance-based separation (Bae et al. 2025, section 2).
 
     Attributes:
-        signal: the STFT that the network sees and the fixed length of one chunk.
         channels: features per time-frequency token.
         blocks: two-stage blocks (time, then frequency).
         near_after: the near decoder reads the output of this block; the far decoder the last's.
-        heads: of the linear attention; divides `channels` into parts of an even size.
+        heads: of the attention; divides `channels` into parts of an even size.
+        attention: "linear" in the positions as published, or "quadratic".
+        rotary: queries and keys know their positions, as published.
         feed_forwards: 2 = the conformer's pair of half steps, 1 = one full step behind.
         expansion: inner width of a feed-forward, in multiples of `channels`.
         time_kernel, frequency_kernel: of the gated convolution modules, in tokens.
@@ -44,15 +65,17 @@ class NetworkConfig:
         separable: depthwise-separable dense layers instead of full convolutions.
         full_resolution: dense layers ahead of the striding convolution (published), or behind.
         fine: features of every single bin that the decoders read beside the tokens; 0 = none, as published.
+        refinement: a complex term beside the mask, as published; without it an estimate is a mask.
         zoom: a second look at the lowest bins, if any.
         norm: "layer" as published, or "rms" (one reduction less).
     """
 
-    signal: SignalConfig = field(default_factory=SignalConfig)
     channels: int = 64
     blocks: int = 4
     near_after: int = 2
     heads: int = 4
+    attention: Literal["linear", "quadratic"] = "linear"
+    rotary: bool = True
     feed_forwards: int = 2
     expansion: int = 4
     time_kernel: int = 31
@@ -63,33 +86,62 @@ class NetworkConfig:
     separable: bool = False
     full_resolution: bool = True
     fine: int = 0
+    refinement: bool = True
     zoom: Zoom | None = None
     norm: str = "layer"
+
+    @property
+    def outline(self) -> str:
+        """See `NetworkConfig`."""
+        return f"{self.blocks} two-stage blocks, {self.channels} channels, {self.attention} attention"
+
+
+@dataclass(frozen=True)
+class RecurrentConfig(NetworkConfig):
+    """Shape of the baseline of Patterson et al. 2022 (arXiv 2207.00562), bidirectional LSTMs and masks.
+
+    The published demos name their models by L = 4, N = 400: read here as layers, and units in each direction.
+
+    Attributes:
+        depth: layers.
+        units: of a layer in each direction.
+    """
+
+    for_gpu: ClassVar[bool] = False  # its steps are a loop, and in three dimensions
+    depth: int = 4
+    units: int = 400
+
+    @property
+    def outline(self) -> str:
+        """See `NetworkConfig`."""
+        return f"{self.depth} bidirectional LSTM layers, {self.units} units"
 
 
 HOP_256 = SignalConfig(hop=256, frames=188)  # 188 hops: the first whole number past 3 s
 
-CONFIGURATIONS = {
-    "base": NetworkConfig(expansion=3, decoder_depth=3),  # the published size: 1.5 M, 30 GMAC/s
-    "lite": NetworkConfig(
-        signal=HOP_256,
-        channels=64,
-        near_after=4,
-        heads=2,
-        feed_forwards=1,
-        expansion=2,
-        time_kernel=15,
-        frequency_kernel=7,
-        band_stride=8,
-        dense_depth=3,
-        decoder_depth=1,
-        fine=12,
-        zoom=Zoom(channels=28),
-        separable=True,
-        full_resolution=False,
-        norm="rms",
-    ),
-    "toy": NetworkConfig(
+LITE = TwoStageConfig(
+    signal=HOP_256,
+    channels=64,
+    near_after=4,
+    heads=2,
+    feed_forwards=1,
+    expansion=2,
+    time_kernel=15,
+    frequency_kernel=7,
+    band_stride=8,
+    dense_depth=3,
+    decoder_depth=1,
+    fine=12,
+    zoom=Zoom(channels=28),
+    separable=True,
+    full_resolution=False,
+    norm="rms",
+)
+
+CONFIGURATIONS: dict[str, NetworkConfig] = {
+    "base": TwoStageConfig(expansion=3, decoder_depth=3),  # the published size: 1.5 M, 30 GMAC/s
+    "lite": LITE,
+    "toy": TwoStageConfig(
         signal=SignalConfig(hop=256, frames=SAMPLE_RATE // 4 // 256),
         channels=8,
         blocks=2,
@@ -108,6 +160,13 @@ CONFIGURATIONS = {
         full_resolution=False,
         norm="rms",
     ),
+    # Baselines of the literature, on the signal of `lite`, so that the same run hears the same audio.
+    # CMGAN (Cao et al. 2022; Abdulatif et al. 2024) has two-stage conformers with ordinary attention. All
+    # else is as in `lite`, though CMGAN differs there too (decoders, positions, losses): this one tells
+    # linear attention from quadratic and nothing more.
+    "quadratic": replace(LITE, attention="quadratic"),
+    # The published size.
+    "blstm": RecurrentConfig(signal=HOP_256),
 }
 
 
@@ -123,3 +182,18 @@ def configuration(name: str) -> NetworkConfig:
         raise UsageError(
             f"unknown configuration {name!r}: choose one of {', '.join(CONFIGURATIONS)}"
         ) from None
+
+
+def exportable(name: str) -> NetworkConfig:
+    """The configuration called `name`, if a model file can be made of it.
+
+    Raises:
+        UsageError: there is none of that name, or it is a baseline that breaks the rules of a GPU.
+    """
+    config = configuration(name)
+    if not config.for_gpu:
+        raise UsageError(
+            f"configuration {name!r} cannot become a model: {config.outline} break the rules of a GPU; "
+            "`dss evaluate --model NAME.weights.h5` scores its weights without an export"
+        )
+    return config

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 from keras import ops
 
-from .attention import linear_attention
-from .config import NetworkConfig
+from .attention import attention
+from .config import TwoStageConfig
 from .layers import Tensor, depthwise, norm, pointwise
 
 
-def feed_forward(x: Tensor, config: NetworkConfig, name: str) -> Tensor:
+def feed_forward(x: Tensor, config: TwoStageConfig, name: str) -> Tensor:
     """Norm, widen, swish, narrow."""
     y = norm(x, config.norm, f"{name}_norm")
     y = pointwise(y, config.expansion * config.channels, f"{name}_in", activation="silu")
     return pointwise(y, config.channels, f"{name}_out")
 
 
-def gated_convolution(x: Tensor, kernel: int, config: NetworkConfig, name: str) -> Tensor:
+def gated_convolution(x: Tensor, kernel: int, config: TwoStageConfig, name: str) -> Tensor:
     """The conformer's convolution module (Gulati et al. 2020): gate, depthwise filter, swish."""
     y = norm(x, config.norm, f"{name}_norm")
     value = pointwise(y, config.channels, f"{name}_value")
@@ -27,19 +27,19 @@ def gated_convolution(x: Tensor, kernel: int, config: NetworkConfig, name: str) 
     return pointwise(ops.silu(y), config.channels, f"{name}_out")
 
 
-def conformer(x: Tensor, kernel: int, config: NetworkConfig, name: str) -> Tensor:
+def conformer(x: Tensor, kernel: int, config: TwoStageConfig, name: str) -> Tensor:
     """One conformer along the positions of each row; the same shape as `x`."""
     macaron = config.feed_forwards == 2
     if macaron:
         x = x + 0.5 * feed_forward(x, config, f"{name}_ff1")
-    x = x + linear_attention(norm(x, config.norm, f"{name}_attention_norm"), config, f"{name}_attention")
+    x = x + attention(norm(x, config.norm, f"{name}_attention_norm"), config, f"{name}_attention")
     x = x + gated_convolution(x, kernel, config, f"{name}_convolution")
     step = feed_forward(x, config, f"{name}_ff2")
     x = x + 0.5 * step if macaron else x + step
     return norm(x, config.norm, f"{name}_norm") if macaron else x
 
 
-def two_stage(x: Tensor, config: NetworkConfig, name: str) -> Tensor:
+def two_stage(x: Tensor, config: TwoStageConfig, name: str) -> Tensor:
     """Time stage in (batch, bands, frames, channels), frequency stage in (batch, frames, bands, channels)."""
     flip = (0, 2, 1, 3)
     x = conformer(ops.transpose(x, flip), config.time_kernel, config, f"{name}_time")

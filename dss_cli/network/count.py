@@ -28,6 +28,9 @@ def _macs(operation: keras.Operation) -> int:
         return prod(operation.output.shape[1:]) * prod(operation.kernel_size)
     if isinstance(operation, layers.Conv2D):
         return prod(operation.output.shape[1:]) * prod(operation.kernel.shape[:3])
+    if isinstance(operation, layers.Dense | layers.Bidirectional):  # of every step: a gate is a matrix, too
+        matrices = (weight for weight in operation.weights if len(weight.shape) == 2)
+        return prod(operation.input.shape[1:-1]) * sum(prod(matrix.shape) for matrix in matrices)
     if type(operation).__name__ == "Matmul":
         return prod(operation.output.shape[1:]) * operation.input[0].shape[-1]
     return 0

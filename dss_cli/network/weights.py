@@ -1,22 +1,98 @@
-"""Weights of a configuration, from a file."""
+"""Weights of a configuration, from a file: layer by layer, by name."""
 
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
+import h5py
 import keras
+import numpy as np
+from numpy.typing import NDArray
 
 from ..errors import DssError
 
+Weights = NDArray[np.floating[Any]]
+
 
 def load_weights(network: keras.Model, path: Path, configuration: str) -> None:
-    """Read a `.weights.h5` file into a network of that configuration.
+    """Read a `.weights.h5` file into a network of that configuration, which has the same layers.
+
+    Keras itself lets a file pass that has more of them.
 
     Raises:
         DssError: no weights, or those of another configuration.
     """
+    fresh, left = fill(network, stored(path, configuration), path, configuration)
+    for what, layers in (("it lacks", fresh), ("it also holds", left)):
+        if layers:
+            more = f" and {len(layers) - 3} more" if len(layers) > 3 else ""
+            raise DssError(
+                f"{path}: not weights of configuration {configuration}: {what} {', '.join(layers[:3])}{more}"
+            )
+
+
+def stored(path: Path, configuration: str) -> dict[str, list[Weights]]:
+    """The weights in a file, by the name of their layer; `outer/inner` of one within another.
+
+    Args:
+        path: of a `.weights.h5` file.
+        configuration: whose weights they ought to be, for the message.
+
+    Raises:
+        DssError: it cannot be read.
+    """
+    found: dict[str, list[Weights]] = {}
+
+    def visit(_: str, item: h5py.Group | h5py.Dataset) -> None:
+        if "name" in item.attrs and isinstance(item, h5py.Group) and len(item):
+            found[_name(item)] = [np.asarray(item[str(i)]) for i in range(len(item))]
+
     try:
-        network.load_weights(path)
-    except (OSError, ValueError, KeyError) as error:
+        with h5py.File(path) as file:
+            file.visititems(visit)
+    except (OSError, KeyError) as error:
         reason = (str(error).splitlines() or [""])[0]
         raise DssError(f"{path}: not weights of configuration {configuration}: {reason}") from error
+    return found
+
+
+def _name(weights: h5py.Group) -> str:
+    """Keras keeps a layer's own weights in its group `vars`, and the layers in it beside that."""
+    outer = weights.parent.parent.get("vars")
+    name = str(weights.attrs["name"])
+    return name if outer is None or outer.parent.name == "/" else f"{_name(outer)}/{name}"
+
+
+def fill(
+    network: keras.Model, weights: dict[str, list[Weights]], path: Path, configuration: str
+) -> tuple[list[str], list[str]]:
+    """Give every layer of a network the weights that are stored by its name.
+
+    Args:
+        network: of that configuration.
+        weights: as `stored` reads them.
+        path, configuration: for messages.
+
+    Returns:
+        Layers without stored weights, which stay as they are, and stored ones that the network lacks.
+
+    Raises:
+        DssError: a layer of another shape, or none of the network's layers.
+    """
+    layers: dict[str, list[Any]] = {}
+    for variable in network.weights:
+        layers.setdefault(variable.path.rpartition("/")[0], []).append(variable)
+    common = weights.keys() & layers.keys()
+    if not common:
+        raise DssError(f"{path}: not weights of configuration {configuration}: it holds none of its layers")
+    for label in sorted(common):
+        there, here = ([tuple(w.shape) for w in part] for part in (weights[label], layers[label]))
+        if there != here:
+            raise DssError(
+                f"{path}: not weights of configuration {configuration}: its layer {label} has the shapes "
+                f"{there}, where {here} are needed"
+            )
+        for variable, value in zip(layers[label], weights[label], strict=True):
+            variable.assign(value)
+    return sorted(layers.keys() - common), sorted(weights.keys() - common)

@@ -5,20 +5,21 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import replace
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
-import h5py
 import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from ..errors import DssError
 from .build import build
-from .config import NetworkConfig, configuration
+from .config import TwoStageConfig, configuration
+from .weights import Weights, fill, stored
 
 Positions = NDArray[np.intp]
-Weights = NDArray[np.floating[Any]]
-BANDS = "encoder_bands_norm"  # a layer of every configuration, with one weight per channel
+BANDS = "encoder_bands_norm"  # a layer of every two-stage network, with one weight per channel
+# Attention divides by the square root of its width, now larger: these layers' first outputs make up for it,
+# what comes of the values or, ahead of the softmax, the queries.
+DIVIDED = {"linear": "_attention_out", "quadratic": "_attention_qkv"}
 FAINT = 0.03  # not zero, where PReLU has no gradient
 
 
@@ -42,56 +43,21 @@ def begin_with(network: keras.Model, path: Path, name: str) -> Beginning:
     Raises:
         DssError: not weights of that configuration, whatever its channels.
     """
-    config = configuration(name)
-    stored = _stored(path)
-    channels = len(stored[BANDS][0]) if BANDS in stored else config.channels
-    if channels >= config.channels:
-        return Beginning(None, *_fill(network, stored, path, name))
-    narrow = build(replace(config, channels=channels))
-    fresh, left = _fill(narrow, stored, path, name)
-    widen(narrow, network, config, channels, fresh)
-    return Beginning(channels, fresh, left)
-
-
-def _stored(path: Path) -> dict[str, list[Weights]]:
-    """The weights of each layer that has any, by its name."""
-    found: dict[str, list[Weights]] = {}
-
-    def visit(_: str, item: h5py.Group | h5py.Dataset) -> None:
-        if "name" in item.attrs and isinstance(item, h5py.Group) and len(item):
-            found[str(item.attrs["name"])] = [np.asarray(item[str(i)]) for i in range(len(item))]
-
-    try:
-        with h5py.File(path) as file:
-            file.visititems(visit)
-    except OSError as error:
-        reason = (str(error).splitlines() or [""])[0]
-        raise DssError(f"{path}: not weights: {reason}") from error
-    return found
-
-
-def _fill(
-    network: keras.Model, stored: dict[str, list[Weights]], path: Path, name: str
-) -> tuple[list[str], list[str]]:
-    layers = {layer.name: layer for layer in network.layers if layer.weights}
-    common = stored.keys() & layers.keys()
-    if not common:
-        raise DssError(f"{path}: not weights of configuration {name}: it holds none of its layers")
-    for label in sorted(common):
-        there, here = ([tuple(w.shape) for w in part] for part in (stored[label], layers[label].weights))
-        if there != here:
-            raise DssError(
-                f"{path}: not weights of configuration {name}: its layer {label} has the shapes {there}, "
-                f"where {here} are needed"
-            )
-        layers[label].set_weights(stored[label])
-    return sorted(layers.keys() - common), sorted(stored.keys() - common)
+    config, there = configuration(name), stored(path, name)
+    if isinstance(config, TwoStageConfig) and BANDS in there:
+        channels = len(there[BANDS][0])
+        if channels < config.channels:
+            narrow = build(replace(config, channels=channels))
+            fresh, left = fill(narrow, there, path, name)
+            widen(narrow, network, config, channels, fresh)
+            return Beginning(channels, fresh, left)
+    return Beginning(None, *fill(network, there, path, name))
 
 
 def widen(
     narrow: keras.Model,
     wide: keras.Model,
-    config: NetworkConfig,
+    config: TwoStageConfig,
     channels: int,
     fresh: Collection[str] = (),
 ) -> None:
@@ -112,7 +78,7 @@ def widen(
                 new.assign(_wider(layer, old.numpy(), new.numpy(), config, channels))
 
 
-def _wider(layer: keras.Layer, old: Weights, new: Weights, config: NetworkConfig, channels: int) -> Weights:
+def _wider(layer: keras.Layer, old: Weights, new: Weights, config: TwoStageConfig, channels: int) -> Weights:
     where = [np.arange(size) for size in old.shape]
     if layer.name.endswith("_norm"):
         old = old * np.float32(np.sqrt(channels / config.channels))  # zeros beside them lower the mean square
@@ -120,15 +86,17 @@ def _wider(layer: keras.Layer, old: Weights, new: Weights, config: NetworkConfig
         new = np.random.default_rng(0).normal(0, old.std(), new.shape)  # a fresh one is zero on both sides
     elif isinstance(layer, keras.layers.Conv2D) and old.ndim == 4:
         where[2] = _inputs(layer.name, config, channels, old.shape[2], new.shape[2])
-        if layer.name.endswith("_attention_out"):  # attention divides by the square root of a larger width
-            old = old * np.float32(np.sqrt(config.channels / channels))
+        if layer.name.endswith(DIVIDED[config.attention]):
+            gain = np.ones(old.shape[3], np.float32)
+            gain[:channels] = np.sqrt(config.channels / channels)
+            old = old * gain
         where[3] = _outputs(layer.name, config, old.shape[3], new.shape[3])
         new[..., np.setdiff1d(np.arange(new.shape[3]), where[3])] *= FAINT
     new[np.ix_(*where)] = old
     return new
 
 
-def _inputs(name: str, config: NetworkConfig, channels: int, before: int, after: int) -> Positions:
+def _inputs(name: str, config: TwoStageConfig, channels: int, before: int, after: int) -> Positions:
     """Where each of the features that a layer has read lies among those that it reads now."""
     if name.endswith("_attention_out"):
         return _rotated(config.heads, before, after)
@@ -136,7 +104,7 @@ def _inputs(name: str, config: NetworkConfig, channels: int, before: int, after:
     return _in_parts(parts, np.arange(before // parts), after // parts)
 
 
-def _outputs(name: str, config: NetworkConfig, before: int, after: int) -> Positions:
+def _outputs(name: str, config: TwoStageConfig, before: int, after: int) -> Positions:
     return _rotated(3 * config.heads, before, after) if name.endswith("_qkv") else np.arange(before)
 
 

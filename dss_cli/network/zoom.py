@@ -6,12 +6,12 @@ from dataclasses import replace
 
 from keras import layers
 
-from .config import NetworkConfig, Zoom
+from .config import TwoStageConfig, Zoom
 from .conformer import two_stage
 from .layers import Tensor, bands_to_bins, bins_to_bands, norm, pointwise, prelu
 
 
-def look_closer(x: Tensor, mixture: Tensor, config: NetworkConfig) -> Tensor | None:
+def look_closer(x: Tensor, mixture: Tensor, config: TwoStageConfig) -> Tensor | None:
     """Tokens of `config.zoom.stride` bins each, over its lowest bins, if there is a zoom.
 
     They see the mixture afresh, are told what the wide tokens have found, and go through blocks of their own.
