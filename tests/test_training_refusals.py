@@ -3,36 +3,22 @@
 from __future__ import annotations
 
 import json
-from contextlib import contextmanager
 from dataclasses import replace
 
 import numpy as np
 import pytest
 import synth
+from disk import full_disk
 from testsets import contents, talker
 
-resource = pytest.importorskip("resource", reason="limits the size of a file, as a full disk would")
 keras = pytest.importorskip("keras")
 pytest.importorskip("tensorflow")
 pytest.importorskip("pyroomacoustics")
 
 from dss_cli.commands import train as command  # noqa: E402
 from dss_cli.errors import DssError  # noqa: E402
-from dss_cli.network import configuration  # noqa: E402
 from dss_cli.simulation.bank import FAR_SOURCES, NEAR_SOURCES, Bank  # noqa: E402
 from dss_cli.simulation.material import load_noise, load_speech  # noqa: E402
-from dss_cli.training.loop import Run, Settings  # noqa: E402
-
-
-@contextmanager
-def full_disk(room=20_000):
-    """Every file ends at `room` bytes, as on a disk that has no more."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
 
 
 @pytest.fixture(autouse=True)
@@ -352,18 +338,6 @@ def test_a_damaged_cache_is_made_again(speech, cache):
     synth.cut(cached, 60)
     np.testing.assert_array_equal(load_speech(speech).samples, first.samples)
     assert len(cached.read_bytes()) == len(whole)
-
-
-def test_no_room_for_a_checkpoint(tmp_path, monkeypatch):
-    small = replace(configuration("toy"), blocks=1, near_after=1, fine=0, zoom=None)
-    monkeypatch.setattr("dss_cli.training.loop.configuration", lambda name: small)
-    run = Run(Settings("toy"), tmp_path)
-    run.save()
-    before = contents(tmp_path)
-    run.step = 100
-    with full_disk(), pytest.raises(DssError, match=r"checkpoint\.npz: cannot be written: File too large"):
-        run.save()
-    assert contents(tmp_path) == before
 
 
 def test_noise_by_manifest_needs_a_path(tmp_path):

@@ -34,6 +34,13 @@ class Precision(str, enum.Enum):
     mixed_bfloat16 = "mixed_bfloat16"
 
 
+class MixingPlace(str, enum.Enum):
+    """Where training scenes are rendered."""
+
+    host = "host"
+    device = "device"
+
+
 def train(
     output: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run; resumed if it exists.")],
     speech: Annotated[Path, typer.Option(metavar="DIR", help="Dry speech, a subfolder per talker.")],
@@ -87,6 +94,14 @@ def train(
     precision: Annotated[
         Precision, typer.Option(help="Of the computing; mixed_bfloat16 is faster where the processor has it.")
     ] = Precision.float32,
+    mixing: Annotated[
+        MixingPlace,
+        typer.Option(help="Where scenes are rendered: on threads of the host, or in the step on the GPU."),
+    ] = MixingPlace.host,
+    devices: Annotated[
+        int | None,
+        typer.Option(min=1, help="Devices that share each batch; needs KERAS_BACKEND=jax."),
+    ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn.")] = 1,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
@@ -170,6 +185,8 @@ def train(
         validate_every=validate_every,
         near_ratio=near_ratio,
         precision=precision.value,
+        mixing=mixing.value,
+        devices=devices,
     )
     run = run_training(settings, training, output, dev, weights, lambda row: say(_told(row)), mixers)
     section = {
@@ -179,6 +196,7 @@ def train(
             "batch": batch,
             "near_ratio": near_ratio,
             "precision": precision.value,
+            "mixing": mixing.value,
             "hours": round(run.hours, 1),
             "speech_hours": round(training.speech.seconds / 3600, 2),
             "talkers": len(training.speech.spans),

@@ -10,8 +10,9 @@ from numpy.typing import NDArray
 
 from ..signal import SignalConfig
 from ..simulation.bank import Bank
+from ..simulation.drawing import Draw, Recipe, draw, draw_kind, draw_snr
 from ..simulation.material import Material
-from ..simulation.scenes import Recipe, Scene, draw_kind, draw_snr, render
+from ..simulation.scenes import Scene, mix
 from ..stft import compress, root_hann
 
 Array = NDArray[np.float32]
@@ -26,28 +27,42 @@ class Sources:
     bank: Bank
 
     def scene(self, rng: np.random.Generator, recipe: Recipe, length: int) -> Scene:
-        """Draw one scene of `length` samples."""
+        """Draw one scene of `length` samples and mix it."""
+        return self.mix(*self.draw(rng, recipe, length))
+
+    def draw(
+        self, rng: np.random.Generator, recipe: Recipe, length: int, hiss: Array | None = None
+    ) -> tuple[int, Draw]:
+        """Draw one scene of `length` samples: its place in the bank, and all else.
+
+        With `hiss`, a long recording of the microphone's noise, every scene is drawn for responses of the
+        same length, as a compiled renderer wants them.
+        """
         bank = self.bank
         outdoor = rng.uniform() < recipe.outdoor
         wanted = bank.outdoor == outdoor
         calm = wanted & (bank.rt60 <= recipe.rt60)  # a small bank may have no room that calm
-        place = bank.responses[rng.choice(np.flatnonzero(calm if calm.any() else wanted))]
-        if outdoor:  # nothing sounds longer than the ground's reflection: shorter transforms
-            place = place[:, :OUTDOOR_TAPS]
-        return render(
-            rng,
-            draw_kind(rng, recipe),
-            recipe,
-            list(place[: bank.near_sources]),
-            list(place[bank.near_sources :]),
-            self.speech,
-            self.noise,
-            length,
-            draw_snr(rng, recipe),
-        )
+        place = int(rng.choice(np.flatnonzero(calm if calm.any() else wanted)))
+        _, sources, taps = bank.responses.shape
+        if outdoor and hiss is None:  # nothing sounds longer than the ground's reflection: shorter transforms
+            taps = min(taps, OUTDOOR_TAPS)
+        kind, snr_db = draw_kind(rng, recipe), draw_snr(rng, recipe)
+        count = (bank.near_sources, sources - bank.near_sources)
+        return place, draw(rng, kind, recipe, count, taps, self.speech, self.noise, length, snr_db, hiss=hiss)
+
+    def mix(self, place: int, drawn: Draw) -> Scene:
+        """The scene of a draw in a place of the bank."""
+        responses = list(self.bank.responses[place, :, : drawn.taps])
+        near, far = responses[: self.bank.near_sources], responses[self.bank.near_sources :]
+        return mix(drawn, near, far, self.speech, self.noise)
 
 
 OUTDOOR_TAPS = 1600
+
+
+def chunk_length(signal: SignalConfig) -> int:
+    """Samples under the frames of one chunk."""
+    return (signal.frames - 1) * signal.hop + signal.window
 
 
 def batch(
@@ -59,8 +74,14 @@ def batch(
         The network's input (size, frames, bins, 3), and for each output a target (size, frames, bins, 4):
         real and imaginary part of the reference's linear spectrum, then of the mixture's.
     """
-    length = (signal.frames - 1) * signal.hop + signal.window
-    scenes = [sources.scene(np.random.default_rng([*seed, i]), recipe, length) for i in range(size)]
+    length = chunk_length(signal)
+    return examples(
+        [sources.scene(np.random.default_rng([*seed, i]), recipe, length) for i in range(size)], signal
+    )
+
+
+def examples(scenes: Sequence[Scene], signal: SignalConfig) -> tuple[Array, dict[str, Array]]:
+    """Inputs and targets, as of `batch`, of scenes one chunk long."""
     mixture, near, far = (
         spectra(np.stack([getattr(s, part) for s in scenes]), signal) for part in ("mixture", "near", "far")
     )

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import os
 import time
 from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import AbstractContextManager, nullcontext
 from dataclasses import asdict, dataclass
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import keras
 import numpy as np
@@ -20,8 +22,12 @@ from ..network import build, configuration
 from ..network.widen import Beginning, begin_with
 from ..publish import write_files
 from ..signal import STEMS
+from ..simulation.material import DAMAGED
 from .data import Sources, batch
+from .desk import Desk
+from .distribution import data_parallel
 from .losses import separation_loss
+from .mixing import MixedTraining, Mixing
 from .optimiser import ConvolutionMuon
 from .recipes import recipe_at
 from .schedule import WarmHoldCosine
@@ -49,21 +55,59 @@ class Settings:
     save_every: int = 100
     near_ratio: float = 1.0  # weight of the near output's ratio in the loss; the far output's is 1
     precision: str = "float32"  # of Keras: "mixed_bfloat16" computes in half the width, keeps weights whole
+    mixing: Literal["host", "device"] = "host"  # where scenes are rendered: on threads ahead, or in the step
+    devices: int | None = None  # that share each batch, by Keras' distribution; None leaves it to the backend
 
 
 class Run:
     """A network, its optimiser and the average of its weights, in a folder that a run can be resumed from."""
 
-    def __init__(self, settings: Settings, folder: Path, weights: Path | None = None):
+    def __init__(
+        self,
+        settings: Settings,
+        folder: Path,
+        weights: Path | None = None,
+        sources: Sources | None = None,
+    ):
+        """Resume the run in `folder`, or begin one, with `weights` where they are given.
+
+        `sources` are needed where scenes are mixed on the device, whose memory they fill.
+
+        Raises:
+            DssError: a checkpoint or weights of another configuration, more devices than there are.
+        """
         self.settings, self.folder = settings, folder
+        self._distribution = (
+            None if settings.devices is None else data_parallel(settings.devices, settings.batch)
+        )
         keras.utils.set_random_seed(settings.seed)
         keras.config.set_dtype_policy(settings.precision)
         self.config = configuration(settings.configuration)
-        self.network = build(self.config)
         self.beginning = Beginning(None, [], [])
-        if weights is not None and not self._checkpoint.exists():
-            self.beginning = begin_with(self.network, weights, settings.configuration)
-        self.network.compile(
+        self.desk: Desk | None = None
+        self.step = 0
+        with self._shared():
+            self.network = self._trained = build(self.config)
+            if weights is not None and not self._checkpoint.exists():
+                self.beginning = begin_with(self.network, weights, settings.configuration)
+            if settings.mixing == "device":
+                if sources is None:
+                    raise ValueError("scenes cannot be mixed on the device without their sources")
+                self.desk = Desk(sources, self.config.signal)
+                self._trained = MixedTraining.of(self.network, Mixing(self.desk), settings.batch)
+            self._compile()
+        self._twin = build(self.config)  # on one device: validation has batches of any size
+        self.average = [np.array(w) for w in self.network.get_weights()]
+        if self._checkpoint.exists():
+            self._load()
+
+    def _shared(self) -> AbstractContextManager[Any]:
+        """Within it, batches and weights are distributed, where the settings ask for it."""
+        return self._distribution.scope() if self._distribution else nullcontext()
+
+    def _compile(self) -> None:
+        settings, trained = self.settings, self._trained
+        trained.compile(
             ConvolutionMuon(
                 WarmHoldCosine(settings.peak, settings.warmup, settings.hold, settings.total),
                 weight_decay=settings.decay,
@@ -76,15 +120,12 @@ class Run:
             },
             jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
         )
-        self._twin = build(self.config)
-        self.network.optimizer.build(self.network.trainable_variables)
+        trained.optimizer.build(trained.trainable_variables)
         # The losses' trackers are variables: made by the first step, they would have it traced twice.
-        nothing = {stem: np.zeros((1, 1, 1, 4), np.float32) for stem in STEMS}
-        self.network.compute_loss(y=nothing, y_pred={k: v[..., :2] for k, v in nothing.items()})
-        self.step = 0
-        self.average = [np.array(w) for w in self.network.get_weights()]
-        if self._checkpoint.exists():
-            self._load()
+        targets = {stem: np.zeros((1, 1, 1, 4), np.float32) for stem in STEMS}
+        estimates = {stem: np.zeros((1, 1, 1, 2), np.float32) for stem in STEMS}
+        mixed = {"estimates": estimates, "targets": targets}
+        trained.compute_loss(y=targets, y_pred=mixed if self.desk else estimates)
 
     @property
     def _checkpoint(self) -> Path:
@@ -96,40 +137,69 @@ class Run:
         return self.step * self.settings.batch * self.config.signal.chunk_seconds / 3600
 
     def save(self) -> None:
-        """Write everything that a resumed run needs."""
+        """Write everything that a resumed run needs.
+
+        Raises:
+            DssError: it cannot be written, or not all of it is numbers; the last checkpoint stays as it is.
+        """
         state: dict[str, Any] = {"step": np.array(self.step)}
         groups = (self.network.get_weights(), self.average, self._optimizer_state())
+        if not all(np.isfinite(value).all() for values in groups for value in values):
+            # A loss is of the weights before its step: it would tell at the next, too late for this file.
+            raise DssError(f"weights are not numbers after step {self.step}; {self._kept()}")
         for name, values in zip(("weight", "average", "optimizer"), groups, strict=True):
             state |= {f"{name}{i}": value for i, value in enumerate(values)}
-        write_files({self._checkpoint: partial(np.savez, **state)})
+        try:
+            write_files({self._checkpoint: partial(np.savez, **state)})
+        except DssError as error:
+            raise DssError(f"{error}; {self._kept()}") from error
+
+    def _kept(self) -> str:
+        """What a run that ends now has left, for its last line."""
+        if self._checkpoint.exists():
+            return f"the last good checkpoint is {self._checkpoint}, and the same command goes on from it"
+        return "there is no checkpoint yet"
 
     def _load(self) -> None:
-        with np.load(self._checkpoint) as data:
-            groups = [
-                [data[f"{name}{i}"] for i in range(sum(k.startswith(name) for k in data))]
-                for name in ("weight", "average", "optimizer")
-            ]
-            step = int(data["step"])
+        try:
+            with np.load(self._checkpoint) as data:
+                groups = [
+                    [data[f"{name}{i}"] for i in range(sum(k.startswith(name) for k in data))]
+                    for name in ("weight", "average", "optimizer")
+                ]
+                step = int(data["step"])
+        except DAMAGED as error:
+            raise DssError(
+                f"{self._checkpoint}: not a checkpoint, or a damaged one; delete it to begin the run anew"
+            ) from error
         current = [self.network.get_weights(), self.average, self._optimizer_state()]
         shapes = [[np.shape(v) for v in group] for group in (*groups, *current)]
         if shapes[:3] != shapes[3:]:
             raise DssError(
                 f"{self._checkpoint}: from another configuration than "
-                f"{self.settings.configuration!r}; name another --output folder"
+                f"{self.settings.configuration!r}; name another RUN"
             )
         self.network.set_weights(groups[0])
         self.average = groups[1]
-        for variable, value in zip(self.network.optimizer.variables, groups[2], strict=True):
+        for variable, value in zip(self._trained.optimizer.variables, groups[2], strict=True):
             variable.assign(value)
         self.step = step
 
     def _optimizer_state(self) -> list[Any]:
-        return [keras.ops.convert_to_numpy(v) for v in self.network.optimizer.variables]
+        return [keras.ops.convert_to_numpy(v) for v in self._trained.optimizer.variables]
 
     def averaged(self) -> keras.Model:
         """A network with the averaged weights, the same object at each call."""
         self._twin.set_weights(self.average)
         return self._twin
+
+    def batch(self, sources: Sources, step: int) -> tuple[Any, Any]:
+        """What `advance` takes at a step: spectra, or the numbers that the device mixes them from."""
+        settings = self.settings
+        recipe, seed = recipe_at(step, settings.curriculum), [settings.seed, step]
+        if self.desk:
+            return self.desk.numbers(self.desk.draws(recipe, settings.batch, seed)), None
+        return batch(sources, recipe, self.config.signal, settings.batch, seed)
 
     def advance(self, inputs: Any, targets: Any) -> dict[str, float]:
         """One optimiser step; the losses.
@@ -137,12 +207,12 @@ class Run:
         Raises:
             DssError: the loss is not a number; the last checkpoint stays as it is.
         """
-        losses = self.network.train_on_batch(inputs, targets, return_dict=True)
+        with self._shared():
+            losses = self._trained.train_on_batch(inputs, targets, return_dict=True)
         losses = {k: float(v) for k, v in losses.items()}
         if not np.isfinite(losses["loss"]):
             raise DssError(
-                f"the loss is {losses['loss']} at step {self.step}; "
-                f"the last good checkpoint is {self._checkpoint}"
+                f"the loss is {losses['loss']} at step {self.step}; {self._kept()}; a lower --peak may help"
             )
         self.step += 1
         if self.step % EVERY == 0:
@@ -151,6 +221,18 @@ class Run:
                 mean *= keep
                 mean += (1 - keep) * weight
         return losses
+
+
+def append_line(path: Path, text: str) -> None:
+    """Add a line, whole even if the last one was cut off, say by a full disk.
+
+    Raises:
+        OSError: it cannot be written.
+    """
+    with path.open("a+b") as file:
+        file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
+        cut = file.read() not in (b"", b"\n")
+        file.write(b"\n" * cut + text.encode() + b"\n")
 
 
 def train(
@@ -166,7 +248,7 @@ def train(
 
     A new run begins with `weights`, where they are given, or afresh.
 
-    `mixers` threads render the batches ahead; which they are does not depend on how many.
+    `mixers` threads render the batches ahead, or draw them; which they are does not depend on how many.
 
     Each report is also a line of `log.jsonl`: step, hours of audio, audio seconds per second, losses, scores.
 
@@ -174,23 +256,18 @@ def train(
         DssError: a checkpoint or weights of another configuration, a loss that is not a number.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    run = Run(settings, folder, weights)
+    run = Run(settings, folder, weights, sources)
     signal = run.config.signal
     seen: list[dict[str, float]] = []
     started, last = time.monotonic(), run.step
 
-    def draw(step: int) -> Any:
-        return batch(
-            sources,
-            recipe_at(step, settings.curriculum),
-            signal,
-            settings.batch,
-            [settings.seed, step],
-        )
-
     def tell(row: dict[str, Any]) -> None:
-        with (folder / "log.jsonl").open("a", encoding="utf-8") as log:
-            log.write(json.dumps(row) + "\n")
+        try:
+            append_line(folder / "log.jsonl", json.dumps(row))
+        except OSError as error:
+            raise DssError(
+                f"{folder / 'log.jsonl'}: cannot be written: {error.strerror}; {run._kept()}"
+            ) from error
         report(row)
 
     tell(
@@ -202,10 +279,10 @@ def train(
         }
     )
     with ThreadPoolExecutor(mixers) as pool:
-        coming = deque(pool.submit(draw, run.step + i) for i in range(mixers))
+        coming = deque(pool.submit(run.batch, sources, run.step + i) for i in range(mixers))
         while run.step < settings.total:
             inputs, targets = coming.popleft().result()
-            coming.append(pool.submit(draw, run.step + mixers))
+            coming.append(pool.submit(run.batch, sources, run.step + mixers))
             seen.append(run.advance(inputs, targets))
             if run.step % settings.save_every == 0 or run.step == settings.total:
                 elapsed = time.monotonic() - started

@@ -12,7 +12,7 @@ from ..network.config import NetworkConfig
 from ..signal import STEMS, SignalConfig
 from ..simulation.scenes import Recipe, Scene
 from ..stft import StreamingISTFT, compress, decompress
-from .data import Sources, spectra
+from .data import Sources, chunk_length, spectra
 
 STRATA = {  # name: kind, share outdoors, noise below the talkers in dB
     "indoor 1N+1F 20 dB": ("1N+1F", 0.0, 20.0),
@@ -33,7 +33,7 @@ class Validation:
     def draw(cls, sources: Sources, config: NetworkConfig, count: int, seed: int) -> Validation:
         """`count` scenes per stratum; the same seed gives the same scenes."""
         signal = config.signal
-        length = (signal.frames - 1) * signal.hop + signal.window
+        length = chunk_length(signal)
         scenes = {}
         for number, (name, (kind, outdoor, snr)) in enumerate(STRATA.items()):
             recipe = Recipe({kind: 1.0}, outdoor=outdoor, clean=0.0, snr=(snr, snr), free_gain=0.0)
