@@ -13,9 +13,11 @@ pytest.importorskip("tensorflow")
 pytest.importorskip("pyroomacoustics")
 
 from dss_cli.errors import DssError
-from dss_cli.network import configuration
+from dss_cli.network import build, configuration
+from dss_cli.network.weights import load_weights
 from dss_cli.training import loop
 from dss_cli.training.loop import Run, Settings, append_line
+from dss_cli.training.soup import mean_weights
 
 
 @pytest.fixture(scope="module")
@@ -97,3 +99,19 @@ def test_weights_that_are_not_numbers_are_never_saved(saved, monkeypatch):
     with pytest.raises(DssError, match="weights are not numbers after step 100; the last good checkpoint is"):
         saved.save()
     assert path.read_bytes() == before
+
+
+def test_the_mean_of_weights_is_the_mean_of_each(tmp_path):
+    paths, values = [], []
+    for seed in range(3):
+        network = build("toy")
+        rng = np.random.default_rng(seed)
+        for weight in network.weights:
+            weight.assign(rng.normal(0, 0.1, weight.shape))
+        paths.append(tmp_path / f"{seed}.weights.h5")
+        network.save_weights(paths[-1])
+        values.append(network.get_weights())
+    mean_weights("toy", tmp_path / "mean.weights.h5", paths)
+    load_weights(network, tmp_path / "mean.weights.h5", "toy")
+    for found, each in zip(network.get_weights(), zip(*values, strict=True), strict=True):
+        np.testing.assert_allclose(found, sum(each) / 3, atol=1e-6)
