@@ -20,6 +20,9 @@ from dss_cli.__main__ import main
 from dss_cli.signal import SignalConfig
 from dss_cli.store import find_model
 
+# A shell that runs the tests in the background has them ignore Ctrl-C, and so would the processes they begin.
+signal.signal(signal.SIGINT, signal.default_int_handler)
+
 # Timing on a loaded machine says nothing about the code.
 settings.register_profile("dss", deadline=None, max_examples=30)
 settings.load_profile("dss")
