@@ -17,6 +17,7 @@ pytest.importorskip("pyroomacoustics")
 
 from dss_cli.commands import train as command  # noqa: E402
 from dss_cli.errors import DssError  # noqa: E402
+from dss_cli.network import weights as weights_module  # noqa: E402
 from dss_cli.simulation.bank import FAR_SOURCES, NEAR_SOURCES, Bank  # noqa: E402
 from dss_cli.simulation.material import load_noise, load_speech  # noqa: E402
 
@@ -308,7 +309,7 @@ def test_no_room_for_the_trained_weights(begin, tmp_path, monkeypatch):
     assert begin("--steps", 1)[0] == 0
     before = contents(tmp_path / "run")
     assert set(before) == {"toy.weights.h5", "training.json"}
-    monkeypatch.setattr(command, "_weights", lambda network: bytes(30_000))
+    monkeypatch.setattr(weights_module, "weights_file", lambda network: bytes(30_000))
     with full_disk():
         status, _, err = begin("--steps", 2, "--quiet")
     there = tmp_path / "run" / "toy.weights.h5"
@@ -322,7 +323,7 @@ def test_no_room_for_temporary_weights():
             raise OSError(28, "No space left on device")
 
     with pytest.raises(DssError, match=r"network\.weights\.h5: cannot be written: .*No space left on device"):
-        command._weights(Network())
+        weights_module.weights_file(Network())
 
 
 def test_no_room_for_the_cache(speech, cache):

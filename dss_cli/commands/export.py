@@ -5,7 +5,6 @@ from __future__ import annotations
 import enum
 import json
 import re
-import tempfile
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -81,7 +80,7 @@ def export(
 
     from ..export.pipeline import export_network
     from ..network import build, exportable
-    from ..network.weights import load_weights
+    from ..network.weights import load_weights, weights_file
 
     config = exportable(configuration)
     keras.utils.set_random_seed(SEED)
@@ -98,11 +97,7 @@ def export(
     failed = [check.name for check in checks if not check.passed]
     if failed:
         raise DssError(f"{name}: not written, for {'; '.join(failed)}: failed")
-    with tempfile.TemporaryDirectory() as folder:
-        if weights is None:
-            weights = Path(folder, "fresh.weights.h5")
-            network.save_weights(weights)
-        path = write_model(output, data, card, weights, overwrite)
+    path = write_model(output, data, card, weights or weights_file(network), overwrite)
     if as_json:
         print(json.dumps({"path": str(path), "card": card}, indent=2))
         return

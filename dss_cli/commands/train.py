@@ -17,8 +17,6 @@ from ..errors import DssError, UsageError
 from ..simulation.limits import FAR_INDOOR, FAR_OUTDOOR, NEAR
 
 if TYPE_CHECKING:
-    import keras
-
     from ..simulation.bank import Bank
     from ..simulation.material import Material
 
@@ -115,6 +113,7 @@ def train(
 
     load_keras()
     from ..network import configuration as configured
+    from ..network.weights import weights_file
     from ..publish import write_files
     from ..simulation.bank import simulate_bank
     from ..simulation.material import load_noise, load_speech
@@ -208,7 +207,7 @@ def train(
     }
     trained = output / f"{configuration}.weights.h5"
     log = json.dumps(section, indent=2) + "\n"
-    write_files({trained: _weights(run.averaged()), output / "training.json": log})
+    write_files({trained: weights_file(run.averaged()), output / "training.json": log})
     say(f"{trained}: the averaged weights after {run.hours:.1f} h of audio; `dss export` makes a model")
 
 
@@ -268,18 +267,6 @@ def _open_bank(path: Path, near: Range | None, far: Range | None) -> Bank:
     return bank
 
 
-def _weights(network: keras.Model) -> bytes:
-    """Content of a .weights.h5 file, which Keras would write in place: by half where the disk is full."""
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder, "network.weights.h5")
-        try:
-            network.save_weights(path)
-        except (OSError, RuntimeError) as error:
-            reason = str(error).partition("\n")[0]
-            raise DssError(f"{path}: cannot be written: {reason}") from error
-        return path.read_bytes()
-
-
 def _begun_with(weights: Path) -> dict[str, Any]:
     """Which weights, and the hours of audio that they had seen, if the card or the run beside them tells."""
     if not weights.is_file():
@@ -301,11 +288,16 @@ def _split(folder: Path, split: str) -> str | None:
 
 
 def _told(row: dict[str, Any]) -> str:
+    from ..network.weights import few_of
+
     if "settings" in row:
         widened = f", widened from {row['widened_from']} channels" if row["widened_from"] else ""
-        fresh = _some("begun afresh", row["fresh"])
-        left = _some("left out", row["left"])
-        return f"step {row['step']}: {row['parameters']:,} parameters{widened}{fresh}{left}"
+        layers = "".join(
+            f", layers {what}: {few_of(row[key])}"
+            for what, key in (("begun afresh", "fresh"), ("left out", "left"))
+            if row[key]
+        )
+        return f"step {row['step']}: {row['parameters']:,} parameters{widened}{layers}"
     if "scores" in row:
         parts = (
             f"{stratum}: " + ", ".join(f"{name} {value:+.1f}" for name, value in scores.items())
@@ -316,10 +308,3 @@ def _told(row: dict[str, Any]) -> str:
         f"step {row['step']}: {row['hours']:.2f} h at {row['speed']:.1f} audio s/s, loss {row['loss']:.3f} "
         f"(near {row['near_loss']:.3f}, far {row['far_loss']:.3f})"
     )
-
-
-def _some(what: str, layers: list[str]) -> str:
-    if not layers:
-        return ""
-    more = f" and {len(layers) - 3} more" if len(layers) > 3 else ""
-    return f", layers {what}: {', '.join(layers[:3])}{more}"

@@ -69,7 +69,7 @@ def model_files(folder: Path, name: str) -> tuple[Path, Path, Path]:
 
 
 def write_model(
-    folder: Path, data: bytes, card: dict[str, Any], weights: Path, overwrite: bool = False
+    folder: Path, data: bytes, card: dict[str, Any], weights: Path | bytes, overwrite: bool = False
 ) -> Path:
     """Write the model, its card and a copy of its weights: all of them or none.
 
@@ -77,7 +77,7 @@ def write_model(
         folder: is made if need be.
         data: content of the model file.
         card: of the model; names the files.
-        weights: the file that was exported; left alone where it is the copy already.
+        weights: the file that was exported, left alone where it is the copy already, or its content.
         overwrite: replace files that exist.
 
     Returns:
@@ -89,7 +89,9 @@ def write_model(
     text = json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     path, card_path, copy = model_files(folder, card["name"])
     contents: dict[Path, Content] = {path: data, card_path: text}
-    if not (copy.exists() and copy.samefile(weights)):
+    if isinstance(weights, bytes):
+        contents[copy] = weights
+    elif not (copy.exists() and copy.samefile(weights)):
         contents[copy] = weights.read_bytes()
     write_files(contents, overwrite)
     return path

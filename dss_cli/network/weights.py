@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import tempfile
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,10 +28,29 @@ def load_weights(network: keras.Model, path: Path, configuration: str) -> None:
     fresh, left = fill(network, stored(path, configuration), path, configuration)
     for what, layers in (("it lacks", fresh), ("it also holds", left)):
         if layers:
-            more = f" and {len(layers) - 3} more" if len(layers) > 3 else ""
-            raise DssError(
-                f"{path}: not weights of configuration {configuration}: {what} {', '.join(layers[:3])}{more}"
-            )
+            raise DssError(f"{path}: not weights of configuration {configuration}: {what} {few_of(layers)}")
+
+
+def few_of(layers: Sequence[str]) -> str:
+    """The first three names, and how many more there are."""
+    more = f" and {len(layers) - 3} more" if len(layers) > 3 else ""
+    return ", ".join(layers[:3]) + more
+
+
+def weights_file(network: keras.Model) -> bytes:
+    """Content of a `.weights.h5` file, which Keras would write in place: by half where the disk is full.
+
+    Raises:
+        DssError: no room for it among temporary files.
+    """
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "network.weights.h5")
+        try:
+            network.save_weights(path)
+        except (OSError, RuntimeError) as error:
+            reason = str(error).partition("\n")[0]
+            raise DssError(f"{path}: cannot be written: {reason}") from error
+        return path.read_bytes()
 
 
 def stored(path: Path, configuration: str) -> dict[str, list[Weights]]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import numpy as np
 
 from ..backend import load_keras
+from ..publish import write_files
 
 
 def mean_weights(configuration: str, out: Path, weights: Sequence[Path]) -> None:
@@ -20,11 +21,11 @@ def mean_weights(configuration: str, out: Path, weights: Sequence[Path]) -> None
 
     Raises:
         UsageError: an unknown configuration.
-        DssError: a file of other weights than that configuration's.
+        DssError: a file of other weights than that configuration's, or no room for the mean.
     """
     load_keras()
     from ..network import build
-    from ..network.weights import load_weights
+    from ..network.weights import load_weights, weights_file
 
     network = build(configuration)
     loaded = []
@@ -32,7 +33,7 @@ def mean_weights(configuration: str, out: Path, weights: Sequence[Path]) -> None
         load_weights(network, path, configuration)
         loaded.append([np.array(value) for value in network.get_weights()])
     network.set_weights([np.mean(values, axis=0) for values in zip(*loaded, strict=True)])
-    network.save_weights(out)
+    write_files({out: weights_file(network)})
 
 
 if __name__ == "__main__":
