@@ -186,6 +186,35 @@ def test_a_baseline_that_no_gpu_takes_is_not_exported():
         exportable("huge")
 
 
+def test_a_configuration_may_differ_in_some_fields():
+    changed = configuration("lite,attention=quadratic,rotary=false,blocks=6")
+    assert changed == replace(configuration("lite"), attention="quadratic", rotary=False, blocks=6)
+    assert configuration("blstm,units=5") == replace(configuration("blstm"), units=5)
+    assert configuration("lite,attention=quadratic") == configuration("quadratic")
+
+
+@pytest.mark.parametrize(
+    ("name", "message"),
+    [
+        ("huge,blocks=2", "unknown configuration 'huge'"),
+        ("lite,rotary", "rotary is true or false, not ''"),
+        ("lite,size=2", "'size=2' is no FIELD=VALUE of channels, blocks, near_after"),
+        ("lite,signal=2", "'signal=2' is no FIELD=VALUE"),
+        ("lite,blocks=-1", "blocks is a whole number, not '-1'"),
+        ("lite,blocks=true", "blocks is a whole number, not 'true'"),
+        ("lite,norm=7", "norm is a word, not '7'"),
+        ("lite,norm=batch", "norm is layer or rms, not 'batch'"),
+        ("lite,attention=full", "attention is linear or quadratic, not 'full'"),
+        ("lite,near_after=5", "near_after 5 is none of 4 blocks"),
+        ("lite,heads=5", "64 channels are not 5 heads of an even size"),
+        ("lite,band_stride=7", "256 bins are not tokens of 7"),
+    ],
+)
+def test_fields_and_values_that_make_no_network(name, message):
+    with pytest.raises(UsageError, match=message):
+        configuration(name)
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(
     "config",

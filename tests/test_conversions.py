@@ -9,7 +9,10 @@ import toy
 
 from dss_cli.errors import DssError
 from dss_cli.evaluation import conversions
-from dss_cli.evaluation.conversion_table import END, START, Conversion, differences, markdown, write_section
+from dss_cli.evaluation.conversion_table import LABEL, Conversion, differences, markdown
+from dss_cli.sections import write_section
+
+START, END = "<!-- conversions -->", "<!-- conversions: end -->"
 
 FIGURES = ("near_si_sdr", "near_si_sdri", "far_si_sdr", "far_si_sdri")
 
@@ -70,17 +73,17 @@ def test_kinds_that_a_test_set_lacks_stay_empty():
 def test_the_section_is_replaced_and_nothing_else(tmp_path):
     document = tmp_path / "doc.md"
     document.write_text(f"before\n{START}\nold\n{END}\nafter \\1\n")
-    write_section(document, None)
+    write_section(document, LABEL, None)
     assert "old" in document.read_text()
     for text in ("first \\1 text", "second"):
-        write_section(document, text)
+        write_section(document, LABEL, text)
         assert document.read_text() == f"before\n{START}\n\n{text}\n{END}\nafter \\1\n"
 
 
 def test_a_document_without_its_place_fails_before_the_work(tmp_path, capsys):
     document = tmp_path / "doc.md"
     with pytest.raises(DssError, match=r"doc\.md: cannot be read"):
-        write_section(document, None)
+        write_section(document, LABEL, None)
     document.write_text(START)
     arguments = [str(tmp_path / "nowhere"), "--weights", "x.weights.h5", "--document", str(document)]
     assert conversions.main(arguments) == 1

@@ -25,7 +25,7 @@ from dss_cli.training.mixing import Mixing  # noqa: E402
 
 SMALL = replace(configuration("toy"), blocks=1, near_after=1, fine=0, zoom=None)
 SETTINGS = Settings("toy", batch=2, peak=1e-2, warmup=1, hold=9, total=2, curriculum=(0, 0))
-EVERYTHING = Recipe(timbre=3.0, balanced=0.5, clean=0.3, free_gain=0.5)
+EVERYTHING = Recipe(captured=0.7, timbre=3.0, balanced=0.5, clean=0.3, free_gain=0.5)
 
 
 def material(pieces, names):
@@ -75,7 +75,8 @@ def test_a_batch_is_what_numpy_makes_of_its_draws(kind, sources, desk, mixing):
     draws = desk.draws(replace(EVERYTHING, kinds={kind: 1.0}), 6, [7])
     mixed = mixing(desk.numbers(draws))
     inputs, targets = examples([sources.mix(*pair) for pair in draws], desk.signal)
-    assert distance(mixed["inputs"], inputs) < 1e-4
+    # Compressed, what rounding leaves above a narrow device's band counts for more.
+    assert distance(mixed["inputs"], inputs) < 3e-4
     for stem, target in targets.items():
         assert distance(mixed["targets"][stem], target) < 1e-4
         reference = target[..., :2]
@@ -88,7 +89,7 @@ def test_a_batch_is_what_numpy_makes_of_its_draws(kind, sources, desk, mixing):
 def test_without_environmental_noise_there_is_only_the_microphones(sources):
     quiet = replace(sources, noise=None)
     desk = Desk(quiet, SMALL.signal)
-    draws = desk.draws(EVERYTHING, 2, [1])
+    draws = desk.draws(replace(EVERYTHING, captured=0.0), 2, [1])
     inputs, _ = examples([quiet.mix(*pair) for pair in draws], desk.signal)
     assert distance(Mixing(desk)(desk.numbers(draws))["inputs"], inputs) < 1e-4
 

@@ -23,7 +23,7 @@ from dss_cli.simulation.material import Material  # noqa: E402
 from dss_cli.simulation.scenes import Recipe  # noqa: E402
 from dss_cli.stft import compress  # noqa: E402
 from dss_cli.training import loop as loop_module  # noqa: E402
-from dss_cli.training.data import Sources, batch, spectra  # noqa: E402
+from dss_cli.training.data import Sources, examples, spectra  # noqa: E402
 from dss_cli.training.loop import Run, Settings, train  # noqa: E402
 from dss_cli.training.losses import separation_loss  # noqa: E402
 from dss_cli.training.optimiser import ConvolutionMuon  # noqa: E402
@@ -59,16 +59,20 @@ def sources():
     return Sources(voices(), noise, simulate_bank(5, 2, 2))
 
 
+def batch(sources, recipe, size, seed):
+    return examples([sources.mix(*drawn) for drawn in sources.draws(recipe, SIGNAL, size, seed)], SIGNAL)
+
+
 def test_a_batch_is_a_function_of_its_seed(sources):
-    inputs, targets = batch(sources, ALL, SIGNAL, 3, [1, 7])
-    again, targets_again = batch(sources, ALL, SIGNAL, 3, [1, 7])
+    inputs, targets = batch(sources, ALL, 3, [1, 7])
+    again, targets_again = batch(sources, ALL, 3, [1, 7])
     np.testing.assert_array_equal(inputs, again)
     np.testing.assert_array_equal(targets["far"], targets_again["far"])
-    assert not np.array_equal(inputs, batch(sources, ALL, SIGNAL, 3, [1, 8])[0])
+    assert not np.array_equal(inputs, batch(sources, ALL, 3, [1, 8])[0])
 
 
 def test_a_target_carries_reference_and_mixture(sources):
-    inputs, targets = batch(sources, EASY, SIGNAL, 2, [3, 0])
+    inputs, targets = batch(sources, EASY, 2, [3, 0])
     assert inputs.shape == (2, SIGNAL.frames, 256, 3)
     assert inputs.dtype == targets["near"].dtype == np.float32
     mixture = targets["near"][..., 2] + 1j * targets["near"][..., 3]
@@ -220,7 +224,7 @@ def test_layers_begun_afresh_and_left_out_are_told(sources, tmp_path):
 def test_a_loss_that_is_not_a_number_stops_and_keeps_the_last_checkpoint(sources, stopped):
     run, folder = stopped
     kept = (folder / "checkpoint.npz").read_bytes()
-    inputs, targets = batch(sources, ALL, SIGNAL, 2, [0, 0])
+    inputs, targets = batch(sources, ALL, 2, [0, 0])
     with pytest.raises(DssError, match=r"loss is nan at step 3"):
         run.advance(inputs * np.nan, targets)
     assert (folder / "checkpoint.npz").read_bytes() == kept

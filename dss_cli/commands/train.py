@@ -64,7 +64,9 @@ def train(
         ),
     ] = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes that simulate.")] = 2,
-    configuration: Annotated[str, typer.Option(help="See `dss configurations`.")] = "lite",
+    configuration: Annotated[
+        str, typer.Option(help="See `dss configurations`; NAME,FIELD=VALUE,... differs in some fields.")
+    ] = "lite",
     weights: Annotated[
         Path | None, typer.Option(metavar="H5", help="Weights that a new run begins with.")
     ] = None,
@@ -84,11 +86,21 @@ def train(
         int, typer.Option(min=1, help="Threads that render scenes ahead; a GPU wants many.")
     ] = 1,
     near_ratio: Annotated[
-        float,
-        typer.Option(
-            min=0.0, help="Weight of the near output's signal-to-noise ratio in the loss; far has 1."
-        ),
+        float, typer.Option(min=0.0, help="Weight of the near output's signal-to-noise ratio in the loss.")
     ] = 1.0,
+    far_ratio: Annotated[float, typer.Option(min=0.0, help="Likewise of the far output's.")] = 1.0,
+    consistency: Annotated[
+        float,
+        typer.Option(min=0.0, help="Weight of mixture consistency: what near and far lack of the talkers."),
+    ] = 0.0,
+    talker: Annotated[
+        float,
+        typer.Option(min=0.0, help="Weight of heads that tell distance and talker of each output; 0: none."),
+    ] = 0.0,
+    outdoor: Annotated[
+        float | None,
+        typer.Option(min=0.0, max=1.0, help="Share of outdoor scenes; default: rising from 0.25 to 0.4."),
+    ] = None,
     precision: Annotated[
         Precision, typer.Option(help="Of the computing; mixed_bfloat16 is faster where the processor has it.")
     ] = Precision.float32,
@@ -99,6 +111,12 @@ def train(
     devices: Annotated[
         int | None,
         typer.Option(min=1, help="Devices that share each batch; needs KERAS_BACKEND=jax."),
+    ] = None,
+    captured: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0, max=1.0, help="Share of scenes through automatic gain, soft clipping, a narrow band."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn.")] = 1,
     quiet: options.Quiet = False,
@@ -183,6 +201,11 @@ def train(
         curriculum=widen,
         validate_every=validate_every,
         near_ratio=near_ratio,
+        far_ratio=far_ratio,
+        consistency=consistency,
+        talker=talker,
+        outdoor=outdoor,
+        captured=captured,
         precision=precision.value,
         mixing=mixing.value,
         devices=devices,
@@ -194,6 +217,10 @@ def train(
             "steps": run.step,
             "batch": batch,
             "near_ratio": near_ratio,
+            "far_ratio": far_ratio,
+            "consistency": consistency,
+            "talker": talker,
+            **{k: v for k, v in (("outdoor", outdoor), ("captured", captured)) if v is not None},
             "precision": precision.value,
             "mixing": mixing.value,
             "hours": round(run.hours, 1),
@@ -304,7 +331,10 @@ def _told(row: dict[str, Any]) -> str:
             for stratum, scores in row["scores"].items()
         )
         return f"step {row['step']} dev, dB: " + "; ".join(parts)
+    losses = [
+        f"{name.removesuffix('_loss')} {value:.3f}" for name, value in row.items() if name.endswith("_loss")
+    ]
     return (
-        f"step {row['step']}: {row['hours']:.2f} h at {row['speed']:.1f} audio s/s, loss {row['loss']:.3f} "
-        f"(near {row['near_loss']:.3f}, far {row['far_loss']:.3f})"
+        f"step {row['step']}: {row['hours']:.2f} h at {row['speed']:.1f} audio s/s, {row['waiting']:.0%} of "
+        f"the time waiting for scenes, loss {row['loss']:.3f} ({', '.join(losses)})"
     )

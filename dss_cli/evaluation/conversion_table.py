@@ -2,23 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import shlex
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
-from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..columns import markdown_table
-from ..errors import DssError
-from ..publish import write_files
 from ..signal import STEMS
 
-START, END = "<!-- conversions -->", "<!-- conversions: end -->"
-_BETWEEN = re.compile(f"(?<={START}\n).*?(?={END})", re.DOTALL)
+LABEL = "conversions"  # of the section of a document
 # Columns, and of which scenes they tell the median of which figure.
 FIGURES = {
     "near SI-SDRi, dB": ("1N+1F", "near_si_sdri"),
@@ -46,22 +41,6 @@ class Conversion:
     bytes: int
     rows: Sequence[Row]
     time: float | None = None
-
-
-def write_section(document: Path, text: str | None) -> None:
-    """Put the text between the two markers; None only looks whether they are there.
-
-    Raises:
-        DssError: the document cannot be read or written, or has no markers.
-    """
-    try:
-        before = document.read_text(encoding="utf-8")
-    except OSError as error:
-        raise DssError(f"{document}: cannot be read: {error.strerror}") from error
-    if not _BETWEEN.search(before):
-        raise DssError(f"{document}: no line `{START}` with its `{END}` below, where the table goes")
-    if text is not None:
-        write_files({document: _BETWEEN.sub(lambda _: f"\n{text}\n", before, count=1)})
 
 
 def markdown(

@@ -20,8 +20,9 @@ from ..console import error_line, progress_bar, warning_line
 from ..errors import DssError, ExitCode
 from ..machine import describe_machine
 from ..runtime import LiteRTNetwork
+from ..sections import write_section
 from ..store import find_model
-from .conversion_table import Conversion, markdown, write_section
+from .conversion_table import LABEL, Conversion, markdown
 from .run import Labelled, evaluate
 from .systems import ModelSystem, System, WeightsSystem
 from .testset import TestSet, read_test_set
@@ -133,7 +134,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         warning_line(message)
 
     try:
-        write_section(given.document, None)  # a document without its place fails before the work
+        write_section(given.document, LABEL, None)  # a document without its place fails before the work
         test_sets = [read_test_set(path) for path in given.test_sets]
         with progress_bar(shown=True) as start:
             conversions, no_gpu = measure(given.weights, test_sets, start=start, warn=warn)
@@ -141,7 +142,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         command += ["--weights", str(given.weights), "--document", str(given.document)]
         about = [test_set.about for test_set in test_sets]
         text = markdown(conversions, about, describe_machine(), command, no_gpu, warnings)
-        write_section(given.document, text)
+        write_section(given.document, LABEL, text)
     except DssError as error:
         error_line(str(error))
         return error.exit_code

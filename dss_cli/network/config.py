@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field, replace
-from typing import ClassVar, Literal
+from dataclasses import dataclass, field, fields, replace
+from typing import Any, ClassVar, Literal
 
 from ..errors import UsageError
 from ..signal import SAMPLE_RATE, SignalConfig
@@ -88,7 +88,22 @@ class TwoStageConfig(NetworkConfig):
     fine: int = 0
     refinement: bool = True
     zoom: Zoom | None = None
-    norm: str = "layer"
+    norm: Literal["layer", "rms"] = "layer"
+
+    def __post_init__(self) -> None:
+        """Refuse numbers that make no network."""
+        if not 0 < self.near_after <= self.blocks:
+            raise ValueError(f"near_after {self.near_after} is none of {self.blocks} blocks")
+        if self.channels % (2 * self.heads):
+            raise ValueError(f"{self.channels} channels are not {self.heads} heads of an even size")
+        if self.signal.bins % self.band_stride:
+            raise ValueError(f"{self.signal.bins} bins are not tokens of {self.band_stride}")
+        for name, value, known in (
+            ("attention", self.attention, ("linear", "quadratic")),
+            ("norm", self.norm, ("layer", "rms")),
+        ):
+            if value not in known:
+                raise ValueError(f"{name} is {' or '.join(known)}, not {value!r}")
 
     @property
     def outline(self) -> str:
@@ -171,17 +186,35 @@ CONFIGURATIONS: dict[str, NetworkConfig] = {
 
 
 def configuration(name: str) -> NetworkConfig:
-    """The configuration called `name`.
+    """The configuration called `name`; `name,FIELD=VALUE,...` is one that differs in some fields.
 
     Raises:
-        UsageError: there is none of that name.
+        UsageError: there is none of that name, or such a field or value is none of it.
     """
+    named, *changes = name.split(",")
+    if named not in CONFIGURATIONS:
+        raise UsageError(f"unknown configuration {named!r}: choose one of {', '.join(CONFIGURATIONS)}")
+    config = CONFIGURATIONS[named]
+    for change in changes:
+        config = _changed(config, change, name)
+    return config
+
+
+def _changed(config: NetworkConfig, change: str, name: str) -> NetworkConfig:
+    field_name, _, text = change.partition("=")
+    known = {f.name: getattr(config, f.name) for f in fields(config)}
+    known = {key: value for key, value in known.items() if isinstance(value, bool | int | str)}
+    if field_name not in known:
+        raise UsageError(f"configuration {name!r}: {change!r} is no FIELD=VALUE of {', '.join(known)}")
+    values: dict[str, Any] = {"true": True, "false": False}
+    value = values.get(text, int(text) if text.isdecimal() else text)
+    if type(value) is not type(known[field_name]):
+        wanted = {bool: "true or false", int: "a whole number", str: "a word"}[type(known[field_name])]
+        raise UsageError(f"configuration {name!r}: {field_name} is {wanted}, not {text!r}")
     try:
-        return CONFIGURATIONS[name]
-    except KeyError:
-        raise UsageError(
-            f"unknown configuration {name!r}: choose one of {', '.join(CONFIGURATIONS)}"
-        ) from None
+        return replace(config, **{field_name: value})
+    except ValueError as error:
+        raise UsageError(f"configuration {name!r}: {error}") from None
 
 
 def exportable(name: str) -> NetworkConfig:

@@ -13,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..signal import SAMPLE_RATE
+from .capture import Capture, draw_capture
 from .material import Material
 
 Samples = NDArray[np.float32]
@@ -50,6 +51,7 @@ class Recipe:
         pace: voices are played up to this share faster or slower, pitch and vocal tract with them; few
             talkers become many.
         timbre: standard deviation of each voice's own response at each octave, in dB.
+        captured: share of scenes that go through a device as of `capture`.
     """
 
     kinds: Mapping[str, float] = field(default_factory=lambda: {"1N+1F": 1.0})
@@ -65,6 +67,7 @@ class Recipe:
     rt60: float = 0.9
     pace: float = 0.0
     timbre: float = 0.0
+    captured: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -120,6 +123,7 @@ class Draw:
         hiss_first: where it was cut from a longer one, if it was.
         noise: group and first sample of the environmental noise, `snr_db` below the talkers, if any.
         free: whether `gain_db` is the mixture's level, or the device's gain.
+        capture: what the device does beside, if anything.
     """
 
     kind: str
@@ -137,6 +141,7 @@ class Draw:
     snr_db: float | None
     free: bool
     gain_db: float
+    capture: Capture | None
 
 
 def draw(
@@ -200,6 +205,7 @@ def draw(
         snr_db,
         free,
         gain_db,
+        draw_capture(rng) if recipe.captured and rng.uniform() < recipe.captured else None,
     )
 
 

@@ -7,7 +7,7 @@ microphone, so the task is separation, not dereverberation.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from ..signal import SAMPLE_RATE
+from .capture import Capture, device_gain, low_pass
 from .drawing import KINDS, KNOTS, Decibels, Draw, Gate, Recipe, Samples, Voice, draw
 from .material import Material
 
@@ -81,7 +82,10 @@ def mix(
     """The scene of a draw, from the responses and the material that it was drawn for."""
     length, taps = drawn.length, drawn.taps
     size = fft.next_fast_len(length + taps, real=True)
-    colour = _microphone(drawn.colour, drawn.corner, size)
+    capture = drawn.capture or Capture()
+    hertz = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
+    band = low_pass(hertz, capture.band, np).astype(np.float32)
+    colour = _microphone(drawn.colour, drawn.corner, size) * band
 
     def image(role: str, responses: Sequence[NDArray[np.floating]], gate: Samples) -> NDArray[np.complex64]:
         total = np.zeros(size // 2 + 1, np.complex64)
@@ -104,7 +108,7 @@ def mix(
         near_level, far_level = (float(np.sqrt(np.mean(t**2))) + 1e-9 for t in talkers)
         talkers[1] *= near_level / far_level * 10 ** (-drawn.balance / 20)
     power = float(np.mean((talkers[0] + talkers[1]) ** 2)) + 1e-12
-    sound = drawn.hiss.copy()
+    sound = fft.irfft(fft.rfft(drawn.hiss, size) * band, size)[:length] if capture.band else drawn.hiss.copy()
     sound *= np.sqrt(power) * 10 ** (drawn.floor_db / 20)
     if noise is not None and drawn.noise is not None and drawn.snr_db is not None:
         heard = noise.take(*drawn.noise, length + taps)
@@ -115,6 +119,9 @@ def mix(
     parts = [np.asarray(p, np.float32) for p in (talkers[0], talkers[1], sound)]
     gain = _gain(drawn, parts)
     parts = [p * gain for p in parts]
+    if drawn.capture:
+        changes = device_gain(parts[0] + parts[1] + parts[2], capture, np).astype(np.float32)
+        parts = [p * changes for p in parts]
     mixture = parts[0] + parts[1] + parts[2]
     facts = {**_facts(drawn, speech, noise), "gain_db": 20 * float(np.log10(gain))}
     return Scene(drawn.kind, mixture, parts[0], parts[1], parts[2], drawn.snr_db, facts)
@@ -178,6 +185,8 @@ def _facts(drawn: Draw, speech: Material, noise: Material | None) -> dict[str, A
         }
     elif far.rising:
         facts["far_from_s"] = seconds(far)
+    if drawn.capture:
+        facts["device"] = asdict(drawn.capture)
     facts |= {"colour_db": drawn.colour.tolist(), "corner_hz": drawn.corner, "floor_db": drawn.floor_db}
     if noise is not None and drawn.noise is not None:
         group, start = drawn.noise

@@ -50,6 +50,29 @@ class Sources:
         count = (bank.near_sources, sources - bank.near_sources)
         return place, draw(rng, kind, recipe, count, taps, self.speech, self.noise, length, snr_db, hiss=hiss)
 
+    def draws(
+        self, recipe: Recipe, signal: SignalConfig, size: int, seed: Sequence[int], hiss: Array | None = None
+    ) -> list[tuple[int, Draw]]:
+        """A batch of scenes one chunk long, as of `draw`: a function of the seed."""
+        length = chunk_length(signal)
+        return [self.draw(np.random.default_rng([*seed, i]), recipe, length, hiss) for i in range(size)]
+
+    def labels(self, draws: Sequence[tuple[int, Draw]]) -> dict[str, NDArray[np.generic]]:
+        """Who is near and who is far, for the heads of `beside`.
+
+        Returns:
+            "metres" (size, 2) float32 and "voice" (size, 2) int32, the talker's place in the speech; 0 and -1
+            for a role with no talker or several.
+        """
+        metres, voice = np.zeros((len(draws), 2), np.float32), np.full((len(draws), 2), -1, np.int32)
+        for i, (place, drawn) in enumerate(draws):
+            for j, (role, before) in enumerate((("near", 0), ("far", self.bank.near_sources))):
+                found = [v for v in drawn.voices if v.role == role]
+                if len(found) == 1:
+                    metres[i, j] = self.bank.distances[place, before + found[0].response]
+                    voice[i, j] = found[0].speaker
+        return {"metres": metres, "voice": voice}
+
     def mix(self, place: int, drawn: Draw) -> Scene:
         """The scene of a draw in a place of the bank."""
         responses = list(self.bank.responses[place, :, : drawn.taps])
@@ -65,23 +88,13 @@ def chunk_length(signal: SignalConfig) -> int:
     return (signal.frames - 1) * signal.hop + signal.window
 
 
-def batch(
-    sources: Sources, recipe: Recipe, signal: SignalConfig, size: int, seed: Sequence[int]
-) -> tuple[Array, dict[str, Array]]:
-    """One batch of spectra.
+def examples(scenes: Sequence[Scene], signal: SignalConfig) -> tuple[Array, dict[str, Array]]:
+    """Spectra of scenes one chunk long.
 
     Returns:
         The network's input (size, frames, bins, 3), and for each output a target (size, frames, bins, 4):
         real and imaginary part of the reference's linear spectrum, then of the mixture's.
     """
-    length = chunk_length(signal)
-    return examples(
-        [sources.scene(np.random.default_rng([*seed, i]), recipe, length) for i in range(size)], signal
-    )
-
-
-def examples(scenes: Sequence[Scene], signal: SignalConfig) -> tuple[Array, dict[str, Array]]:
-    """Inputs and targets, as of `batch`, of scenes one chunk long."""
     mixture, near, far = (
         spectra(np.stack([getattr(s, part) for s in scenes]), signal) for part in ("mixture", "near", "far")
     )

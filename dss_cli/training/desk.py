@@ -8,7 +8,7 @@ speech, and is a gather of long pieces.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Any
 
 import numpy as np
@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from ..signal import SignalConfig
+from ..simulation.capture import Capture
 from ..simulation.drawing import KINDS, KNOTS, Draw, Gate, Recipe
 from ..simulation.material import Material
 from ..simulation.scenes import TYPICAL_GAIN
@@ -52,6 +53,17 @@ SCENE = {
     "noise": ((), "float32"),  # its level over the talkers'; 0 leaves it out
     "free": ((), "bool"),  # whether `gain` is the mixture's level, or the device's gain
     "gain": ((), "float32"),
+}
+DEVICE = {  # see `Capture`
+    "band": ((), "float32"),
+    "drive": ((), "float32"),
+    "levelling": ((), "float32"),
+    "memory": ((), "int32"),
+    "clips_first": ((), "bool"),
+}
+LABELS = {  # see `Sources.labels`
+    "metres": ((2,), "float32"),
+    "voice": ((2,), "int32"),
 }
 
 
@@ -101,17 +113,15 @@ class Desk:
 
     def draws(self, recipe: Recipe, size: int, seed: Sequence[int]) -> list[tuple[int, Draw]]:
         """A batch of draws, each with its place in the bank: a function of the seed."""
-        return [
-            self.sources.draw(np.random.default_rng([*seed, i]), recipe, self.length, self.hiss)
-            for i in range(size)
-        ]
+        return self.sources.draws(recipe, self.signal, size, seed, self.hiss)
 
     def numbers(self, draws: Sequence[tuple[int, Draw]]) -> Numbers:
-        """What the layer `Mixing` takes: for each name in VOICE and SCENE an array, scenes first."""
+        """What the layer `Mixing` takes: the arrays of `shapes`, by name."""
         numbers = {name: np.zeros(shape, kind) for name, (shape, kind) in shapes(len(draws)).items()}
+        numbers |= self.sources.labels(draws)
         numbers["pace"][:] = 1
         for i, (place, drawn) in enumerate(draws):
-            self._scene(drawn, {name: numbers[name][i : i + 1] for name in SCENE})
+            self._scene(drawn, {name: numbers[name][i : i + 1] for name in SCENE | DEVICE})
             taken = [0, SLOTS[0]]  # the next slot near and far
             for voice in drawn.voices:
                 far = voice.role == "far"
@@ -150,14 +160,16 @@ class Desk:
         if drawn.noise is not None and drawn.snr_db is not None:
             values["noise_row"], values["noise_shift"] = self.noise.find(*drawn.noise)
             values["noise"] = 10 ** (-drawn.snr_db / 20)
-        for name, value in values.items():
+        for name, value in (values | asdict(drawn.capture or Capture())).items():
             row[name][0] = value
 
 
 def shapes(size: int) -> dict[str, tuple[tuple[int, ...], str]]:
     """Shape and type of each of the numbers of `size` scenes."""
     voices = {name: ((size, sum(SLOTS), *shape), kind) for name, (shape, kind) in VOICE.items()}
-    return voices | {name: ((size, *shape), kind) for name, (shape, kind) in SCENE.items()}
+    return voices | {
+        name: ((size, *shape), kind) for name, (shape, kind) in (SCENE | DEVICE | LABELS).items()
+    }
 
 
 def _line(gate: Gate) -> tuple[float, float, float]:

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import Any, Literal
@@ -23,7 +23,8 @@ from ..network.widen import Beginning, begin_with
 from ..publish import write_files
 from ..signal import STEMS
 from ..simulation.material import DAMAGED
-from .data import Sources, batch
+from .beside import Beside
+from .data import Sources, examples
 from .desk import Desk
 from .distribution import data_parallel
 from .losses import separation_loss
@@ -33,6 +34,7 @@ from .recipes import recipe_at
 from .schedule import WarmHoldCosine
 from .validation import Validation
 
+GROUPS = ("weight", "average", "optimizer", "head")  # of arrays in a checkpoint
 EVERY = 4  # steps between two samples of the weights for their average
 
 
@@ -53,7 +55,12 @@ class Settings:
     curriculum: tuple[int, int] = (1000, 3000)  # steps at which the recipe widens
     validate_every: int = 500
     save_every: int = 100
-    near_ratio: float = 1.0  # weight of the near output's ratio in the loss; the far output's is 1
+    near_ratio: float = 1.0  # weight of the near output's signal-to-noise ratio in the loss
+    far_ratio: float = 1.0  # and of the far output's
+    consistency: float = 0.0  # see `Beside`
+    talker: float = 0.0
+    outdoor: float | None = None  # instead of each recipe's own, see `Recipe`
+    captured: float | None = None
     precision: str = "float32"  # of Keras: "mixed_bfloat16" computes in half the width, keeps weights whole
     mixing: Literal["host", "device"] = "host"  # where scenes are rendered: on threads ahead, or in the step
     devices: int | None = None  # that share each batch, by Keras' distribution; None leaves it to the backend
@@ -71,10 +78,12 @@ class Run:
     ):
         """Resume the run in `folder`, or begin one, with `weights` where they are given.
 
-        `sources` are needed where scenes are mixed on the device, whose memory they fill.
+        `sources` are needed where scenes are mixed on the device, whose memory they fill, and where talkers
+        are told from each other.
 
         Raises:
             DssError: a checkpoint or weights of another configuration, more devices than there are.
+            UsageError: a head that the configuration cannot have.
         """
         self.settings, self.folder = settings, folder
         self._distribution = (
@@ -87,14 +96,17 @@ class Run:
         self.desk: Desk | None = None
         self.step = 0
         with self._shared():
-            self.network = self._trained = build(self.config)
+            self.network = build(self.config)
             if weights is not None and not self._checkpoint.exists():
                 self.beginning = begin_with(self.network, weights, settings.configuration)
-            if settings.mixing == "device":
-                if sources is None:
-                    raise ValueError("scenes cannot be mixed on the device without their sources")
+            if sources is None and (settings.mixing == "device" or settings.talker):
+                raise ValueError("scenes mixed on the device and talkers to tell apart need the sources")
+            self.beside = Beside(settings.consistency, settings.talker)
+            talkers = len(sources.speech.spans) if sources else 0
+            self._whole = self._trained = self.beside.extend(self.network, self.config, talkers)
+            if sources and settings.mixing == "device":
                 self.desk = Desk(sources, self.config.signal)
-                self._trained = MixedTraining.of(self.network, Mixing(self.desk), settings.batch)
+                self._trained = MixedTraining.of(self._whole, Mixing(self.desk), settings.batch, self.beside)
             self._compile()
         self._twin = build(self.config)  # on one device: validation has batches of any size
         self.average = [np.array(w) for w in self.network.get_weights()]
@@ -106,7 +118,7 @@ class Run:
         return self._distribution.scope() if self._distribution else nullcontext()
 
     def _compile(self) -> None:
-        settings, trained = self.settings, self._trained
+        settings, trained, signal = self.settings, self._trained, self.config.signal
         trained.compile(
             ConvolutionMuon(
                 WarmHoldCosine(settings.peak, settings.warmup, settings.hold, settings.total),
@@ -115,17 +127,23 @@ class Run:
                 global_clipnorm=settings.clip,
             ),
             loss={
-                stem: separation_loss(self.config.signal.exponent, weight)
-                for stem, weight in zip(STEMS, (settings.near_ratio, 1.0), strict=True)
-            },
+                stem: separation_loss(signal.exponent, weight)
+                for stem, weight in zip(STEMS, (settings.near_ratio, settings.far_ratio), strict=True)
+            }
+            | self.beside.losses(signal.exponent),
             jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
         )
         trained.optimizer.build(trained.trainable_variables)
         # The losses' trackers are variables: made by the first step, they would have it traced twice.
-        targets = {stem: np.zeros((1, 1, 1, 4), np.float32) for stem in STEMS}
-        estimates = {stem: np.zeros((1, 1, 1, 2), np.float32) for stem in STEMS}
-        mixed = {"estimates": estimates, "targets": targets}
-        trained.compute_loss(y=targets, y_pred=mixed if self.desk else estimates)
+        targets = {stem: np.zeros((1, signal.frames, 1, 4), np.float32) for stem in STEMS}
+        estimates = {
+            name: np.zeros((1, *output.shape[1:]), np.float32) for name, output in self._whole.output.items()
+        }
+        labels = {"metres": np.zeros((1, 2), np.float32), "voice": np.zeros((1, 2), np.int32)}
+        mixed = {"estimates": estimates, "targets": targets, "labels": labels}
+        trained.compute_loss(
+            y=self.beside.complete(targets, labels, np), y_pred=mixed if self.desk else estimates
+        )
 
     @property
     def _checkpoint(self) -> Path:
@@ -143,11 +161,11 @@ class Run:
             DssError: it cannot be written, or not all of it is numbers; the last checkpoint stays as it is.
         """
         state: dict[str, Any] = {"step": np.array(self.step)}
-        groups = (self.network.get_weights(), self.average, self._optimizer_state())
+        groups = (self.network.get_weights(), self.average, self._optimizer_state(), self._heads())
         if not all(np.isfinite(value).all() for values in groups for value in values):
             # A loss is of the weights before its step: it would tell at the next, too late for this file.
             raise DssError(f"weights are not numbers after step {self.step}; {self._kept()}")
-        for name, values in zip(("weight", "average", "optimizer"), groups, strict=True):
+        for name, values in zip(GROUPS, groups, strict=True):
             state |= {f"{name}{i}": value for i, value in enumerate(values)}
         try:
             write_files({self._checkpoint: partial(np.savez, **state)})
@@ -165,28 +183,36 @@ class Run:
             with np.load(self._checkpoint) as data:
                 groups = [
                     [data[f"{name}{i}"] for i in range(sum(k.startswith(name) for k in data))]
-                    for name in ("weight", "average", "optimizer")
+                    for name in GROUPS
                 ]
                 step = int(data["step"])
         except DAMAGED as error:
             raise DssError(
                 f"{self._checkpoint}: not a checkpoint, or a damaged one; delete it to begin the run anew"
             ) from error
-        current = [self.network.get_weights(), self.average, self._optimizer_state()]
+        current = [self.network.get_weights(), self.average, self._optimizer_state(), self._heads()]
         shapes = [[np.shape(v) for v in group] for group in (*groups, *current)]
-        if shapes[:3] != shapes[3:]:
+        if shapes[: len(GROUPS)] != shapes[len(GROUPS) :]:
             raise DssError(
                 f"{self._checkpoint}: from another configuration than "
-                f"{self.settings.configuration!r}; name another RUN"
+                f"{self.settings.configuration!r}, or other heads (--talker); name another RUN"
             )
         self.network.set_weights(groups[0])
         self.average = groups[1]
-        for variable, value in zip(self._trained.optimizer.variables, groups[2], strict=True):
+        variables = [*self._trained.optimizer.variables, *self._head_variables()]
+        for variable, value in zip(variables, groups[2] + groups[3], strict=True):
             variable.assign(value)
         self.step = step
 
     def _optimizer_state(self) -> list[Any]:
         return [keras.ops.convert_to_numpy(v) for v in self._trained.optimizer.variables]
+
+    def _head_variables(self) -> list[Any]:
+        own = {id(v) for v in self.network.variables}
+        return [v for v in self._whole.variables if id(v) not in own]
+
+    def _heads(self) -> list[Any]:
+        return [keras.ops.convert_to_numpy(v) for v in self._head_variables()]
 
     def averaged(self) -> keras.Model:
         """A network with the averaged weights, the same object at each call."""
@@ -196,10 +222,15 @@ class Run:
     def batch(self, sources: Sources, step: int) -> tuple[Any, Any]:
         """What `advance` takes at a step: spectra, or the numbers that the device mixes them from."""
         settings = self.settings
-        recipe, seed = recipe_at(step, settings.curriculum), [settings.seed, step]
+        shares = {"outdoor": settings.outdoor, "captured": settings.captured}
+        own: dict[str, Any] = {name: share for name, share in shares.items() if share is not None}
+        recipe = replace(recipe_at(step, settings.curriculum), **own)
+        seed = [settings.seed, step]
         if self.desk:
             return self.desk.numbers(self.desk.draws(recipe, settings.batch, seed)), None
-        return batch(sources, recipe, self.config.signal, settings.batch, seed)
+        draws = sources.draws(recipe, self.config.signal, settings.batch, seed)
+        inputs, targets = examples([sources.mix(*drawn) for drawn in draws], self.config.signal)
+        return inputs, self.beside.complete(targets, sources.labels(draws), np)
 
     def advance(self, inputs: Any, targets: Any) -> dict[str, float]:
         """One optimiser step; the losses.
@@ -250,7 +281,8 @@ def train(
 
     `mixers` threads render the batches ahead, or draw them; which they are does not depend on how many.
 
-    Each report is also a line of `log.jsonl`: step, hours of audio, audio seconds per second, losses, scores.
+    Each report is also a line of `log.jsonl`: step, hours of audio, audio seconds per second, the
+    share of the time that went into waiting for scenes, losses, scores.
 
     Raises:
         DssError: a checkpoint or weights of another configuration, a loss that is not a number.
@@ -259,7 +291,7 @@ def train(
     run = Run(settings, folder, weights, sources)
     signal = run.config.signal
     seen: list[dict[str, float]] = []
-    started, last = time.monotonic(), run.step
+    started, waited, last = time.monotonic(), 0.0, run.step
 
     def tell(row: dict[str, Any]) -> None:
         try:
@@ -281,7 +313,9 @@ def train(
     with ThreadPoolExecutor(mixers) as pool:
         coming = deque(pool.submit(run.batch, sources, run.step + i) for i in range(mixers))
         while run.step < settings.total:
+            asked = time.monotonic()
             inputs, targets = coming.popleft().result()
+            waited += time.monotonic() - asked
             coming.append(pool.submit(run.batch, sources, run.step + mixers))
             seen.append(run.advance(inputs, targets))
             if run.step % settings.save_every == 0 or run.step == settings.total:
@@ -294,11 +328,12 @@ def train(
                         "step": run.step,
                         "hours": round(run.hours, 3),
                         "speed": round(audio / elapsed, 2),
+                        "waiting": round(waited / elapsed, 3),
                         **row,
                     }
                 )
-                seen, started, last = [], time.monotonic(), run.step
+                seen, started, waited, last = [], time.monotonic(), 0.0, run.step
             if validation and (run.step % settings.validate_every == 0 or run.step == settings.total):
                 tell({"step": run.step, "scores": validation.score(run.averaged())})
-                started, last = time.monotonic(), run.step
+                started, waited, last = time.monotonic(), 0.0, run.step
     return run

@@ -30,7 +30,7 @@ def separation_loss(
         compressed: weight of the compressed-spectrum terms (Braun & Tashev 2020).
 
     Returns:
-        A function of target (batch, frames, bins, 4), see `data.batch`, and estimate (batch, frames,
+        A function of target (batch, frames, bins, 4), see `data.examples`, and estimate (batch, frames,
         bins, 2), compressed real and imaginary part, to a value per scene.
     """
 

@@ -14,9 +14,11 @@ from keras import ops
 from scipy import fft
 
 from ..signal import SAMPLE_RATE, STEMS
+from ..simulation.capture import Capture, device_gain, low_pass
 from ..simulation.drawing import KNOTS
 from ..stft import root_hann
-from .desk import ROW, SLOTS, STRETCH, Desk, shapes
+from .beside import Beside
+from .desk import DEVICE, LABELS, ROW, SLOTS, STRETCH, Desk, shapes
 
 Spectrum = tuple[Any, Any]  # real and imaginary part
 
@@ -30,7 +32,8 @@ class Mixing(keras.layers.Layer):
     Speech, noise and responses are its variables, which do not train: constants of a compiled step would be
     compiled into it. It computes in float32 whatever the policy: levels span 100 dB.
 
-    Gives what `data.batch` does: "inputs" (size, frames, bins, 3), "targets" by stem (size, frames, bins, 4).
+    Gives what `data.examples` does, "inputs" (size, frames, bins, 3) and "targets" by stem (size, frames,
+    bins, 4), and the numbers' "labels".
     """
 
     def __init__(self, desk: Desk):
@@ -61,6 +64,10 @@ class Mixing(keras.layers.Layer):
         far = ops.where(n["balance"][:, None] > 0, balanced, far)
         talkers = ops.sqrt(ops.square(_level(near + far)) + 1e-12)
         hiss = ops.take(self.hiss, n["hiss"][:, None] + ops.arange(self.length, dtype="int32"), axis=0)
+        band = self._band(n)
+        hiss = ops.irfft(tuple(part * band for part in ops.rfft(hiss, self.size)), self.size)[
+            :, : self.length
+        ]
         noise = self._noise(n)
         level = _level(noise)
         share = ops.where(level > 1e-6, n["noise"][:, None] / ops.maximum(level, 1e-6), 0.0)
@@ -69,6 +76,8 @@ class Mixing(keras.layers.Layer):
         gain = n["gain"][:, None]
         gain = ops.where(n["free"][:, None], gain / (_level(mixture) + 1e-9), gain)
         gain = ops.minimum(gain, 0.99 / (ops.max(ops.abs(mixture), axis=1, keepdims=True) + 1e-9))
+        device = Capture(**{name: n[name][:, None] for name in DEVICE})
+        gain = gain * device_gain(mixture * gain, device, ops)
         real, imaginary = self._spectra(ops.stack([near, far, mixture], axis=1) * gain[:, None])
         heard = [real[:, 2], imaginary[:, 2]]
         return {
@@ -77,6 +86,7 @@ class Mixing(keras.layers.Layer):
                 stem: ops.stack([real[:, i], imaginary[:, i], *heard], axis=-1)
                 for i, stem in enumerate(STEMS)
             },
+            "labels": {name: n[name] for name in LABELS},
         }
 
     def _images(self, n: Any) -> Any:
@@ -155,7 +165,11 @@ class Mixing(keras.layers.Layer):
 
     def _microphone(self, n: Any) -> Any:
         square = _constant(np.fft.rfftfreq(self.size, 1 / SAMPLE_RATE) ** 2)
-        return self._curve(n["colour"]) * square / (square + ops.square(n["corner"])[:, None])
+        high_pass = square / (square + ops.square(n["corner"])[:, None])
+        return self._curve(n["colour"]) * high_pass * self._band(n)
+
+    def _band(self, n: Any) -> Any:
+        return low_pass(_constant(np.fft.rfftfreq(self.size, 1 / SAMPLE_RATE)), n["band"][:, None], ops)
 
     def _spectra(self, samples: Any) -> Spectrum:
         frames = ops.extract_sequences(samples, self.signal.window, self.signal.hop)
@@ -172,15 +186,19 @@ class Mixing(keras.layers.Layer):
 class MixedTraining(keras.Model):
     """A network behind `Mixing`: what it takes are the numbers of a batch, and it brings its own targets."""
 
+    beside: Beside
+
     @classmethod
-    def of(cls, network: keras.Model, mixing: Mixing, batch: int) -> MixedTraining:
-        """For batches of `batch` scenes."""
+    def of(cls, network: keras.Model, mixing: Mixing, batch: int, beside: Beside) -> MixedTraining:
+        """For batches of `batch` scenes, and a network with the outputs of `beside`."""
         numbers = {
             name: keras.Input(batch_shape=shape, dtype=kind, name=name)
             for name, (shape, kind) in shapes(batch).items()
         }
         mixed = mixing(numbers)
-        return cls(numbers, {"estimates": network(mixed["inputs"]), "targets": mixed["targets"]})
+        model = cls(numbers, {**mixed, "estimates": network(mixed["inputs"])})
+        model.beside = beside
+        return model
 
     def compute_loss(
         self,
@@ -191,7 +209,8 @@ class MixedTraining(keras.Model):
         training: bool = True,
     ) -> Any:
         """The compiled loss of the estimates against the targets beside them."""
-        return super().compute_loss(x, y_pred["targets"], y_pred["estimates"], sample_weight, training)
+        targets = self.beside.complete(y_pred["targets"], y_pred["labels"], ops)
+        return super().compute_loss(x, targets, y_pred["estimates"], sample_weight, training)
 
 
 def _pieces(table: Any, rows: Any, reach: int) -> Any:

@@ -42,8 +42,15 @@ class Validation:
             ]
         return cls(signal, scenes)
 
-    def score(self, network: object, batch: int = 4) -> dict[str, dict[str, float]]:
-        """Medians per stratum: SI-SDR improvement, or what is kept and how far the silent output falls.
+    def score(self, network: object) -> dict[str, dict[str, float]]:
+        """Medians per stratum of the figures of `rows`."""
+        return {
+            name: {figure: float(np.median([row[figure] for row in rows])) for figure in rows[0]}
+            for name, rows in self.rows(network).items()
+        }
+
+    def rows(self, network: object, batch: int = 4) -> dict[str, list[dict[str, float]]]:
+        """Per stratum and scene: SI-SDR and its improvement, or how far the silent output falls.
 
         Args:
             network: a Keras model of this signal configuration.
@@ -58,7 +65,7 @@ class Validation:
                 for i, scene in enumerate(group):
                     near, far = (self._samples(estimates[k][i]) for k in STEMS)
                     rows.append(self._row(scene, near, far))
-            result[name] = {k: float(np.median([row[k] for row in rows])) for k in rows[0]}
+            result[name] = rows
         return result
 
     def _row(self, scene: Scene, near: Samples, far: Samples) -> dict[str, float]:
