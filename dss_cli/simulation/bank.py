@@ -22,6 +22,11 @@ Range = tuple[float, float]
 NEAR_SOURCES = 3  # in the nearer half of the near range, in its further half, anywhere in it
 FAR_SOURCES = 4  # as many as far talkers speak at once in a scene
 SECONDS = 0.6
+# Direct sound is stronger in measured rooms than talkers who look anywhere, in rooms of any reverberation,
+# would have it: 0 dB over the reverberation at 2 m, not -10 (docs/training-log.md, section 7).
+RT60 = (0.12, 0.9)  # seconds, drawn by their logarithm
+FACING = 0.5  # share of far talkers who speak about towards the microphone
+MOUTH = (0.4, 0.85)  # from a loudspeaker's directivity to a talker's
 
 
 @dataclass(frozen=True)
@@ -135,8 +140,9 @@ def _one(
     rng = np.random.default_rng([seed, index])
     middle = (near[0] + near[1]) / 2
     ranges = [(near[0], middle), (middle, near[1]), near, *[_far_span(far, environment)] * FAR_SOURCES]
-    facing = [True] * NEAR_SOURCES + [False] * FAR_SOURCES
-    place = simulate_place(rng, environment, ranges, seconds=SECONDS, facing=facing)
+    facing = [True] * NEAR_SOURCES + [bool(rng.uniform() < FACING) for _ in range(FAR_SOURCES)]
+    rt60 = float(np.exp(rng.uniform(*np.log(RT60))))
+    place = simulate_place(rng, environment, ranges, (rt60, rt60), SECONDS, facing, mouth=MOUTH)
     return [r.astype(np.float16) for r in place.responses], place.distances, place.rt60
 
 

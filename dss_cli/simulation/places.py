@@ -22,6 +22,7 @@ from .limits import FAR_INDOOR, FAR_OUTDOOR, SPEED_OF_SOUND
 
 BANDS = [125.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0]
 MOUTH_SPREAD = np.radians(50)  # how far a near talker may look past the microphone
+MOUTH = (0.6, 0.85)  # subcardioid
 MARGIN = 0.3  # metres that talkers and microphone keep from the walls
 MAX_ORDER = 60
 LEAD = int(pra.constants.get("frac_delay_length")) // 2  # samples before time 0, of the interpolation
@@ -71,6 +72,7 @@ def simulate_place(
     seconds: float = 0.6,
     facing: Sequence[bool] | None = None,
     facade: tuple[float, float] | None = None,
+    mouth: tuple[float, float] = MOUTH,
 ) -> Place:
     """Draw a place and simulate one response per range of distances.
 
@@ -83,6 +85,8 @@ def simulate_place(
         facing: for each source, whether the talker speaks about towards the microphone; by default
             those do whose range ends before the far one begins.
         facade: range of the distance, in metres, of one reflecting wall outdoors; None leaves it out.
+        mouth: range of the share of a source's sound that leaves in all directions alike: 1 is a point, 0.5 a
+            cardioid.
     """
     if facing is None:
         facing = [most < FAR_INDOOR[0] for _, most in ranges]
@@ -99,7 +103,7 @@ def simulate_place(
             break
     room.add_microphone(microphone)
     for position, towards_us in zip(positions, facing, strict=True):
-        room.add_source(position, directivity=_mouth(rng, microphone - position, towards_us))
+        room.add_source(position, directivity=_mouth(rng, microphone - position, towards_us, mouth))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
         pra.random.seed(int(rng.integers(2**31)))  # of the randomised image positions
@@ -199,15 +203,15 @@ def _talker(
 
 
 def _mouth(
-    rng: np.random.Generator, towards: NDArray[np.float64], facing: bool
+    rng: np.random.Generator, towards: NDArray[np.float64], facing: bool, mouth: tuple[float, float]
 ) -> pra.directivities.CardioidFamily:
-    """A subcardioid talker, who speaks about towards the microphone or anywhere."""
+    """A talker of the cardioid family, who speaks about towards the microphone or anywhere."""
     azimuth = np.arctan2(towards[1], towards[0])
     turn = MOUTH_SPREAD if facing else np.pi
     direction = pra.directivities.DirectionVector(
         azimuth=azimuth + rng.uniform(-turn, turn), colatitude=np.pi / 2, degrees=False
     )
-    return pra.directivities.CardioidFamily(direction, p=rng.uniform(0.6, 0.85))
+    return pra.directivities.CardioidFamily(direction, p=rng.uniform(*mouth))
 
 
 def _gain(source: pra.SoundSource, microphone: NDArray[np.float64]) -> float:
