@@ -42,7 +42,8 @@ def test_every_part_takes_time_and_together_they_are_the_run(tmp_path, noise, ne
     chunks = len(run_file(network, OPENING, source, *plain).chunks)
     profile = profile_file(network, OPENING, source, *profiled)
     for ours, theirs in zip(profiled, plain, strict=True):
-        assert ours.read_bytes() == theirs.read_bytes()
+        # By samples: libsndfile dates the peaks in a header of floats, to the second.
+        np.testing.assert_array_equal(sf.read(ours)[0], sf.read(theirs)[0])
     assert list(profile.parts) == [*PARTS, REST]
     assert min(profile.parts.values()) > 0
     assert sum(profile.parts.values()) == pytest.approx(profile.elapsed)
