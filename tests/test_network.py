@@ -14,8 +14,11 @@ from dss_cli.errors import DssError, UsageError  # noqa: E402
 from dss_cli.network import CONFIGURATIONS, TwoStageConfig, build, configuration  # noqa: E402
 from dss_cli.network.attention import attention  # noqa: E402
 from dss_cli.network.count import macs, macs_per_second  # noqa: E402
+from dss_cli.network.cues import DECAYS  # noqa: E402
 from dss_cli.network.layers import rotate  # noqa: E402
 from dss_cli.network.widen import begin_with, widen  # noqa: E402
+from dss_cli.stft import compress  # noqa: E402
+from dss_cli.training.data import spectra  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -267,3 +270,39 @@ def test_a_zoom_begins_without_a_say(tmp_path):
     expected = plain.predict_on_batch(mixture)
     for name, estimate in network.predict_on_batch(mixture).items():
         np.testing.assert_allclose(estimate, expected[name], rtol=1e-5, atol=1e-6)
+
+
+def cues_of(samples):
+    """Decays and predictabilities of a second of samples, averaged: those of DECAYS, then of DELAYS."""
+    config = replace(configuration("toy"), cues=True, signal=replace(configuration("lite").signal, frames=62))
+    network = build(config)
+    spoken = compress(spectra(samples.astype(np.float32)[None], config.signal), config.signal.exponent)
+    told = keras.Model(network.input, network.get_layer("cues").output).predict_on_batch(spoken)
+    return told[0, 16:-8].mean(axis=(0, 1))
+
+
+def test_cues_tell_what_decays_and_what_repeats():
+    rng = np.random.default_rng(0)
+    time = np.arange(61 * 256 + 512) / 16_000
+    noise = rng.standard_normal(len(time))
+    steady, tone, dying = (
+        cues_of(x) for x in (0.1 * noise, 0.1 * np.sin(2 * np.pi * 440 * time), noise * 10 ** (-3 * time))
+    )
+    decays = len(DECAYS)
+    np.testing.assert_allclose(steady[:decays], 0, atol=0.01)
+    assert (np.diff(dying[:decays]) < 0).all() and dying[0] < -0.01, "longer lags, larger falls"
+    assert (tone[decays:] > 1.5 * steady[decays:]).all() and (steady[decays:] < 0.5).all()
+    assert (np.concatenate([steady, tone, dying])[..., -2:] <= 1).all()
+
+
+def test_cues_have_no_say_until_they_are_trained(tmp_path):
+    plain, path = build("toy"), tmp_path / "toy.weights.h5"
+    rng = np.random.default_rng(1)
+    plain.set_weights([w + 0.1 * rng.standard_normal(w.shape) for w in plain.get_weights()])
+    plain.save_weights(path)
+    cued = build("toy,cues=true")
+    assert begin_with(cued, path, "toy,cues=true").fresh == ["cues_in"]
+    mixture = spectrum(configuration("toy"))
+    before, after = plain.predict_on_batch(mixture), cued.predict_on_batch(mixture)
+    for stem, estimate in before.items():
+        np.testing.assert_allclose(after[stem], estimate, rtol=1e-5, atol=1e-6)

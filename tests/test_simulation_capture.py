@@ -14,6 +14,7 @@ from dss_cli.simulation.capture import (
     BANDS,
     Capture,
     automatic_gain,
+    codec,
     device_gain,
     draw_capture,
     low_pass,
@@ -64,10 +65,27 @@ def test_the_order_of_the_two_matters():
     assert np.abs(one - other).max() > 0.1
 
 
+@pytest.mark.parametrize("level", [1.0, 0.1, 0.01])
+def test_the_codec_keeps_its_distance_whatever_the_level(level):
+    tone = level * TONE
+    coded = tone * codec(tone, True, np)
+    assert len(np.unique(np.round(coded, 9))) <= 255, "8 bits"
+    ratio = 10 * np.log10(np.sum(tone**2) / np.sum((coded - tone) ** 2))
+    assert 30 < ratio < 40, "G.711 is known for some 38 dB, hardly less for faint speech"
+    np.testing.assert_array_equal(codec(tone, False, np), 1)
+
+
+def test_the_codec_comes_last_and_holds_full_scale():
+    loud = 2 * TONE
+    coded = loud * device_gain(loud, Capture(companded=True), np)
+    assert np.abs(coded).max() == pytest.approx(1.0)
+
+
 def test_drawn_devices_do_each_of_the_three_half_of_the_time():
     drawn = [draw_capture(np.random.default_rng(i)) for i in range(400)]
     for name in ("band", "drive", "levelling"):
         assert np.mean([getattr(c, name) > 0 for c in drawn]) == pytest.approx(0.5, abs=0.1)
+    assert np.mean([c.companded for c in drawn]) == pytest.approx(0.25, abs=0.1)
     bands = [c.band for c in drawn if c.band]
     assert BANDS[0] <= min(bands) < 4000 and 7000 < max(bands) <= BANDS[1]
     assert draw_capture(np.random.default_rng(7)) == draw_capture(np.random.default_rng(7))
@@ -85,6 +103,7 @@ def test_a_captured_scene_still_adds_up_and_says_what_it_went_through(sources):
         device = scene.drawn["device"]
         if band := device["band"]:
             power = np.abs(np.fft.rfft(scene.noise * np.hanning(RATE))) ** 2
-            clips = device["drive"] or device["levelling"]  # they spread a little of it beyond
-            assert power[int(band) + 20 :].sum() < (1e-2 if clips else 1e-5) * power.sum()
+            # They spread a little of it beyond.
+            spread = device["drive"] or device["levelling"] or device["companded"]
+            assert power[int(band) + 20 :].sum() < (1e-2 if spread else 1e-5) * power.sum()
         assert "device" not in other.drawn

@@ -115,9 +115,14 @@ def train(
     captured: Annotated[
         float | None,
         typer.Option(
-            min=0.0, max=1.0, help="Share of scenes through automatic gain, soft clipping, a narrow band."
+            min=0.0,
+            max=1.0,
+            help="Share of scenes through automatic gain, soft clipping, a narrow band, a codec.",
         ),
     ] = None,
+    babble: Annotated[
+        float, typer.Option(min=0.0, max=0.9, help="Share of the noise that is babble made of the speech.")
+    ] = 0.0,
     seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn.")] = 1,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
@@ -206,6 +211,7 @@ def train(
         talker=talker,
         outdoor=outdoor,
         captured=captured,
+        babble=babble,
         precision=precision.value,
         mixing=mixing.value,
         devices=devices,
@@ -220,6 +226,7 @@ def train(
             "far_ratio": far_ratio,
             "consistency": consistency,
             "talker": talker,
+            "babble": babble,
             **{k: v for k, v in (("outdoor", outdoor), ("captured", captured)) if v is not None},
             "precision": precision.value,
             "mixing": mixing.value,

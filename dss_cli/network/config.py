@@ -68,6 +68,7 @@ class TwoStageConfig(NetworkConfig):
         refinement: a complex term beside the mask, as published; without it an estimate is a mask.
         zoom: a second look at the lowest bins, if any.
         norm: "layer" as published, or "rms" (one reduction less).
+        cues: features of each band that spell out how its sound decays (`cues`), beside the spectrum.
     """
 
     channels: int = 64
@@ -89,6 +90,7 @@ class TwoStageConfig(NetworkConfig):
     refinement: bool = True
     zoom: Zoom | None = None
     norm: Literal["layer", "rms"] = "layer"
+    cues: bool = False
 
     def __post_init__(self) -> None:
         """Refuse numbers that make no network."""

@@ -1,4 +1,4 @@
-"""What a device does to a recording behind its microphone: automatic gain, soft clipping, a narrow band.
+"""What a device does behind its microphone: automatic gain, soft clipping, a narrow band, a codec.
 
 Every part of a scene goes through the gain that the mixture meets at each sample, so that the parts still sum
 to the mixture. The same functions serve NumPy and Keras' `ops`, one scene or many, over the last axis.
@@ -13,6 +13,7 @@ import numpy as np
 
 BANDS = (3400.0, 7800.0)  # Hz: where telephones end, and 16 kHz recordings
 STEEP = 0.1  # of the band's edge: what a low-pass takes to close
+MU, STEPS = 255.0, 127.0  # of 8-bit mu-law (ITU-T G.711, as its smooth curve), for each sign
 QUIETEST = 1e-3  # of the mean power: automatic gain turns nothing up further
 
 
@@ -26,6 +27,7 @@ class Capture:
         levelling: share of the level's changes, in dB, that automatic gain takes back.
         memory: samples that automatic gain measures the level over.
         clips_first: ahead of automatic gain.
+        companded: whether samples are coded in 8 bits on a logarithmic scale, behind all else.
     """
 
     band: float = 0.0
@@ -33,15 +35,17 @@ class Capture:
     levelling: float = 0.0
     memory: int = 16_000
     clips_first: bool = False
+    companded: bool = False
 
 
 def draw_capture(rng: np.random.Generator) -> Capture:
-    """A device, which does each of the three at even odds."""
+    """A device, which does each of the first three at even odds, and codes at one to three."""
     band, drive, levelling = rng.uniform(BANDS[0], BANDS[1]), rng.uniform(0.5, 4.0), rng.uniform(0.2, 0.8)
     does = rng.uniform(size=3) < 0.5
     memory = int(16_000 * 10 ** rng.uniform(-0.7, 0.3))  # 0.2 to 2 s
     clips_first = bool(rng.uniform() < 0.5)
-    return Capture(band * does[0], drive * does[1], levelling * does[2], memory, clips_first)
+    companded = bool(rng.uniform() < 0.25)
+    return Capture(band * does[0], drive * does[1], levelling * does[2], memory, clips_first, companded)
 
 
 def low_pass(hertz: Any, band: Any, xp: Any) -> Any:
@@ -71,8 +75,17 @@ def automatic_gain(mixture: Any, levelling: Any, memory: Any, xp: Any) -> Any:
     return level ** (-levelling / 2)
 
 
+def codec(mixture: Any, companded: Any, xp: Any) -> Any:
+    """Gain at each sample that leaves it at the nearest of the codec's steps; full scale is 1."""
+    size = xp.abs(mixture)
+    scale = xp.log1p(MU * xp.clip(size, 0.0, 1.0)) / np.log1p(MU)
+    coded = xp.expm1(xp.round(scale * STEPS) / STEPS * np.log1p(MU)) / MU
+    coding = (size > 1e-9) & companded
+    return xp.where(coding, coded / xp.maximum(size, 1e-9), xp.ones_like(size))
+
+
 def device_gain(mixture: Any, capture: Any, xp: Any) -> Any:
-    """Both gains, the second of what the first has left.
+    """All gains, each of what those before have left.
 
     Args:
         mixture: (..., samples).
@@ -93,4 +106,5 @@ def device_gain(mixture: Any, capture: Any, xp: Any) -> Any:
             else soft_clip(heard, capture.drive, xp)
         )
         gains.append(first * second)
-    return xp.where(capture.clips_first, *gains)
+    gain = xp.where(capture.clips_first, *gains)
+    return gain * codec(mixture * gain, capture.companded, xp)

@@ -60,6 +60,7 @@ DEVICE = {  # see `Capture`
     "levelling": ((), "float32"),
     "memory": ((), "int32"),
     "clips_first": ((), "bool"),
+    "companded": ((), "bool"),
 }
 LABELS = {  # see `Sources.labels`
     "metres": ((2,), "float32"),

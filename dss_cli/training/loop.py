@@ -22,6 +22,7 @@ from ..network import build, configuration
 from ..network.widen import Beginning, begin_with
 from ..publish import write_files
 from ..signal import STEMS
+from ..simulation.babble import with_babble
 from ..simulation.material import DAMAGED
 from .beside import Beside
 from .data import Sources, examples
@@ -61,6 +62,7 @@ class Settings:
     talker: float = 0.0
     outdoor: float | None = None  # instead of each recipe's own, see `Recipe`
     captured: float | None = None
+    babble: float = 0.0  # see `with_babble`
     precision: str = "float32"  # of Keras: "mixed_bfloat16" computes in half the width, keeps weights whole
     mixing: Literal["host", "device"] = "host"  # where scenes are rendered: on threads ahead, or in the step
     devices: int | None = None  # that share each batch, by Keras' distribution; None leaves it to the backend
@@ -288,6 +290,9 @@ def train(
         DssError: a checkpoint or weights of another configuration, a loss that is not a number.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    if settings.babble:
+        noise = with_babble(sources.noise, sources.speech, settings.babble, settings.seed)
+        sources = replace(sources, noise=noise)
     run = Run(settings, folder, weights, sources)
     signal = run.config.signal
     seen: list[dict[str, float]] = []
