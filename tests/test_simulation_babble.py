@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -31,7 +33,7 @@ def speech():
 def noise():
     rng = np.random.default_rng(1)
     pieces = [(f"wind{i}", (0.1 * rng.standard_normal(RATE)).astype(np.float32)) for i in range(9)]
-    return joined(pieces, ["two of them were resampled"])
+    return replace(joined(pieces), notes=("two of them were resampled",))
 
 
 def modulation(samples):

@@ -17,6 +17,7 @@ pytest.importorskip("pyroomacoustics")
 
 from dss_cli.commands import train as command  # noqa: E402
 from dss_cli.errors import DssError  # noqa: E402
+from dss_cli.network import build  # noqa: E402
 from dss_cli.network import weights as weights_module  # noqa: E402
 from dss_cli.simulation.bank import FAR_SOURCES, NEAR_SOURCES, Bank  # noqa: E402
 from dss_cli.simulation.material import load_noise, load_speech  # noqa: E402
@@ -288,6 +289,10 @@ def test_weights_to_begin_with(refused, begin, tmp_path):
     assert status == 1
     assert error.startswith("training.json: not the card of old.weights.h5: ")
     (tmp_path / "training.json").write_text('{"training": {"hours": 1.5, "hours_before": 2.0}}')
+    status, error = refused("--weights", weights, "--bank", tmp_path / "none.npz")
+    assert status == 1, "before it simulates a bank"
+    assert error.startswith("old.weights.h5: not weights of configuration toy: ")
+    build("toy").save_weights(weights)
     assert begin("--weights", weights, "--steps", 1)[0] == 0
     told = json.loads((tmp_path / "run" / "training.json").read_text())["training"]
     assert (told["begun_with"], told["hours_before"]) == ("old.weights.h5", 3.5)

@@ -135,8 +135,10 @@ def train(
     from ..backend import load_keras
 
     load_keras()
+    from ..network import build
     from ..network import configuration as configured
     from ..network.weights import weights_file
+    from ..network.widen import begin_with
     from ..publish import write_files
     from ..simulation.bank import simulate_bank
     from ..simulation.material import load_noise, load_speech
@@ -153,6 +155,8 @@ def train(
     _check_distances(near, far)
     begun = {} if weights is None else _begun_with(weights)
     _check_folder(output)
+    if weights is not None:
+        begin_with(build(config), weights, configuration)  # refused now rather than after the simulation
 
     def say(text: str) -> None:
         if not quiet:

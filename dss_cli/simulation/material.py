@@ -7,8 +7,8 @@ import csv
 import hashlib
 import os
 import zipfile
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 
@@ -108,9 +108,9 @@ def remembered(key: object, make: Callable[[], Material]) -> Material:
     return material
 
 
-def joined(recordings: Iterable[tuple[str, NDArray[np.float32]]], notes: Sequence[str] = ()) -> Material:
+def joined(recordings: Iterable[tuple[str, NDArray[np.float32]]]) -> Material:
     """Recordings at 16 kHz as material, those of a group one after the other: (group, samples)."""
-    pieces: list[NDArray[np.int16]] = []
+    pieces = [np.zeros(0, np.int16)]
     spans: list[list[int]] = []
     names: list[str] = []
     position = 0
@@ -121,7 +121,7 @@ def joined(recordings: Iterable[tuple[str, NDArray[np.float32]]], notes: Sequenc
             spans.append([position, position])
         position += len(piece)
         spans[-1][1] = position
-    return Material(np.concatenate(pieces), np.array(spans), np.array(names), tuple(notes))
+    return Material(np.concatenate(pieces), np.array(spans), np.array(names, np.str_))
 
 
 def _read(folder: Path, listing: Sequence[tuple[str, Path]], speech: bool) -> Material:
@@ -130,20 +130,23 @@ def _read(folder: Path, listing: Sequence[tuple[str, Path]], speech: bool) -> Ma
         "of several channels: the first is used": 0,
         "silent: left out": 0,
     }
-    recordings = []
-    for name, path in listing:
-        piece, rate, channels = read_mono(path)
-        if speech:
-            piece = even_level(piece)
-        silent = not np.any(piece)
-        for what, so in zip(oddities, (rate != SAMPLE_RATE, channels > 1, silent), strict=True):
-            oddities[what] += so
-        if not silent:
-            recordings.append((name, piece))
-    if not recordings:
+
+    def recordings() -> Iterator[tuple[str, NDArray[np.float32]]]:  # one at a time: hours are gigabytes
+        for name, path in listing:
+            piece, rate, channels = read_mono(path)
+            if speech:
+                piece = even_level(piece)
+            silent = not np.any(piece)
+            for what, so in zip(oddities, (rate != SAMPLE_RATE, channels > 1, silent), strict=True):
+                oddities[what] += so
+            if not silent:
+                yield name, piece
+
+    material = joined(recordings())
+    if not len(material.spans):
         raise DssError(f"{folder}: every audio file there is silent")
     notes = [f"{folder}: {n} of {len(listing)} files {what}" for what, n in oddities.items() if n]
-    return joined(recordings, notes)
+    return replace(material, notes=tuple(notes))
 
 
 def _listing(folder: Path, split: str | None, key: str) -> list[tuple[str, Path]]:
