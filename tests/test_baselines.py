@@ -204,7 +204,11 @@ def test_a_configuration_may_differ_in_some_fields():
         ("lite,blocks=true", "blocks is a whole number, not 'true'"),
         ("lite,norm=7", "norm is a word, not '7'"),
         ("lite,norm=batch", "norm is layer or rms, not 'batch'"),
-        ("lite,attention=full", "attention is linear or quadratic, not 'full'"),
+        ("lite,attention=full", "attention is linear or relative or quadratic, not 'full'"),
+        (
+            "lite,attention=relative,rotary=false",
+            "relative attention is nothing without the rotary embedding",
+        ),
         ("lite,near_after=5", "near_after 5 is none of 4 blocks"),
         ("lite,heads=5", "64 channels are not 5 heads of an even size"),
         ("lite,band_stride=7", "256 bins are not tokens of 7"),

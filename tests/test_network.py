@@ -72,7 +72,7 @@ def test_the_near_decoder_does_not_hear_the_later_blocks(toy):
     assert not np.allclose(before["far"], after["far"])
 
 
-@pytest.mark.parametrize("kind", ["linear", "quadratic"])
+@pytest.mark.parametrize("kind", ["linear", "relative", "quadratic"])
 def test_attention_is_the_published_formula(kind):
     config = replace(configuration("toy"), channels=12, heads=3, attention=kind)
     tokens = keras.Input((5, 7, 12))
@@ -86,11 +86,13 @@ def test_attention_is_the_published_formula(kind):
     query, key, value = np.split(merged, 3, axis=-1)
     heads = []
     for q, k, v in zip(*(np.split(p, 3, axis=-1) for p in (query, key, value)), strict=True):
-        q, k = turned(q), turned(k)
-        if kind == "linear":  # in the quadratic form of the same product
-            scores = products(softmax(q, -1), softmax(k, -2)) / 2.0  # sqrt(d), d = 4
+        # The linear ones in the quadratic form of the same product; sqrt(d), d = 4.
+        if kind == "linear":
+            scores = products(softmax(turned(q), -1), softmax(turned(k), -2)) / 2.0
+        elif kind == "relative":
+            scores = products(turned(softmax(q, -1)), turned(softmax(k, -2))) / 2.0
         else:
-            scores = softmax(products(q, k) / 2.0, -1)
+            scores = softmax(products(turned(q), turned(k)) / 2.0, -1)
         heads.append(scores @ v)
     out = layer.get_layer("a_out")
     expected = np.concatenate(heads, -1) @ out.kernel.numpy()[0, 0] + out.bias.numpy()

@@ -54,7 +54,8 @@ class TwoStageConfig(NetworkConfig):
         blocks: two-stage blocks (time, then frequency).
         near_after: the near decoder reads the output of this block; the far decoder the last's.
         heads: of the attention; divides `channels` into parts of an even size.
-        attention: "linear" in the positions as published, or "quadratic".
+        attention: "linear" in the positions as published, "relative" (linear, see `attention.relative`), or
+            "quadratic".
         rotary: queries and keys know their positions, as published.
         feed_forwards: 2 = the conformer's pair of half steps, 1 = one full step behind.
         expansion: inner width of a feed-forward, in multiples of `channels`.
@@ -75,7 +76,7 @@ class TwoStageConfig(NetworkConfig):
     blocks: int = 4
     near_after: int = 2
     heads: int = 4
-    attention: Literal["linear", "quadratic"] = "linear"
+    attention: Literal["linear", "relative", "quadratic"] = "linear"
     rotary: bool = True
     feed_forwards: int = 2
     expansion: int = 4
@@ -101,11 +102,13 @@ class TwoStageConfig(NetworkConfig):
         if self.signal.bins % self.band_stride:
             raise ValueError(f"{self.signal.bins} bins are not tokens of {self.band_stride}")
         for name, value, known in (
-            ("attention", self.attention, ("linear", "quadratic")),
+            ("attention", self.attention, ("linear", "relative", "quadratic")),
             ("norm", self.norm, ("layer", "rms")),
         ):
             if value not in known:
                 raise ValueError(f"{name} is {' or '.join(known)}, not {value!r}")
+        if self.attention == "relative" and not self.rotary:
+            raise ValueError("relative attention is nothing without the rotary embedding")
 
     @property
     def outline(self) -> str:

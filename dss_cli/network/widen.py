@@ -19,7 +19,7 @@ Positions = NDArray[np.intp]
 BANDS = "encoder_bands_norm"  # a layer of every two-stage network, with one weight per channel
 # Attention divides by the square root of its width, now larger: these layers' first outputs make up for it,
 # what comes of the values or, ahead of the softmax, the queries.
-DIVIDED = {"linear": "_attention_out", "quadratic": "_attention_qkv"}
+DIVIDED = {"linear": "_attention_out", "relative": "_attention_out", "quadratic": "_attention_qkv"}
 FAINT = 0.03  # not zero, where PReLU has no gradient
 
 

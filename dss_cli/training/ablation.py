@@ -74,6 +74,7 @@ GROUPS = {
         },
         {
             "quadratic": {"configuration": "quadratic"},
+            "relative": {"configuration": "lite,attention=relative"},
             "no-rope": {"configuration": "lite,rotary=false"},
             "mask-alone": {"configuration": "lite,refinement=false"},
             "layer-norm": {"configuration": "lite,norm=layer"},
@@ -98,6 +99,7 @@ GROUPS = {
         },
         {
             "no-ratio": {"near_ratio": 0.0, "far_ratio": 0.0},
+            "relative-tuned": {"configuration": "lite,attention=relative"},
             "consistency": {"consistency": 0.5},
             "talker": {"talker": 0.3},
             "captured": {"captured": 0.5},
