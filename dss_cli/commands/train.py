@@ -123,6 +123,10 @@ def train(
     babble: Annotated[
         float, typer.Option(min=0.0, max=0.9, help="Share of the noise that is babble made of the speech.")
     ] = 0.0,
+    voices: Annotated[
+        int,
+        typer.Option(min=0, help="Talkers made of each, who say the same with a longer or shorter tract."),
+    ] = 0,
     seed: Annotated[int, typer.Option(min=0, help="Of everything that is drawn.")] = 1,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
@@ -163,11 +167,11 @@ def train(
             line(text)
 
     def material(split: str, kinds: Iterable[str]) -> tuple[Material, Material | None]:
-        voices = load_speech(speech, _split(speech, split))
-        _check_talkers(voices, speech, kinds)
+        spoken = load_speech(speech, _split(speech, split))
+        _check_talkers(spoken, speech, kinds)
         sounds = None if noise is None else load_noise(noise, _split(noise, split))
-        notes.update(dict.fromkeys(note for read in (voices, sounds) if read for note in read.notes))
-        return voices, sounds
+        notes.update(dict.fromkeys(note for read in (spoken, sounds) if read for note in read.notes))
+        return spoken, sounds
 
     def responses(path: Path, count: int, bank_seed: int, near: Range | None, far: Range | None) -> Bank:
         if not path.exists():
@@ -182,13 +186,13 @@ def train(
     # All that is given is read before places are simulated, which takes minutes.
     notes: dict[str, None] = {}
     reached = [recipe_at(step, widen) for step in (0, *widen) if step < steps]
-    voices, sounds = material("train", [kind for recipe in reached for kind in recipe.kinds])
+    spoken, sounds = material("train", [kind for recipe in reached for kind in recipe.kinds])
     held_out = material("dev", [kind for kind, _, _ in STRATA.values()]) if validation else None
     if held_out and _split(speech, "dev") is None:
         notes[f"{speech}: no MANIFEST.csv, so validation hears the talkers of training"] = None
     for note in notes:
         warning_line(note)
-    training = Sources(voices, sounds, responses(bank or output / "bank.npz", places, seed, near, far))
+    training = Sources(spoken, sounds, responses(bank or output / "bank.npz", places, seed, near, far))
     dev = None
     if held_out:
         distances = training.bank.near, training.bank.far
@@ -216,6 +220,7 @@ def train(
         outdoor=outdoor,
         captured=captured,
         babble=babble,
+        voices=voices,
         precision=precision.value,
         mixing=mixing.value,
         devices=devices,
@@ -231,6 +236,7 @@ def train(
             "consistency": consistency,
             "talker": talker,
             "babble": babble,
+            "voices": voices,
             **{k: v for k, v in (("outdoor", outdoor), ("captured", captured)) if v is not None},
             "precision": precision.value,
             "mixing": mixing.value,

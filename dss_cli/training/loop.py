@@ -24,6 +24,7 @@ from ..publish import write_files
 from ..signal import STEMS
 from ..simulation.babble import with_babble
 from ..simulation.material import DAMAGED
+from ..simulation.tract import with_more_voices
 from .beside import Beside
 from .data import Sources, examples
 from .desk import Desk
@@ -63,6 +64,7 @@ class Settings:
     outdoor: float | None = None  # instead of each recipe's own, see `Recipe`
     captured: float | None = None
     babble: float = 0.0  # see `with_babble`
+    voices: int = 0  # see `with_more_voices`
     precision: str = "float32"  # of Keras: "mixed_bfloat16" computes in half the width, keeps weights whole
     mixing: Literal["host", "device"] = "host"  # where scenes are rendered: on threads ahead, or in the step
     devices: int | None = None  # that share each batch, by Keras' distribution; None leaves it to the backend
@@ -290,6 +292,7 @@ def train(
         DssError: a checkpoint or weights of another configuration, a loss that is not a number.
     """
     folder.mkdir(parents=True, exist_ok=True)
+    sources = replace(sources, speech=with_more_voices(sources.speech, settings.voices, settings.seed))
     if settings.babble:
         noise = with_babble(sources.noise, sources.speech, settings.babble, settings.seed)
         sources = replace(sources, noise=noise)
