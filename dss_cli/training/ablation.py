@@ -202,7 +202,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if given.document:
             write_section(given.document, LABEL, None)
-        _train(given, [n for n in given.only or plan() if not (given.folder / n / "rows.json").exists()])
+        wanted = [n for n in given.only or plan() if not (given.folder / n / "rows.json").exists()]
+        if wanted:  # else only the table is written anew, which needs no data
+            _train(given, wanted)
         if given.document:
             found = {
                 name: json.loads((given.folder / name / "rows.json").read_bytes())
