@@ -29,11 +29,11 @@ WIDER = Recipe(
 )
 ALL = Recipe(
     {
-        "1N+1F": 0.38,
+        "1N+1F": 0.34,
         "1N+2F": 0.12,
         "1N+4F": 0.12,
         "turns": 0.14,
-        "near-only": 0.08,  # who speaks alone is guessed by these two shares (section 5)
+        "near-only": 0.12,  # who speaks alone is guessed by these two shares (section 5)
         "far-only": 0.16,
     },
     clean=0.2,
