@@ -292,7 +292,8 @@ def train(
         DssError: a checkpoint or weights of another configuration, a loss that is not a number.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    sources = replace(sources, speech=with_more_voices(sources.speech, settings.voices, settings.seed))
+    if settings.voices:
+        sources = replace(sources, speech=with_more_voices(sources.speech, settings.voices, settings.seed))
     if settings.babble:
         noise = with_babble(sources.noise, sources.speech, settings.babble, settings.seed)
         sources = replace(sources, noise=noise)
