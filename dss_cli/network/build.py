@@ -11,8 +11,8 @@ from .coder import decode, encode, fine
 from .config import NetworkConfig, RecurrentConfig, TwoStageConfig, configuration
 from .conformer import two_stage
 from .layers import Tensor
+from .low_band import look_closer
 from .recurrent import recurrent_estimates
-from .zoom import look_closer
 
 
 def build(config: NetworkConfig | str, batch: int | None = None) -> keras.Model:

@@ -17,18 +17,18 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
+from ..constants import STEMS
 from ..errors import DssError
 from ..network import build, configuration
 from ..network.weights import Beginning, begin_with
-from ..publish import write_files
-from ..signal import STEMS
-from ..simulation.material import DAMAGED
-from ..simulation.tract import with_more_voices
+from ..simulation.corpus import DAMAGED
+from ..simulation.vtlp import with_more_voices
+from ..utils.atomic_write import write_files
 from .data import Sources, examples
-from .desk import Desk
+from .device_batches import Desk
+from .device_mixing import MixedTraining, Mixing
 from .distribution import data_parallel
 from .losses import separation_loss
-from .mixing import MixedTraining, Mixing
 from .optimiser import ConvolutionMuon
 from .recipes import recipe_at
 from .schedule import WarmHoldCosine

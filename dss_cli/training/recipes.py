@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from ..simulation.scenes import Recipe
+from ..simulation.mixing import Recipe
 
 # Voices are what the network learns by heart first (docs/training-log.md, section 5), not rooms.
 PACE, TIMBRE = 0.15, 3.0
