@@ -25,12 +25,12 @@ def attention(x: Tensor, config: TwoStageConfig, name: str, memory: Memory | Non
     merged = pointwise(x, 3 * channels, f"{name}_qkv", use_bias=False)
     # First in three, then by head: XNNPACK takes splits into at most four.
     queries, keys, values = (_by_head(part, heads) for part in ops.split(merged, 3, axis=-1))
-    if config.rotary and config.attention != "relative":
+    if config.rotary:
         queries, keys = ([rotate(part) for part in parts] for parts in (queries, keys))
     if config.attention == "linear":
         attended = linear(queries, keys, values, _frame_gates(x, config, name, memory), memory, name)
     else:
-        attended = list(map(KINDS[config.attention], queries, keys, values))
+        attended = list(map(quadratic, queries, keys, values))
     joined = layers.Concatenate(name=f"{name}_heads")(attended) if heads > 1 else attended[0]
     return pointwise(joined, channels, f"{name}_out")
 
@@ -68,25 +68,10 @@ def _frame_gates(x: Tensor, config: TwoStageConfig, name: str, memory: Memory | 
     return [learned[:, :, i : i + 1] for i in range(config.heads)]
 
 
-def relative(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """As `linear`, with the rotary embedding outside the softmaxes (Su et al. 2021, eq. 19).
-
-    There what a query takes of a key depends on how far apart they are. Within the softmaxes it depends on
-    where either of them is.
-    """
-    query = rotate(ops.softmax(query, axis=-1))
-    key = rotate(_transposed(ops.softmax(_transposed(key), axis=-1)))
-    context = ops.matmul(_transposed(key), value)
-    return ops.matmul(query, context) * value.shape[-1] ** -0.5
-
-
 def quadratic(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
     """`softmax(Q K^T / sqrt(d)) V` (Vaswani et al. 2017): every position with every other, as in CMGAN."""
     likeness = ops.matmul(query, _transposed(key)) * value.shape[-1] ** -0.5
     return ops.matmul(ops.softmax(likeness, axis=-1), value)
-
-
-KINDS = {"relative": relative, "quadratic": quadratic}
 
 
 def _by_head(x: Tensor, heads: int) -> list[Tensor]:

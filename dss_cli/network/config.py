@@ -70,8 +70,7 @@ class TwoStageConfig(NetworkConfig):
         blocks: two-stage blocks (time, then frequency).
         near_after: the near decoder reads the output of this block; the far decoder the last's.
         heads: of the attention; divides `channels` into parts of an even size.
-        attention: "linear" in the positions as published, "relative" (linear, see `attention.relative`), or
-            "quadratic".
+        attention: "linear" in the positions as published, or "quadratic".
         rotary: queries and keys know their positions, as published.
         feed_forwards: 2 = the conformer's pair of half steps, 1 = one full step behind.
         expansion: inner width of a feed-forward, in multiples of `channels`.
@@ -86,14 +85,13 @@ class TwoStageConfig(NetworkConfig):
         zoom: a second look at the lowest bins, if any.
         norm: "layer" as published, or "rms" (one reduction less).
         context: how context is carried from chunk to chunk; None: every chunk decides alone, as published.
-        cues: features of each band that spell out how its sound decays (`cues`), beside the spectrum.
     """
 
     channels: int = 64
     blocks: int = 4
     near_after: int = 2
     heads: int = 4
-    attention: Literal["linear", "relative", "quadratic"] = "linear"
+    attention: Literal["linear", "quadratic"] = "linear"
     rotary: bool = True
     feed_forwards: int = 2
     expansion: int = 4
@@ -109,7 +107,6 @@ class TwoStageConfig(NetworkConfig):
     zoom: Zoom | None = None
     norm: Literal["layer", "rms"] = "layer"
     context: Context | None = None
-    cues: bool = False
 
     def __post_init__(self) -> None:
         """Refuse numbers that make no network."""
@@ -120,13 +117,11 @@ class TwoStageConfig(NetworkConfig):
         if self.signal.bins % self.band_stride:
             raise ValueError(f"{self.signal.bins} bins are not tokens of {self.band_stride}")
         for name, value, known in (
-            ("attention", self.attention, ("linear", "relative", "quadratic")),
+            ("attention", self.attention, ("linear", "quadratic")),
             ("norm", self.norm, ("layer", "rms")),
         ):
             if value not in known:
                 raise ValueError(f"{name} is {' or '.join(known)}, not {value!r}")
-        if self.attention == "relative" and not self.rotary:
-            raise ValueError("relative attention is nothing without the rotary embedding")
         if self.context is not None and self.attention != "linear":
             raise ValueError(f"{self.attention} attention has no context to carry: it keeps every position")
 

@@ -62,10 +62,6 @@ DEVICE = {  # see `Capture`
     "clips_first": ((), "bool"),
     "companded": ((), "bool"),
 }
-LABELS = {  # see `Sources.labels`
-    "metres": ((2,), "float32"),
-    "voice": ((2,), "int32"),
-}
 
 
 @dataclass(frozen=True)
@@ -119,7 +115,6 @@ class Desk:
     def numbers(self, draws: Sequence[tuple[int, Draw]]) -> Numbers:
         """What the layer `Mixing` takes: the arrays of `shapes`, by name."""
         numbers = {name: np.zeros(shape, kind) for name, (shape, kind) in shapes(len(draws)).items()}
-        numbers |= self.sources.labels(draws)
         numbers["pace"][:] = 1
         for i, (place, drawn) in enumerate(draws):
             self._scene(drawn, {name: numbers[name][i : i + 1] for name in SCENE | DEVICE})
@@ -168,9 +163,7 @@ class Desk:
 def shapes(size: int) -> dict[str, tuple[tuple[int, ...], str]]:
     """Shape and type of each of the numbers of `size` scenes."""
     voices = {name: ((size, sum(SLOTS), *shape), kind) for name, (shape, kind) in VOICE.items()}
-    return voices | {
-        name: ((size, *shape), kind) for name, (shape, kind) in (SCENE | DEVICE | LABELS).items()
-    }
+    return voices | {name: ((size, *shape), kind) for name, (shape, kind) in (SCENE | DEVICE).items()}
 
 
 def _line(gate: Gate) -> tuple[float, float, float]:

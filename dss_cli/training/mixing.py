@@ -17,8 +17,7 @@ from ..signal import SAMPLE_RATE, STEMS
 from ..simulation.capture import Capture, device_gain, low_pass
 from ..simulation.drawing import KNOTS
 from ..stft import root_hann
-from .beside import Beside
-from .desk import DEVICE, LABELS, ROW, SLOTS, STRETCH, Desk, shapes
+from .desk import DEVICE, ROW, SLOTS, STRETCH, Desk, shapes
 
 Spectrum = tuple[Any, Any]  # real and imaginary part
 
@@ -33,7 +32,7 @@ class Mixing(keras.layers.Layer):
     compiled into it. It computes in float32 whatever the policy: levels span 100 dB.
 
     Gives what `data.examples` does, "inputs" (size, frames, bins, 3) and "targets" by stem (size, frames,
-    bins, 4), and the numbers' "labels".
+    bins, 4).
     """
 
     def __init__(self, desk: Desk):
@@ -86,7 +85,6 @@ class Mixing(keras.layers.Layer):
                 stem: ops.stack([real[:, i], imaginary[:, i], *heard], axis=-1)
                 for i, stem in enumerate(STEMS)
             },
-            "labels": {name: n[name] for name in LABELS},
         }
 
     def _images(self, n: Any) -> Any:
@@ -186,19 +184,15 @@ class Mixing(keras.layers.Layer):
 class MixedTraining(keras.Model):
     """A network behind `Mixing`: what it takes are the numbers of a batch, and it brings its own targets."""
 
-    beside: Beside
-
     @classmethod
-    def of(cls, network: keras.Model, mixing: Mixing, batch: int, beside: Beside) -> MixedTraining:
-        """For batches of `batch` scenes, and a network with the outputs of `beside`."""
+    def of(cls, network: keras.Model, mixing: Mixing, batch: int) -> MixedTraining:
+        """For batches of `batch` scenes."""
         numbers = {
             name: keras.Input(batch_shape=shape, dtype=kind, name=name)
             for name, (shape, kind) in shapes(batch).items()
         }
         mixed = mixing(numbers)
-        model = cls(numbers, {**mixed, "estimates": network(mixed["inputs"])})
-        model.beside = beside
-        return model
+        return cls(numbers, {**mixed, "estimates": network(mixed["inputs"])})
 
     def compute_loss(
         self,
@@ -209,8 +203,7 @@ class MixedTraining(keras.Model):
         training: bool = True,
     ) -> Any:
         """The compiled loss of the estimates against the targets beside them."""
-        targets = self.beside.complete(y_pred["targets"], y_pred["labels"], ops)
-        return super().compute_loss(x, targets, y_pred["estimates"], sample_weight, training)
+        return super().compute_loss(x, y_pred["targets"], y_pred["estimates"], sample_weight, training)
 
 
 def _pieces(table: Any, rows: Any, reach: int) -> Any:
