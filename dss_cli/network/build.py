@@ -8,7 +8,7 @@ import keras
 from keras import ops
 
 from .coder import decode, encode, fine
-from .config import NetworkConfig, RecurrentConfig, TwoStageConfig, configuration
+from .config import NetworkConfig, TwoStageConfig, configuration
 from .conformer import two_stage
 from .context import Alone, Carried, Memory, SharedInScene
 from .layers import Tensor
@@ -84,8 +84,8 @@ def build_for_scenes(config: TwoStageConfig) -> keras.Model:
 
     Returns:
         A functional model: `scenes` (batch, chunks, frames, 256, 3) of any number and length of chunks, and
-        `whole` (batch,), see `context.SharedInScene`, to {"near", "far"}, each in segments of `config.signal.frames`,
-        which the scenes have to be divisible into: (segments, config.signal.frames, 256, 2).
+        `whole` (batch,), see `context.SharedInScene`, to {"near", "far"}, each (segments, config.signal.frames,
+        256, 2): the scenes have to be divisible into such segments.
 
     Raises:
         ValueError: a configuration without context.
@@ -104,7 +104,7 @@ def build_for_scenes(config: TwoStageConfig) -> keras.Model:
 
 
 class Segments(keras.layers.Layer):
-    """Cuts what follows each other in the batch anew: (batch * chunks, frames, ...) to (segments, length, ...)."""
+    """Cuts scenes into other lengths: (batch * chunks, frames, ...) to (segments, length, ...)."""
 
     def __init__(self, length: int, **options: Any) -> None:
         super().__init__(autocast=False, **options)
@@ -115,7 +115,7 @@ class Segments(keras.layers.Layer):
 
 
 class Chunks(keras.layers.Layer):
-    """Lines up the chunks of all scenes in the batch: (batch, chunks, frames, ...) to (batch * chunks, frames, ...)."""
+    """Lines up the chunks of all scenes: (batch, chunks, frames, ...) to (batch * chunks, frames, ...)."""
 
     def call(self, scenes: Any) -> Any:
         return ops.reshape(scenes, (-1, ops.shape(scenes)[2], *scenes.shape[3:]))

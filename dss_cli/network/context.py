@@ -9,12 +9,13 @@ of its weight (docs/experiments/01-context.md):
     C'   = own + g (C - own)
     L'   = max(L, l) + log(1 + e^-|L - l|)
 
-Frames that carry no speech must not count: their keys are lowered by up to `-NOTHING` where they are faint
-beside the loudest frame heard so far, and by a learned weight of every frame. Old context fades by the amount of
-speech heard since.
+Frames that carry no speech must not count: their keys are lowered by up to `-NOTHING` where they are
+faint beside the loudest frame heard so far, and by a learned weight of every frame. Old context fades by the
+amount of speech heard since.
 
-A network asks one of three memories for the context of each time stage: `Alone` (every chunk decides by itself),
-`Carried` (states in, states out: a file on a phone), `SharedInScene` (all chunks of a training scene at once).
+A network asks one of three memories for the context of each time stage: `Alone` (every chunk decides by
+itself), `Carried` (states in, states out: inference), `SharedInScene` (all chunks of training scenes at
+once).
 """
 
 from __future__ import annotations
@@ -174,8 +175,9 @@ class SceneWeights(keras.layers.Layer):
 class SceneContext(keras.layers.Layer):
     """Weighted means over the chunks of each training scene: those up to a chunk, or all.
 
-    Takes own (batch * chunks, rows, d, d), its log-weight (batch * chunks, rows, d, 1), offsets (batch, chunks) and
-    whole (batch,); gives contexts of the shape of own. Sums in float32, since weights differ by many powers of e.
+    Takes own (batch * chunks, rows, d, d), its log-weight (batch * chunks, rows, d, 1), offsets (batch, chunks)
+    and whole (batch,); gives contexts of the shape of own. Sums in float32, since weights differ by many
+    powers of e.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -213,7 +215,7 @@ def _loudest(levels: Tensor) -> Tensor:
 
 
 def _audible(level: Any, loudest: Any, context: Context) -> Any:
-    """How far a frame is from silence: 1 at `context.silence` of the loudest and above, 0 where it is silent."""
+    """How far from silence: 1 at `context.silence` of the loudest and above, 0 at digital silence."""
     return 1.0 - ops.relu(1.0 - level / (ops.maximum(loudest, TINY) * context.silence))
 
 
