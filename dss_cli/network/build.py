@@ -84,8 +84,8 @@ def build_for_scenes(config: TwoStageConfig) -> keras.Model:
 
     Returns:
         A functional model: `scenes` (batch, chunks, frames, 256, 3) of any number and length of chunks, and
-        `whole` (batch,), see `context.SharedInScene`, to {"near", "far"}, each (segments, config.signal.frames,
-        256, 2): the scenes have to be divisible into such segments.
+        `whole` (batch,), see `context.SharedInScene`, to {"near", "far"}, each in the segments that the
+        scenes have to be divisible into, (segments, config.signal.frames, 256, 2).
 
     Raises:
         ValueError: a configuration without context.

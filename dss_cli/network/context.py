@@ -175,9 +175,9 @@ class SceneWeights(keras.layers.Layer):
 class SceneContext(keras.layers.Layer):
     """Weighted means over the chunks of each training scene: those up to a chunk, or all.
 
-    Takes own (batch * chunks, rows, d, d), its log-weight (batch * chunks, rows, d, 1), offsets (batch, chunks)
-    and whole (batch,); gives contexts of the shape of own. Sums in float32, since weights differ by many
-    powers of e.
+    Takes own (batch * chunks, rows, d, d), its log-weight (batch * chunks, rows, d, 1), offsets (batch,
+    chunks) and whole (batch,); gives contexts of the shape of own. Sums in float32, since weights differ by
+    many powers of e.
     """
 
     def __init__(self, **options: Any) -> None:
