@@ -51,10 +51,16 @@ class Sources:
         return place, draw(rng, kind, recipe, count, taps, self.speech, self.noise, length, snr_db, hiss=hiss)
 
     def draws(
-        self, recipe: Recipe, signal: SignalConfig, size: int, seed: Sequence[int], hiss: Array | None = None
+        self,
+        recipe: Recipe,
+        signal: SignalConfig,
+        size: int,
+        seed: Sequence[int],
+        hiss: Array | None = None,
+        length: int | None = None,
     ) -> list[tuple[int, Draw]]:
-        """A batch of scenes one chunk long, as of `draw`: a function of the seed."""
-        length = chunk_length(signal)
+        """A batch of scenes, as of `draw`: a function of the seed; `length` samples, by default one chunk."""
+        length = chunk_length(signal) if length is None else length
         return [self.draw(np.random.default_rng([*seed, i]), recipe, length, hiss) for i in range(size)]
 
     def mix(self, place: int, drawn: Draw) -> Scene:
@@ -73,7 +79,7 @@ def chunk_length(signal: SignalConfig) -> int:
 
 
 def examples(scenes: Sequence[Scene], signal: SignalConfig) -> tuple[Array, dict[str, Array]]:
-    """Spectra of scenes one chunk long.
+    """Spectra of scenes of one length.
 
     Returns:
         The network's input (size, frames, bins, 3), and for each output a target (size, frames, bins, 4):

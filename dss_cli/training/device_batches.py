@@ -97,9 +97,10 @@ class Tape:
 class Desk:
     """The tables of a run's sources, and the numbers of its batches."""
 
-    def __init__(self, sources: Sources, signal: SignalConfig):
+    def __init__(self, sources: Sources, signal: SignalConfig, length: int | None = None):
+        """Lay out the tables for scenes of `length` samples, by default one chunk."""
         self.sources, self.signal = sources, signal
-        self.length = chunk_length(signal)
+        self.length = chunk_length(signal) if length is None else length
         places, self._per_place, self.taps = sources.bank.responses.shape
         whole = self.length + self.taps
         self.speech = Tape.of(sources.speech, int(np.ceil(whole * FASTEST)) + MARGIN)

@@ -17,6 +17,7 @@ from ..constants import SAMPLE_RATE, STEMS
 from ..separation.stft import root_hann
 from ..simulation.recording_chain import Capture, device_gain, low_pass
 from ..simulation.scene_sampling import KNOTS
+from .cut import Cut, in_segments, inputs_of
 from .device_batches import DEVICE, ROW, SLOTS, STRETCH, Desk, shapes
 
 Spectrum = tuple[Any, Any]  # real and imaginary part
@@ -185,14 +186,17 @@ class MixedTraining(keras.Model):
     """A network behind `Mixing`: what it takes are the numbers of a batch, and it brings its own targets."""
 
     @classmethod
-    def of(cls, network: keras.Model, mixing: Mixing, batch: int) -> MixedTraining:
-        """For batches of `batch` scenes."""
+    def of(cls, network: keras.Model, mixing: Mixing, cut: Cut) -> MixedTraining:
+        """For batches of scenes cut like that; `heard_whole` is asked for beside the numbers."""
         numbers = {
             name: keras.Input(batch_shape=shape, dtype=kind, name=name)
-            for name, (shape, kind) in shapes(batch).items()
+            for name, (shape, kind) in shapes(cut.scenes).items()
         }
+        whole = keras.Input(batch_shape=(cut.scenes,), name="heard_whole")
         mixed = mixing(numbers)
-        return cls(numbers, {**mixed, "estimates": network(mixed["inputs"])})
+        estimates = network(inputs_of(network, mixed["inputs"], cut, whole))
+        targets = in_segments(mixed["targets"], mixing.signal)
+        return cls(numbers | {"heard_whole": whole}, {**mixed, "targets": targets, "estimates": estimates})
 
     def compute_loss(
         self,

@@ -19,11 +19,12 @@ import numpy as np
 
 from ..constants import STEMS
 from ..errors import DssError
-from ..network import build, configuration
+from ..network import TwoStageConfig, build, build_for_scenes, configuration
 from ..network.weights import Beginning, begin_with
 from ..simulation.corpus import DAMAGED
 from ..simulation.vtlp import with_more_voices
 from ..utils.atomic_write import write_files
+from .cut import WHOLE, Cut, draw_cut, inputs_of, takes_scenes, whole_scenes
 from .data import Sources, examples
 from .device_batches import Desk
 from .device_mixing import MixedTraining, Mixing
@@ -35,6 +36,7 @@ from .schedule import WarmHoldCosine
 from .validation import Validation
 
 GROUPS = ("weight", "average", "optimizer")  # of arrays in a checkpoint
+CUTS = 1_000_000  # ends the seed of a step's cut, as the scene's number ends that of a scene
 EVERY = 4  # steps between two samples of the weights for their average
 
 
@@ -44,7 +46,7 @@ class Settings:
 
     configuration: str
     seed: int = 1
-    batch: int = 4
+    batch: int = 8  # segments per step, as long as the model's chunk: scenes of one or several (see `cut`)
     peak: float = 1.5e-3
     warmup: int = 200
     hold: int = 4000
@@ -93,20 +95,30 @@ class Run:
         self.desk: Desk | None = None
         self.step = 0
         with self._shared():
-            self.network = build(self.config)
+            self.network = self._build()
             if weights is not None and not self._checkpoint.exists():
                 self.beginning = begin_with(self.network, weights, settings.configuration)
             self._trained = self.network
             if settings.mixing == "device":
                 if sources is None:
                     raise ValueError("scenes mixed on the device need the sources")
-                self.desk = Desk(sources, self.config.signal)
-                self._trained = MixedTraining.of(self.network, Mixing(self.desk), settings.batch)
+                self._cut = self._whole_scenes()
+                self.desk = Desk(sources, self.config.signal, self._cut.samples(self.config.signal))
+                self._trained = MixedTraining.of(self.network, Mixing(self.desk), self._cut)
             self._compile()
-        self._twin = build(self.config)  # on one device: validation has batches of any size
+        self._twin = self._build()  # on one device: validation has batches of any size
         self.average = [np.array(w) for w in self.network.get_weights()]
         if self._checkpoint.exists():
             self._load()
+
+    def _build(self) -> keras.Model:
+        carries = isinstance(self.config, TwoStageConfig) and self.config.context is not None
+        return build_for_scenes(self.config) if carries else build(self.config)
+
+    def _whole_scenes(self) -> Cut:
+        """What the device mixes: its shapes are compiled, so that no step is cut in another way."""
+        segments = 4 if takes_scenes(self.network) and self.settings.batch % 4 == 0 else 1
+        return whole_scenes(self.settings.batch // segments, segments, self.config.signal)
 
     def _shared(self) -> AbstractContextManager[Any]:
         """Within it, batches and weights are distributed, where the settings ask for it."""
@@ -210,9 +222,20 @@ class Run:
         recipe = replace(recipe_at(step, settings.curriculum), **own)
         seed = [settings.seed, step]
         if self.desk:
-            return self.desk.numbers(self.desk.draws(recipe, settings.batch, seed)), None
-        draws = sources.draws(recipe, self.config.signal, settings.batch, seed)
-        return examples([sources.mix(*drawn) for drawn in draws], self.config.signal)
+            numbers = self.desk.numbers(self.desk.draws(recipe, self._cut.scenes, seed))
+            heard_whole = np.random.default_rng([*seed, CUTS]).uniform(size=self._cut.scenes) < WHOLE
+            return numbers | {"heard_whole": heard_whole.astype(np.float32)}, None
+        signal = self.config.signal
+        if takes_scenes(self.network):
+            cut = draw_cut(np.random.default_rng([*seed, CUTS]), settings.batch, signal)
+        else:
+            cut = whole_scenes(settings.batch, 1, signal)
+        draws = sources.draws(recipe, signal, cut.scenes, seed, length=cut.samples(signal))
+        inputs, targets = examples([sources.mix(*drawn) for drawn in draws], signal)
+        targets = {
+            stem: target.reshape(-1, signal.frames, *target.shape[2:]) for stem, target in targets.items()
+        }
+        return inputs_of(self.network, inputs, cut), targets
 
     def advance(self, inputs: Any, targets: Any) -> dict[str, float]:
         """One optimiser step; the losses.
