@@ -284,9 +284,9 @@ def _check_folder(folder: Path) -> None:
 
 
 def _check_talkers(speech: Material, folder: Path, kinds: Iterable[str]) -> None:
-    from ..simulation.scenes import KINDS
+    from ..simulation.drawing import CONVERSATIONS, KINDS
 
-    needed = max(sum(KINDS[kind]) for kind in kinds)
+    needed = max(sum((KINDS | CONVERSATIONS)[kind]) for kind in kinds)
     if (there := len(speech.spans)) < needed:
         raise DssError(
             f"{folder}: {there} talkers are too few, scenes have up to {needed} at once; a subfolder for "

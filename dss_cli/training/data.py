@@ -51,10 +51,16 @@ class Sources:
         return place, draw(rng, kind, recipe, count, taps, self.speech, self.noise, length, snr_db, hiss=hiss)
 
     def draws(
-        self, recipe: Recipe, signal: SignalConfig, size: int, seed: Sequence[int], hiss: Array | None = None
+        self,
+        recipe: Recipe,
+        signal: SignalConfig,
+        size: int,
+        seed: Sequence[int],
+        hiss: Array | None = None,
+        length: int | None = None,
     ) -> list[tuple[int, Draw]]:
-        """A batch of scenes one chunk long, as of `draw`: a function of the seed."""
-        length = chunk_length(signal)
+        """A batch of scenes, as of `draw`: a function of the seed; `length` samples, by default one chunk."""
+        length = chunk_length(signal) if length is None else length
         return [self.draw(np.random.default_rng([*seed, i]), recipe, length, hiss) for i in range(size)]
 
     def labels(self, draws: Sequence[tuple[int, Draw]]) -> dict[str, NDArray[np.generic]]:
