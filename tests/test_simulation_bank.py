@@ -22,7 +22,7 @@ def asked(monkeypatch):
 
     monkeypatch.setattr(bank, "simulate_place", simulate_place)
     for index in range(300):
-        bank._one(1, (0.2, 0.8), (1.2, 15.0), index, "indoor")
+        bank._one_of_protocol_1(1, (0.2, 0.8), (1.2, 15.0), index, "indoor")
     return calls
 
 
