@@ -74,12 +74,15 @@ def train(
     hold: Annotated[
         int | None, typer.Option(min=0, help="Step at which the learning rate begins to fall.")
     ] = None,
-    batch: Annotated[int, typer.Option(min=1, help="Scenes per step.")] = 4,
+    batch: Annotated[int, typer.Option(min=1, help="Chunks per step, of scenes of several.")] = 8,
     peak: Annotated[float, typer.Option(min=0.0, help="Highest learning rate.")] = 1.2e-3,
     warmup: Annotated[int, typer.Option(min=0, help="Steps of warm-up.")] = 300,
     widen: Annotated[
-        tuple[int, int], typer.Option(metavar="A B", help="Steps at which the scenes become harder.")
-    ] = (800, 2500),
+        tuple[int, int, int],
+        typer.Option(
+            metavar="A B C", help="Steps at which the scenes become harder; from C on, conversations."
+        ),
+    ] = (800, 2500, 4000),
     validation: Annotated[int, typer.Option(min=0, help="Dev scenes per stratum; 0: no validation.")] = 24,
     validate_every: Annotated[int, typer.Option(min=1, help="Steps from one validation to the next.")] = 400,
     mixers: Annotated[
@@ -266,9 +269,9 @@ def _check_folder(folder: Path) -> None:
 
 
 def _check_talkers(speech: Material, folder: Path, kinds: Iterable[str]) -> None:
-    from ..simulation.mixing import KINDS
+    from ..simulation.scene_sampling import CONVERSATIONS, KINDS
 
-    needed = max(sum(KINDS[kind]) for kind in kinds)
+    needed = max(sum((KINDS | CONVERSATIONS)[kind]) for kind in kinds)
     if (there := len(speech.spans)) < needed:
         raise DssError(
             f"{folder}: {there} talkers are too few, scenes have up to {needed} at once; a subfolder for "

@@ -16,13 +16,16 @@ from numpy.typing import NDArray
 from scipy import fft
 
 from ..constants import SAMPLE_RATE
-from .corpus import Material
+from .corpus import SPEECH_RMS, Material
 from .recording_chain import Capture, device_gain, low_pass
-from .scene_sampling import KINDS, KNOTS, Decibels, Draw, Gate, Recipe, Samples, Voice, draw
+from .scene_sampling import CONVERSATIONS, KINDS, KNOTS, Decibels, Draw, Recipe, Samples, Tone, Voice, draw
+from .turns import ALWAYS, FOREVER, RAMP, gate
 
 __all__ = ["KINDS", "KNOTS", "Recipe", "Scene", "mix", "render"]
 
 TYPICAL_GAIN = 0.4  # a talker at 0.4 m is recorded at about -26 dBFS
+TYPICAL_NEAR = SPEECH_RMS / TYPICAL_GAIN  # level of that talker ahead of the device's gain
+BALANCING = (0.1, 100.0)  # factors that a talker who is silent through a turn must not exceed
 
 
 @dataclass(frozen=True)
@@ -87,12 +90,12 @@ def mix(
     band = low_pass(hertz, capture.band, np).astype(np.float32)
     colour = _microphone(drawn.colour, drawn.corner, size) * band
 
-    def image(role: str, responses: Sequence[NDArray[np.floating]], gate: Samples) -> NDArray[np.complex64]:
+    def image(role: str, responses: Sequence[NDArray[np.floating]]) -> NDArray[np.complex64]:
         total = np.zeros(size // 2 + 1, np.complex64)
         for voice in drawn.voices:
             if voice.role == role:
                 dry = _dry(voice, speech, length + taps)
-                dry *= gate * np.float32(10 ** (voice.level_db / 20))
+                dry *= gate(voice.spans, length + taps) * np.float32(10 ** (voice.level_db / 20))
                 response = np.asarray(responses[voice.response], np.float32)
                 heard = fft.rfft(dry, size) * fft.rfft(response, size)
                 if voice.timbre is not None:
@@ -101,13 +104,16 @@ def mix(
         return total
 
     talkers = [
-        fft.irfft(image(role, responses, gate.samples(length + taps)) * colour, size)[taps : taps + length]
-        for role, responses, gate in (("near", near, drawn.gates[0]), ("far", far, drawn.gates[1]))
+        fft.irfft(image(role, responses) * colour, size)[taps : taps + length]
+        for role, responses in (("near", near), ("far", far))
     ]
+    near_active, far_active, active = _activity(drawn)
     if drawn.balance is not None:
-        near_level, far_level = (float(np.sqrt(np.mean(t**2))) + 1e-9 for t in talkers)
-        talkers[1] *= near_level / far_level * 10 ** (-drawn.balance / 20)
-    power = float(np.mean((talkers[0] + talkers[1]) ** 2)) + 1e-12
+        near_level = float(np.sqrt(np.mean(talkers[0] ** 2) / near_active)) + 1e-9
+        far_level = float(np.sqrt(np.mean(talkers[1] ** 2) / far_active)) + 1e-9
+        balancing = near_level / far_level * 10 ** (-drawn.balance / 20)
+        talkers[1] *= np.clip(balancing, *BALANCING) if drawn.active_levels else balancing
+    power = float(np.mean((talkers[0] + talkers[1]) ** 2) / active) + 1e-12
     sound = fft.irfft(fft.rfft(drawn.hiss, size) * band, size)[:length] if capture.band else drawn.hiss.copy()
     sound *= np.sqrt(power) * 10 ** (drawn.floor_db / 20)
     if noise is not None and drawn.noise is not None and drawn.snr_db is not None:
@@ -115,8 +121,13 @@ def mix(
         heard = fft.irfft(fft.rfft(heard, size) * colour, size)[taps : taps + length]
         level = float(np.sqrt(np.mean(heard**2)))
         if level > 1e-6:
-            sound += heard * np.float32(np.sqrt(power) / level * 10 ** (-drawn.snr_db / 20))
+            heard *= np.float32(np.sqrt(power) / level * 10 ** (-drawn.snr_db / 20))
+            sound += heard if drawn.noise_spans == ALWAYS else heard * gate(drawn.noise_spans, length)
+    if drawn.tone:
+        sound += _tone(drawn.tone, colour, size)
     parts = [np.asarray(p, np.float32) for p in (talkers[0], talkers[1], sound)]
+    if drawn.begins > 0:  # transforms leave rounding in the talkers' silence
+        parts = [p * gate(((drawn.begins, FOREVER),), length) for p in parts]
     gain = _gain(drawn, parts)
     parts = [p * gain for p in parts]
     if drawn.capture:
@@ -125,6 +136,29 @@ def mix(
     mixture = parts[0] + parts[1] + parts[2]
     facts = {**_facts(drawn, speech, noise), "gain_db": 20 * float(np.log10(gain))}
     return Scene(drawn.kind, mixture, parts[0], parts[1], parts[2], drawn.snr_db, facts)
+
+
+def _activity(drawn: Draw) -> tuple[float, float, float]:
+    """Return the shares of the scene over which levels of near, of far and of all talkers are meant."""
+    if not drawn.active_levels:
+        return 1.0, 1.0, 1.0
+    whole = drawn.length + drawn.taps
+    gates = [(voice.role, gate(voice.spans, whole)[drawn.taps :]) for voice in drawn.voices]
+    near, far = (
+        np.max([g for own, g in gates if own == role] or [np.zeros(1, np.float32)], axis=0)
+        for role in ("near", "far")
+    )
+    shares = (float(np.mean(part, dtype=np.float64)) for part in (near, far, np.maximum(near, far)))
+    near_share, far_share, share = (max(part, RAMP / drawn.length) for part in shares)
+    return near_share, far_share, share
+
+
+def _tone(tone: Tone, microphone: Samples, size: int) -> Samples:
+    """A stationary noise as the microphone hears it, at its level ahead of the device's gain."""
+    curve = 10 ** (_smooth(tone.colour, size) / 20) * microphone
+    heard = fft.irfft(fft.rfft(tone.samples, size) * curve, size)[: len(tone.samples)]
+    level = float(np.sqrt(np.mean(heard**2))) + 1e-9
+    return np.asarray(heard * (TYPICAL_NEAR / level * 10 ** (-tone.level_db / 20)), np.float32)
 
 
 def _dry(voice: Voice, speech: Material, length: int) -> Samples:
@@ -158,12 +192,12 @@ def _gain(drawn: Draw, parts: Sequence[Samples]) -> np.float32:
 def _facts(drawn: Draw, speech: Material, noise: Material | None) -> dict[str, Any]:
     """What was drawn, as `Scene.drawn` has it."""
 
-    def seconds(gate: Gate) -> float:
-        return float(gate.at - drawn.taps) / SAMPLE_RATE
+    def seconds(at: float) -> float:
+        return float(at - drawn.taps) / SAMPLE_RATE
 
     facts: dict[str, Any] = {"talkers": []}
     for voice in drawn.voices:
-        talker = {
+        talker: dict[str, Any] = {
             "role": voice.role,
             "speaker": str(speech.names[voice.speaker]),
             "offset_s": voice.first / SAMPLE_RATE,
@@ -174,17 +208,26 @@ def _facts(drawn: Draw, speech: Material, noise: Material | None) -> dict[str, A
             talker["pace"] = voice.pace
         if voice.timbre is not None:
             talker["colour_db"] = voice.timbre.tolist()
+        if drawn.kind in CONVERSATIONS:
+            last = drawn.length / SAMPLE_RATE
+            talker["turns_s"] = [
+                np.clip([seconds(low), seconds(high)], 0, last).tolist() for low, high in voice.spans
+            ]
         facts["talkers"].append(talker)
-    near, far = drawn.gates
-    if near.rising is not None:
-        first, second = (far, near) if near.rising else (near, far)
-        facts |= {
-            "first_until_s": seconds(first),
-            "second_from_s": seconds(second),
-            "first": "far" if near.rising else "near",
-        }
-    elif far.rising:
-        facts["far_from_s"] = seconds(far)
+    starts = {voice.role: voice.spans[0][0] for voice in drawn.voices}
+    if drawn.kind == "turns" and len(starts) == 2:
+        first, second = sorted(starts, key=lambda role: starts[role])
+        until = next(voice.spans[0][1] for voice in drawn.voices if voice.role == first)
+        facts |= {"first_until_s": seconds(until), "second_from_s": seconds(starts[second]), "first": first}
+    elif drawn.kind == "far-only" and starts["far"] > -FOREVER:
+        facts["far_from_s"] = seconds(starts["far"])
+    if drawn.begins > 0:
+        facts["silent_until_s"] = drawn.begins / SAMPLE_RATE
+    if drawn.noise is not None and drawn.noise_spans != ALWAYS:
+        ends = 0, drawn.length
+        facts["noise_s"] = [(np.clip(span, *ends) / SAMPLE_RATE).tolist() for span in drawn.noise_spans]
+    if drawn.tone:
+        facts["tone"] = {"slope_db": drawn.tone.slope, "level_db": drawn.tone.level_db}
     if drawn.capture:
         facts["device"] = asdict(drawn.capture)
     facts |= {"colour_db": drawn.colour.tolist(), "corner_hz": drawn.corner, "floor_db": drawn.floor_db}

@@ -62,7 +62,7 @@ def inputs_of(network: keras.Model, mixture: Any, cut: Cut, whole: Any = None) -
 
 
 def in_segments(targets: dict[str, Any], signal: SignalConfig) -> dict[str, Any]:
-    """Targets of scenes (scenes, frames, bins, 4) as the loss sees them: (segments, signal.frames, bins, 4)."""
+    """Targets of scenes (scenes, frames, bins, 4) as the loss takes them, (segments, frames, bins, 4)."""
     return {
         stem: _reshape(target, (-1, signal.frames, *target.shape[2:])) for stem, target in targets.items()
     }

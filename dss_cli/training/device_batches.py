@@ -17,15 +17,17 @@ from scipy import fft
 
 from ..constants import SignalConfig
 from ..simulation.corpus import Material
-from ..simulation.mixing import TYPICAL_GAIN
+from ..simulation.mixing import TYPICAL_GAIN, TYPICAL_NEAR
 from ..simulation.recording_chain import Capture
-from ..simulation.scene_sampling import KINDS, KNOTS, Draw, Gate, Recipe
+from ..simulation.scene_sampling import KINDS, KNOTS, Draw, Recipe, Voice
+from ..simulation.turns import Turns
 from .data import Sources, chunk_length
 
 Numbers = dict[str, NDArray[np.generic]]
 
 ROW = 1024  # samples
 SLOTS = tuple(max(counts) for counts in zip(*KINDS.values(), strict=True))  # most talkers near and far
+TURNS = Turns().most  # intervals that there is room for in a voice
 SLOWEST, FASTEST = 0.8, 1.25  # paces that there is room for
 MARGIN = 64  # samples behind a voice, which interpolation reads
 HISS = 2**20  # samples of the microphone's noise, from any of which on a scene's is cut
@@ -38,7 +40,7 @@ VOICE = {  # the numbers of a voice: their shape and type
     "part": ((), "float32"),  # and what is left of the last half
     "pace": ((), "float32"),
     "level": ((), "float32"),  # a factor; 0 leaves the slot empty
-    "gate": ((3,), "float32"),  # clip(first + second * (n - third), 0, 1) at sample n
+    "spans": ((TURNS, 2), "float32"),  # samples; equal ones leave the interval empty
     "timbre": ((len(KNOTS),), "float32"),  # dB
     "response": ((), "int32"),  # row of the bank's
 }
@@ -51,6 +53,12 @@ SCENE = {
     "noise_row": ((), "int32"),
     "noise_shift": ((), "int32"),
     "noise": ((), "float32"),  # its level over the talkers'; 0 leaves it out
+    "noise_span": ((2,), "float32"),  # samples between which it is let through
+    "tone": ((), "float32"),  # level of stationary noise ahead of the gain; 0 leaves it out
+    "tone_first": ((), "int32"),  # sample of the hiss
+    "tone_colour": ((len(KNOTS),), "float32"),  # dB
+    "begins": ((), "float32"),  # sample before which there is digital silence
+    "active": ((), "bool"),  # whether levels are meant over the talkers' intervals
     "free": ((), "bool"),  # whether `gain` is the mixture's level, or the device's gain
     "gain": ((), "float32"),
 }
@@ -111,7 +119,7 @@ class Desk:
 
     def draws(self, recipe: Recipe, size: int, seed: Sequence[int]) -> list[tuple[int, Draw]]:
         """A batch of draws, each with its place in the bank: a function of the seed."""
-        return self.sources.draws(recipe, self.signal, size, seed, self.hiss)
+        return self.sources.draws(recipe, self.signal, size, seed, self.hiss, self.length)
 
     def numbers(self, draws: Sequence[tuple[int, Draw]]) -> Numbers:
         """What the layer `Mixing` takes: the arrays of `shapes`, by name."""
@@ -136,13 +144,21 @@ class Desk:
                     "part": part,
                     "pace": pace,
                     "level": 10 ** (voice.level_db / 20),
-                    "gate": _line(drawn.gates[far]),
+                    "spans": self._spans(voice),
                     "timbre": 0 if voice.timbre is None else voice.timbre,
                     "response": place * self._per_place + source,
                 }
                 for name, value in values.items():
                     numbers[name][i, slot] = value
         return numbers
+
+    @staticmethod
+    def _spans(voice: Voice) -> NDArray[np.float32]:
+        if len(voice.spans) > TURNS:
+            raise ValueError(f"{len(voice.spans)} turns of one talker; there is room for {TURNS}")
+        spans = np.zeros((TURNS, 2), np.float32)
+        spans[: len(voice.spans)] = voice.spans
+        return spans
 
     def _scene(self, drawn: Draw, row: Numbers) -> None:
         values: dict[str, Any] = {
@@ -151,12 +167,18 @@ class Desk:
             "balance": 0 if drawn.balance is None else 10 ** (-drawn.balance / 20),
             "hiss": drawn.hiss_first,
             "floor": 10 ** (drawn.floor_db / 20),
+            "begins": drawn.begins,
+            "noise_span": drawn.noise_spans[0],
+            "active": drawn.active_levels,
             "free": drawn.free,
             "gain": 10 ** (drawn.gain_db / 20) * (1 if drawn.free else TYPICAL_GAIN),
         }
         if drawn.noise is not None and drawn.snr_db is not None:
             values["noise_row"], values["noise_shift"] = self.noise.find(*drawn.noise)
             values["noise"] = 10 ** (-drawn.snr_db / 20)
+        if drawn.tone is not None:
+            values["tone"] = TYPICAL_NEAR * 10 ** (-drawn.tone.level_db / 20)
+            values["tone_first"], values["tone_colour"] = drawn.tone.first, drawn.tone.colour
         for name, value in (values | asdict(drawn.capture or Capture())).items():
             row[name][0] = value
 
@@ -165,11 +187,3 @@ def shapes(size: int) -> dict[str, tuple[tuple[int, ...], str]]:
     """Shape and type of each of the numbers of `size` scenes."""
     voices = {name: ((size, sum(SLOTS), *shape), kind) for name, (shape, kind) in VOICE.items()}
     return voices | {name: ((size, *shape), kind) for name, (shape, kind) in (SCENE | DEVICE).items()}
-
-
-def _line(gate: Gate) -> tuple[float, float, float]:
-    """The line that is a gate once clipped to 0 to 1."""
-    slope = 1 / Gate.WIDTH
-    if gate.rising is None:
-        return 1.0, 0.0, 0.0
-    return (0.0, slope, gate.at) if gate.rising else (1.0, -slope, gate.at)

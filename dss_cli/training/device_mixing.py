@@ -15,10 +15,12 @@ from scipy import fft
 
 from ..constants import SAMPLE_RATE, STEMS
 from ..separation.stft import root_hann
+from ..simulation.mixing import BALANCING
 from ..simulation.recording_chain import Capture, device_gain, low_pass
 from ..simulation.scene_sampling import KNOTS
+from ..simulation.turns import FOREVER, RAMP
 from .cut import Cut, in_segments, inputs_of
-from .device_batches import DEVICE, ROW, SLOTS, STRETCH, Desk, shapes
+from .device_batches import DEVICE, ROW, SLOTS, STRETCH, TURNS, Desk, shapes
 
 Spectrum = tuple[Any, Any]  # real and imaginary part
 
@@ -58,11 +60,9 @@ class Mixing(keras.layers.Layer):
 
     def call(self, numbers: Any) -> Any:
         n = numbers
-        images = self._images(n)
-        near, far = images[:, 0], images[:, 1]
-        balanced = far * (_level(near) + 1e-9) / (_level(far) + 1e-9) * n["balance"][:, None]
-        far = ops.where(n["balance"][:, None] > 0, balanced, far)
-        talkers = ops.sqrt(ops.square(_level(near + far)) + 1e-12)
+        gates = self._gates(n)
+        images = self._images(n, gates)
+        near, far, talkers = self._balanced(images[:, 0], images[:, 1], n, gates[..., self.taps :])
         hiss = ops.take(self.hiss, n["hiss"][:, None] + ops.arange(self.length, dtype="int32"), axis=0)
         band = self._band(n)
         hiss = ops.irfft(tuple(part * band for part in ops.rfft(hiss, self.size)), self.size)[
@@ -71,7 +71,11 @@ class Mixing(keras.layers.Layer):
         noise = self._noise(n)
         level = _level(noise)
         share = ops.where(level > 1e-6, n["noise"][:, None] / ops.maximum(level, 1e-6), 0.0)
-        rest = talkers * (hiss * n["floor"][:, None] + noise * share)
+        noise *= self._gate(n["noise_span"], self.length)
+        rest = talkers * (hiss * n["floor"][:, None] + noise * share) + self._tone(n)
+        begins = ops.stack([n["begins"], ops.full_like(n["begins"], FOREVER)], axis=-1)
+        begun = self._gate(begins, self.length)
+        near, far, rest = near * begun, far * begun, rest * begun
         mixture = near + far + rest
         gain = n["gain"][:, None]
         gain = ops.where(n["free"][:, None], gain / (_level(mixture) + 1e-9), gain)
@@ -88,11 +92,46 @@ class Mixing(keras.layers.Layer):
             },
         }
 
-    def _images(self, n: Any) -> Any:
+    def _gate(self, span: Any, length: int) -> Any:
+        """(..., length): factors of one interval (..., 2), as of `turns.gate`."""
+        samples = ops.arange(length, dtype="float32")
+        rise, fall = (ops.clip((samples - span[..., i : i + 1]) / RAMP, 0.0, 1.0) for i in range(2))
+        return rise - fall
+
+    def _gates(self, n: Any) -> Any:
+        """(size, slots, length + taps): when each voice speaks."""
+        whole = self.length + self.taps
+        return sum(self._gate(n["spans"][..., i, :], whole) for i in range(TURNS))
+
+    def _balanced(self, near: Any, far: Any, n: Any, gates: Any) -> tuple[Any, Any, Any]:
+        """Near and far as loud as they are to be, and the level of both while anybody speaks, (size, 1)."""
+        gates *= ops.cast(n["level"] > 0, "float32")[..., None]
+        near_gate, far_gate = (
+            ops.max(gates[:, slots], axis=1) for slots in (slice(SLOTS[0]), slice(SLOTS[0], None))
+        )
+        active = n["active"][:, None]
+
+        def level(samples: Any, gate: Any) -> Any:
+            share = ops.maximum(ops.mean(gate, axis=-1, keepdims=True), RAMP / self.length)
+            return _level(samples) / ops.sqrt(ops.where(active, share, 1.0))
+
+        factor = (level(near, near_gate) + 1e-9) / (level(far, far_gate) + 1e-9) * n["balance"][:, None]
+        factor = ops.where(active, ops.clip(factor, *BALANCING), factor)
+        far = ops.where(n["balance"][:, None] > 0, far * factor, far)
+        both = level(near + far, ops.maximum(near_gate, far_gate))
+        return near, far, ops.sqrt(ops.square(both) + 1e-12)
+
+    def _tone(self, n: Any) -> Any:
+        """(size, length): stationary noise as the microphone hears it, at its level."""
+        white = ops.take(self.hiss, n["tone_first"][:, None] + ops.arange(self.length, dtype="int32"), axis=0)
+        curve = self._curve(n["tone_colour"]) * self._microphone(n)
+        spectrum = ops.rfft(white, self.size)
+        heard = ops.irfft((spectrum[0] * curve, spectrum[1] * curve), self.size)[:, : self.length]
+        return heard * (n["tone"][:, None] / (_level(heard) + 1e-9))
+
+    def _images(self, n: Any, gates: Any) -> Any:
         """(size, 2, length): what the microphone hears of near and of far talkers."""
-        samples = ops.arange(self.length + self.taps, dtype="float32")
-        start, slope, at = (n["gate"][..., i : i + 1] for i in range(3))
-        dry = self._dry(n) * (n["level"][..., None] * ops.clip(start + slope * (samples - at), 0.0, 1.0))
+        dry = self._dry(n) * n["level"][..., None] * gates
         responses = ops.cast(ops.take(self.responses, n["response"], axis=0), "float32")
         real, imaginary = _product(ops.rfft(dry, self.size), ops.rfft(responses, self.size))
         timbre = self._curve(n["timbre"])

@@ -54,7 +54,7 @@ class Settings:
     decay: float = 1e-2
     clip: float = 1.0
     average: float = 0.999  # per step, of the exponential moving average
-    curriculum: tuple[int, int] = (1000, 3000)  # steps at which the recipe widens
+    curriculum: tuple[int, ...] = (1000, 3000, 4500)  # steps at which the recipe widens
     validate_every: int = 500
     save_every: int = 100
     near_ratio: float = 1.0  # weight of the near output's signal-to-noise ratio in the loss

@@ -16,7 +16,8 @@ pytest.importorskip("scipy")
 from dss_cli.network import configuration  # noqa: E402
 from dss_cli.simulation.corpus import Material  # noqa: E402
 from dss_cli.simulation.rir_bank import Bank  # noqa: E402
-from dss_cli.simulation.scene_sampling import KINDS, Recipe  # noqa: E402
+from dss_cli.simulation.scene_sampling import CONVERSATIONS, KINDS, PREAMBLES, Recipe  # noqa: E402
+from dss_cli.simulation.turns import Turns  # noqa: E402
 from dss_cli.training import loop as loop_module  # noqa: E402
 from dss_cli.training.data import Sources, examples  # noqa: E402
 from dss_cli.training.device_batches import ROW, Desk, Tape  # noqa: E402
@@ -70,6 +71,11 @@ def coded(pair):
     return pair[1].capture is not None and pair[1].capture.companded
 
 
+def narrow(pair):
+    """Above a device's band there is only what transforms round, which pauses let count for more."""
+    return pair[1].capture is not None and pair[1].capture.band > 0
+
+
 def distance(got, expected):
     got = keras.ops.convert_to_numpy(got)
     return np.linalg.norm(got - expected) / np.linalg.norm(expected)
@@ -89,6 +95,45 @@ def test_a_batch_is_what_numpy_makes_of_its_draws(kind, sources, desk, mixing):
             assert distance(mixed["targets"][stem][..., :2], reference) < 1e-4
         else:
             assert not np.any(mixed["targets"][stem][..., :2])
+
+
+@pytest.fixture(scope="module")
+def long(sources):
+    """Desk and renderer for scenes of 6 s."""
+    desk = Desk(sources, SMALL.signal, 96_000)
+    return desk, Mixing(desk)
+
+
+TALKING = replace(
+    EVERYTHING,
+    captured=0.3,
+    turns=Turns(seconds=(0.5, 2.0), pause=(0.0, 0.5), monologue=0.3),
+    television=0.3,
+    tone=0.5,
+    active_levels=True,
+    talker_seconds=1.0,
+)
+
+
+@pytest.mark.parametrize("preamble", PREAMBLES)
+@pytest.mark.parametrize("kind", [*CONVERSATIONS, "1N+4F", "turns"])
+def test_a_long_scene_is_what_numpy_makes_of_its_draw(kind, preamble, sources, long):
+    desk, mixing = long
+    recipe = replace(TALKING, kinds={kind: 1.0}, preamble={preamble: 1.0})
+    draws = [pair for pair in desk.draws(recipe, 6, [9]) if not (coded(pair) or narrow(pair))]
+    mixed = mixing(desk.numbers(draws))
+    inputs, targets = examples([sources.mix(*pair) for pair in draws], desk.signal)
+    assert inputs.shape[1] == 1 + (96_000 - desk.signal.window) // desk.signal.hop
+    assert distance(mixed["inputs"], inputs) < 3e-4
+    for stem, target in targets.items():
+        assert distance(mixed["targets"][stem], target) < 1e-4
+
+
+def test_more_turns_than_the_tables_have_room_for_are_refused(long):
+    desk, _ = long
+    many = replace(TALKING, kinds={"conversation-far": 1.0}, turns=Turns((0.1, 0.2), (0.0, 0.01), most=99))
+    with pytest.raises(ValueError, match="turns of one talker; there is room for 8"):
+        desk.numbers(desk.draws(many, 8, [1]))
 
 
 def test_a_batch_through_a_codec_is_what_numpy_makes_of_it(sources, desk, mixing):

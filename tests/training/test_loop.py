@@ -27,7 +27,7 @@ from dss_cli.training.data import examples, spectra  # noqa: E402
 from dss_cli.training.loop import Run, train  # noqa: E402
 from dss_cli.training.losses import separation_loss  # noqa: E402
 from dss_cli.training.optimiser import ConvolutionMuon  # noqa: E402
-from dss_cli.training.recipes import ALL, EASY, WIDER, recipe_at  # noqa: E402
+from dss_cli.training.recipes import ALL, CONVERSATIONS, EASY, WIDER, recipe_at  # noqa: E402
 from dss_cli.training.schedule import WarmHoldCosine  # noqa: E402
 from dss_cli.training.validation import Validation  # noqa: E402
 
@@ -107,6 +107,16 @@ def test_the_learning_rate_rises_holds_and_falls():
 
 def test_the_curriculum_widens_at_its_steps():
     assert [recipe_at(s, (10, 20)) for s in (0, 9, 10, 19, 20)] == [EASY, EASY, WIDER, WIDER, ALL]
+    assert [recipe_at(s, (10, 20, 30)) for s in (20, 29, 30)] == [ALL, ALL, CONVERSATIONS]
+
+
+@pytest.mark.parametrize("seconds", [6, 12, 24])
+def test_scenes_of_any_length_are_a_function_of_their_seed(sources, seconds):
+    once, again = (sources.draws(CONVERSATIONS, SIGNAL, 3, [1, 2], length=16_000 * seconds) for _ in range(2))
+    for one, other in zip(once, again, strict=True):
+        scenes = [sources.mix(*pair) for pair in (one, other)]
+        assert len(scenes[0].mixture) == 16_000 * seconds
+        np.testing.assert_array_equal(scenes[0].mixture, scenes[1].mixture)
 
 
 @pytest.fixture(scope="module")
