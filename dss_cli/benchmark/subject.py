@@ -85,7 +85,8 @@ def prepare(row: Row) -> Callable[[], tuple[Network, Proof]]:
 
         return load_library
 
-    from ..runtime.litert import REFUSED, LiteRTNetwork
+    from ..runtime.gpu_adapter import REFUSED
+    from ..runtime.litert import LiteRTNetwork
 
     def load() -> tuple[Network, Proof]:
         network = LiteRTNetwork(

@@ -42,7 +42,7 @@ def build(config: NetworkConfig | str, batch: int | None = None) -> keras.Model:
 
 
 class CarriedNetworks(NamedTuple):
-    """A network that carries context, in the two forms in which it is exported. Both share their layers.
+    """A network that carries context, in the two forms in which it is exported; both share their layers.
 
     Attributes:
         separate: inputs `mixture` (1, frames, 256, 3) and states; outputs "near", "far" and states.
@@ -77,6 +77,13 @@ def build_carried(config: TwoStageConfig, frames: int | None = None) -> CarriedN
         keras.Model(inputs, estimates | memory.outputs, name="separator"),
         keras.Model(inputs, dict(memory.outputs), name="listener"),
     )
+
+
+def build_for_inference(config: NetworkConfig) -> keras.Model | CarriedNetworks:
+    """The network of a configuration as it is exported and scored, for one chunk at a time."""
+    if isinstance(config, TwoStageConfig) and config.context is not None:
+        return build_carried(config)
+    return build(config, batch=1)
 
 
 def build_for_scenes(config: TwoStageConfig) -> keras.Model:

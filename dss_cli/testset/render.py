@@ -18,7 +18,7 @@ from ..simulation.limits import FAR_INDOOR, FAR_OUTDOOR
 from ..simulation.measured_rirs import Rooms
 from ..simulation.mixing import KINDS, Recipe, render
 from ..simulation.rir import Response, check_place
-from ..simulation.rooms import simulate_place
+from ..simulation.rooms_protocol1 import simulate_place
 from .strata import Stratum
 
 RECIPE = Recipe(free_gain=0.0)  # levels and microphones as heard, kinds and noise as the stratum says

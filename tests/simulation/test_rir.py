@@ -19,7 +19,7 @@ from dss_cli.simulation.rir import (
     split_at_onset,
     through_air,
 )
-from dss_cli.simulation.rooms import LEAD, simulate_place
+from dss_cli.simulation.rooms_protocol1 import LEAD, simulate_place
 
 RATE, SOUND = 16_000, 343.0
 

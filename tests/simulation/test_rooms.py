@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("pyroomacoustics")
 
-from dss_cli.simulation import rir_bank, rooms
+from dss_cli.simulation import rir_bank, rooms_protocol1
 
 
 @pytest.fixture
@@ -18,11 +18,11 @@ def asked(monkeypatch):
     def simulate_place(rng, environment, ranges, rt60, seconds, facing, mouth):
         calls.append((rt60, facing, mouth))
         silence = [np.zeros(8, np.float32)] * len(ranges)
-        return rooms.Place(environment, rt60[0], np.ones(7), silence, *[None] * 5)
+        return rooms_protocol1.Place(environment, rt60[0], np.ones(7), silence, *[None] * 5)
 
     monkeypatch.setattr(rir_bank, "simulate_place", simulate_place)
     for index in range(300):
-        rir_bank._one(1, (0.2, 0.8), (1.2, 15.0), index, "indoor")
+        rir_bank._one_of_protocol_1(1, (0.2, 0.8), (1.2, 15.0), index, "indoor")
     return calls
 
 
@@ -44,7 +44,7 @@ def test_a_directive_talker_who_looks_away_is_fainter(mouth):
     gains = []
     for facing in (True, False):
         rng = np.random.default_rng(5)
-        place = rooms.simulate_place(rng, "outdoor", [(2.0, 2.0)] * 20, facing=[facing] * 20, mouth=mouth)
+        place = rooms_protocol1.simulate_place(rng, "outdoor", [(2.0, 2.0)] * 20, facing=[facing] * 20, mouth=mouth)
         gains.append(place.gains)
     if mouth == (1.0, 1.0):
         np.testing.assert_allclose(gains, 1.0)

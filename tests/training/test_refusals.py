@@ -239,7 +239,8 @@ def test_banks_of_one_kind_of_place(refused, tmp_path, outdoor, lacking):
 
 
 def test_a_bank_without_distances_has_the_usual_ones(begin, tmp_path, trained):
-    old = {name: value for name, value in vars(a_bank()).items() if name not in ("near", "far")}
+    later = ("near", "far", "protocol", "measured", "used")
+    old = {name: value for name, value in vars(a_bank()).items() if name not in later}
     np.savez(tmp_path / "bank.npz", **old)
     assert begin("--steps", 1, "--near", 0.2, 0.8, "--far", 1.2, 15)[0] == 0
     assert trained[0][1].bank.limits == {"near": [0.2, 0.8], "far": [1.2, 6.0], "far_outdoor": [1.2, 15.0]}
