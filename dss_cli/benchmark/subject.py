@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .rows import Row, threads_text
 
 if TYPE_CHECKING:
-    from ..runtime.litert import Network
+    from ..runtime.network import Network
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,8 @@ from ai_edge_litert import schema_py_generated as schema
 from ..constants import STEMS
 from ..errors import DssError, UsageError
 from ..runtime.session import INPUT, LISTEN, SEPARATE
-from ..tflite.packing import pack
 from ..utils.captured_output import captured_stderr
+from .packing import pack
 
 if TYPE_CHECKING:
     import keras
@@ -47,7 +47,9 @@ def convert(network: keras.Model | CarriedNetworks, weights: str = "float16") ->
     """
     if weights not in WEIGHTS:
         raise UsageError(f"weights {weights!r}: choose one of {', '.join(WEIGHTS)}")
-    if not isinstance(network, tuple):
+    from ..network import CarriedNetworks
+
+    if not isinstance(network, CarriedNetworks):
         return pack([_named(_converted(network, weights), SEPARATE, STEMS)])
     return pack(
         [

@@ -20,7 +20,8 @@ import numpy.typing as npt
 from ..constants import SignalConfig
 from ..metrics import si_sdr
 from ..runtime.gpu_adapter import REFUSED
-from ..runtime.litert import ContextNetwork, LiteRTNetwork, Network
+from ..runtime.litert import LiteRTNetwork
+from ..runtime.network import ContextNetwork, Network
 from ..runtime.registry import Model
 from ..separation.stft import StreamingSTFT, compress
 from ..separation.streaming import StreamingSeparator

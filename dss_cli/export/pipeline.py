@@ -66,12 +66,14 @@ def describe(
     sections: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The card of a converted network, as `make_card` makes it of what is counted here."""
+    from ..network import CarriedNetworks
+
     return make_card(
         data,
         name,
         configuration,
         signal,
-        (network.separate if isinstance(network, tuple) else network).count_params(),
+        (network.separate if isinstance(network, CarriedNetworks) else network).count_params(),
         round(multiply_accumulates(read_graph(data)) / signal.chunk_seconds),
         checks,
         states(network),
@@ -81,7 +83,9 @@ def describe(
 
 def states(network: keras.Model | CarriedNetworks) -> dict[str, tuple[int, ...]]:
     """Shape by name of what a network carries from chunk to chunk, in the order of the file's signature."""
-    if not isinstance(network, tuple):
+    from ..network import CarriedNetworks
+
+    if not isinstance(network, CarriedNetworks):
         return {}
     return {name: tuple(x.shape) for name, x in sorted(network.separate.input.items()) if name != INPUT}
 

@@ -1,6 +1,6 @@
 """The Keras networks: one definition each, trained under any backend of Keras, exported under TensorFlow."""
 
-from .build import CarriedNetworks, build, build_for_inference, build_for_scenes
+from .build import CarriedNetworks, build, build_for_inference, build_for_scenes, carries_context
 from .config import CONFIGURATIONS, NetworkConfig, RecurrentConfig, TwoStageConfig, configuration, exportable
 
 __all__ = [
@@ -12,6 +12,7 @@ __all__ = [
     "build",
     "build_for_inference",
     "build_for_scenes",
+    "carries_context",
     "configuration",
     "exportable",
 ]

@@ -13,13 +13,11 @@ import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol, runtime_checkable
 
 import numpy as np
 import numpy.typing as npt
 from ai_edge_litert.compiled_model import CpuOptions, GpuOptions, HardwareAccelerator, Options
 
-from ..constants import SignalConfig
 from ..errors import DssError, UsageError
 from .gpu_adapter import REFUSED, adapter_name, in_software, last_line, note_adapter, plain_reason, short_name
 from .registry import Model
@@ -33,35 +31,6 @@ DEFAULT_THREADS = 1  # `lite` runs some 30 times faster than real time on one
 
 _log = logging.getLogger(__name__)
 _FLOAT16_ROUNDING = 1e-5  # relative; that of float32 lies far below, that of float16 above
-
-
-class Network(Protocol):
-    """What the streaming engine needs of a model."""
-
-    @property
-    def signal(self) -> SignalConfig:
-        """The constants of the spectra that it takes."""
-
-    @property
-    def overlap(self) -> float:
-        """Share of a chunk that is best faded into the next, 0 to 0.5."""
-
-    def separate(self, mixture: Floats) -> tuple[Floats, Floats]:
-        """Separate one chunk: compressed float32 `[1, frames, bins, 3]` to near and far, `[..., 2]`."""
-
-
-@runtime_checkable
-class ContextNetwork(Network, Protocol):
-    """What the streaming engine needs of a model that carries context from chunk to chunk."""
-
-    def begin(self) -> Any:
-        """Return a state that has heard nothing, for one channel; None: no context is carried."""
-
-    def listen(self, mixture: Floats, state: Any) -> None:
-        """Let a chunk count for later ones in `state`, without separating it."""
-
-    def separate(self, mixture: Floats, state: Any = None, update: bool = True) -> tuple[Floats, Floats]:
-        """Separate one chunk within the context of `state`; `update` lets it count for later ones."""
 
 
 class LiteRTNetwork:
