@@ -44,7 +44,9 @@ def test_a_directive_talker_who_looks_away_is_fainter(mouth):
     gains = []
     for facing in (True, False):
         rng = np.random.default_rng(5)
-        place = rooms_protocol1.simulate_place(rng, "outdoor", [(2.0, 2.0)] * 20, facing=[facing] * 20, mouth=mouth)
+        place = rooms_protocol1.simulate_place(
+            rng, "outdoor", [(2.0, 2.0)] * 20, facing=[facing] * 20, mouth=mouth
+        )
         gains.append(place.gains)
     if mouth == (1.0, 1.0):
         np.testing.assert_allclose(gains, 1.0)
