@@ -12,14 +12,12 @@ keras = pytest.importorskip("keras")
 pytest.importorskip("tensorflow")
 
 import dss_cli.network  # noqa: E402
-import dss_cli.network.widen as widen_module  # noqa: E402
 from dss_cli.commands.configurations import configurations  # noqa: E402
 from dss_cli.errors import DssError, ExitCode, UsageError  # noqa: E402
 from dss_cli.network import RecurrentConfig, build, configuration, exportable  # noqa: E402
 from dss_cli.network.attention import attention  # noqa: E402
 from dss_cli.network.count import macs, macs_per_second  # noqa: E402
-from dss_cli.network.weights import load_weights  # noqa: E402
-from dss_cli.network.widen import begin_with, widen  # noqa: E402
+from dss_cli.network.weights import begin_with, load_weights  # noqa: E402
 
 SMALL = replace(configuration("toy"), blocks=1, near_after=1, fine=0, zoom=None)
 ZOOM = configuration("toy").zoom
@@ -85,17 +83,6 @@ def test_either_attention_takes_the_weights_of_the_other():
     assert [(w.path, w.shape) for w in linear.weights] == [(w.path, w.shape) for w in quadratic.weights]
 
 
-def test_widened_quadratic_attention_attends_as_the_narrow_did():
-    config = replace(SMALL, heads=1, rotary=False, attention="quadratic")
-    narrow, wide = shaken(attending(replace(config, channels=4)), scale=1.0), attending(config)
-    widen(narrow, wide, config, 4)
-    x = np.random.default_rng(1).standard_normal((1, 2, 9, 4)).astype(np.float32)
-    expected = run(narrow, x)
-    found = run(wide, np.pad(x, ((0, 0), (0, 0), (0, 0), (0, 4))))[..., :4]
-    spread = np.sum((expected - expected.mean(2, keepdims=True)) ** 2)
-    assert np.sum((found - expected) ** 2) < 0.001 * spread
-
-
 def test_the_recurrent_baseline_keeps_the_contract():
     network = build(RECURRENT)
     mixture = spectrum(batch=2)
@@ -137,14 +124,13 @@ def test_the_published_width_stays_within_the_compute_of_lite():
     assert network.count_params() == 14_042_112
 
 
-def test_recurrent_weights_go_where_they_came_from(tmp_path, monkeypatch):
+def test_recurrent_weights_go_where_they_came_from(tmp_path):
     path = tmp_path / "blstm.weights.h5"
     trained = shaken(build(RECURRENT))
     trained.save_weights(path)
     loaded, begun = build(RECURRENT), build(RECURRENT)
     load_weights(loaded, path, "blstm")
-    monkeypatch.setattr(widen_module, "configuration", lambda name: RECURRENT)
-    assert begin_with(begun, path, "blstm") == (None, [], [])
+    assert begin_with(begun, path, "blstm") == ([], [])
     for network in (loaded, begun):
         for one, other in zip(network.weights, trained.weights, strict=True):
             np.testing.assert_array_equal(one, other, err_msg=one.path)
@@ -204,11 +190,7 @@ def test_a_configuration_may_differ_in_some_fields():
         ("lite,blocks=true", "blocks is a whole number, not 'true'"),
         ("lite,norm=7", "norm is a word, not '7'"),
         ("lite,norm=batch", "norm is layer or rms, not 'batch'"),
-        ("lite,attention=full", "attention is linear or relative or quadratic, not 'full'"),
-        (
-            "lite,attention=relative,rotary=false",
-            "relative attention is nothing without the rotary embedding",
-        ),
+        ("lite,attention=full", "attention is linear or quadratic, not 'full'"),
         ("lite,near_after=5", "near_after 5 is none of 4 blocks"),
         ("lite,heads=5", "64 channels are not 5 heads of an even size"),
         ("lite,band_stride=7", "256 bins are not tokens of 7"),

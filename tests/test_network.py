@@ -14,11 +14,8 @@ from dss_cli.errors import DssError, UsageError  # noqa: E402
 from dss_cli.network import CONFIGURATIONS, TwoStageConfig, build, configuration  # noqa: E402
 from dss_cli.network.attention import attention  # noqa: E402
 from dss_cli.network.count import macs, macs_per_second  # noqa: E402
-from dss_cli.network.cues import DECAYS  # noqa: E402
 from dss_cli.network.layers import rotate  # noqa: E402
-from dss_cli.network.widen import begin_with, widen  # noqa: E402
-from dss_cli.stft import compress  # noqa: E402
-from dss_cli.training.data import spectra  # noqa: E402
+from dss_cli.network.weights import begin_with  # noqa: E402
 
 
 @pytest.fixture(scope="module")
@@ -72,7 +69,7 @@ def test_the_near_decoder_does_not_hear_the_later_blocks(toy):
     assert not np.allclose(before["far"], after["far"])
 
 
-@pytest.mark.parametrize("kind", ["linear", "relative", "quadratic"])
+@pytest.mark.parametrize("kind", ["linear", "quadratic"])
 def test_attention_is_the_published_formula(kind):
     config = replace(configuration("toy"), channels=12, heads=3, attention=kind)
     tokens = keras.Input((5, 7, 12))
@@ -86,11 +83,9 @@ def test_attention_is_the_published_formula(kind):
     query, key, value = np.split(merged, 3, axis=-1)
     heads = []
     for q, k, v in zip(*(np.split(p, 3, axis=-1) for p in (query, key, value)), strict=True):
-        # The linear ones in the quadratic form of the same product; sqrt(d), d = 4.
+        # The linear one in the quadratic form of the same product; sqrt(d), d = 4.
         if kind == "linear":
             scores = products(softmax(turned(q), -1), softmax(turned(k), -2)) / 2.0
-        elif kind == "relative":
-            scores = products(turned(softmax(q, -1)), turned(softmax(k, -2))) / 2.0
         else:
             scores = softmax(products(turned(q), turned(k)) / 2.0, -1)
         heads.append(scores @ v)
@@ -148,45 +143,6 @@ def test_an_unknown_configuration_names_those_that_exist():
         configuration("huge")
 
 
-def test_a_widened_network_computes_what_the_narrow_one_did():
-    """Nearly: the queries' softmax and the rotary angles have no exact counterpart, new outputs are faint."""
-    config = configuration("toy")
-    narrow = build(replace(config, channels=4, heads=1))
-    rng = np.random.default_rng(5)
-    for weight in narrow.weights:
-        scale = 0.02 if "attention" in weight.path else 0.3
-        weight.assign(weight.numpy() + rng.normal(0, scale, weight.shape))
-    wide = build(replace(config, heads=1))
-    widen(narrow, wide, replace(config, heads=1), 4)
-    mixture = spectrum(config)
-    expected, fresh = narrow.predict_on_batch(mixture), build(config).predict_on_batch(mixture)
-    for name, estimate in wide.predict_on_batch(mixture).items():
-        error = np.sum((estimate - expected[name]) ** 2)
-        assert error < 0.03 * np.sum((fresh[name] - expected[name]) ** 2)
-
-
-def test_every_weight_of_a_widened_network_learns(tmp_path):
-    keras.utils.set_random_seed(5)
-    config = configuration("toy")
-    narrow = build(replace(config, channels=4))
-    path = tmp_path / "narrow.weights.h5"
-    rng = np.random.default_rng(5)
-    for weight in narrow.weights:
-        weight.assign(weight.numpy() + rng.normal(0, 0.1, weight.shape))
-    narrow.save_weights(path)
-    network = build(config)
-    assert begin_with(network, path, "toy") == (4, [], [])
-    network.compile("adam", loss=dict.fromkeys(("near", "far"), "mse"), run_eagerly=True)
-    before = [w.numpy() for w in network.trainable_variables]
-    mixture = spectrum(config)
-    for _ in range(3):
-        network.train_on_batch(mixture, dict.fromkeys(("near", "far"), mixture[..., 1:]))
-    for weight, old in zip(network.trainable_variables, before, strict=True):
-        if weight.name == "alpha":  # a slope learns where its input is negative, and some inputs never are
-            continue
-        assert np.all(np.any(weight.numpy() != old, axis=tuple(range(old.ndim - 1)))), weight.path
-
-
 def shaken(network, seed=5):
     rng = np.random.default_rng(seed)
     for weight in network.weights:
@@ -200,7 +156,7 @@ def test_layers_that_the_weights_lack_begin_without_changing_what_is_computed(tm
     coarse.save_weights(path)
     network = build(config)
     beginning = begin_with(network, path, "toy")
-    assert beginning.widened_from is None and not beginning.left
+    assert not beginning.left
     assert {"fine_bins", "near_fine", "far_fine_out"} <= set(beginning.fresh)
     mixture = spectrum(config)
     expected = coarse.predict_on_batch(mixture)
@@ -272,39 +228,3 @@ def test_a_zoom_begins_without_a_say(tmp_path):
     expected = plain.predict_on_batch(mixture)
     for name, estimate in network.predict_on_batch(mixture).items():
         np.testing.assert_allclose(estimate, expected[name], rtol=1e-5, atol=1e-6)
-
-
-def cues_of(samples):
-    """Decays and predictabilities of a second of samples, averaged: those of DECAYS, then of DELAYS."""
-    config = replace(configuration("toy"), cues=True, signal=replace(configuration("lite").signal, frames=62))
-    network = build(config)
-    spoken = compress(spectra(samples.astype(np.float32)[None], config.signal), config.signal.exponent)
-    told = keras.Model(network.input, network.get_layer("cues").output).predict_on_batch(spoken)
-    return told[0, 16:-8].mean(axis=(0, 1))
-
-
-def test_cues_tell_what_decays_and_what_repeats():
-    rng = np.random.default_rng(0)
-    time = np.arange(61 * 256 + 512) / 16_000
-    noise = rng.standard_normal(len(time))
-    steady, tone, dying = (
-        cues_of(x) for x in (0.1 * noise, 0.1 * np.sin(2 * np.pi * 440 * time), noise * 10 ** (-3 * time))
-    )
-    decays = len(DECAYS)
-    np.testing.assert_allclose(steady[:decays], 0, atol=0.01)
-    assert (np.diff(dying[:decays]) < 0).all() and dying[0] < -0.01, "longer lags, larger falls"
-    assert (tone[decays:] > 1.5 * steady[decays:]).all() and (steady[decays:] < 0.5).all()
-    assert (np.concatenate([steady, tone, dying])[..., -2:] <= 1).all()
-
-
-def test_cues_have_no_say_until_they_are_trained(tmp_path):
-    plain, path = build("toy"), tmp_path / "toy.weights.h5"
-    rng = np.random.default_rng(1)
-    plain.set_weights([w + 0.1 * rng.standard_normal(w.shape) for w in plain.get_weights()])
-    plain.save_weights(path)
-    cued = build("toy,cues=true")
-    assert begin_with(cued, path, "toy,cues=true").fresh == ["cues_in"]
-    mixture = spectrum(configuration("toy"))
-    before, after = plain.predict_on_batch(mixture), cued.predict_on_batch(mixture)
-    for stem, estimate in before.items():
-        np.testing.assert_allclose(after[stem], estimate, rtol=1e-5, atol=1e-6)

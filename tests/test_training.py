@@ -195,6 +195,14 @@ def test_a_checkpoint_of_another_configuration_is_refused(stopped, monkeypatch):
         Run(SETTINGS, stopped[1])
 
 
+def test_a_share_of_outdoor_scenes_goes_before_the_recipes(sources, tmp_path):
+    for outdoor in (0.0, 1.0):
+        run = Run(replace(SETTINGS, outdoor=outdoor, mixing="device"), tmp_path, sources=sources)
+        numbers, _ = run.batch(sources, 9)
+        places = numbers["response"][numbers["level"] > 0] // 7
+        assert (sources.bank.outdoor[places] == outdoor).all()
+
+
 def test_a_new_run_begins_with_given_weights(stopped, tmp_path):
     run, _ = stopped
     path = tmp_path / "toy.weights.h5"
@@ -206,15 +214,6 @@ def test_a_new_run_begins_with_given_weights(stopped, tmp_path):
     path.write_bytes(b"no weights")
     with pytest.raises(DssError, match=r"toy.weights.h5: not weights"):
         Run(SETTINGS, tmp_path / "new", path)
-
-
-@untraced()
-def test_weights_of_fewer_channels_are_widened_and_that_is_told(sources, tmp_path):
-    path, told = tmp_path / "narrow.weights.h5", []
-    build(replace(configuration("toy"), channels=4)).save_weights(path)
-    train(replace(SETTINGS, total=1, hold=1), sources, tmp_path / "wide", weights=path, report=told.append)
-    assert told[0]["widened_from"] == 4
-    assert _told(told[0]).endswith("parameters, widened from 4 channels")
 
 
 @untraced()

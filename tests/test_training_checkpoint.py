@@ -77,7 +77,7 @@ def test_no_room_for_the_log(tmp_path, monkeypatch):
         step, folder = 100, tmp_path
         config = configuration("toy")
         network = type("N", (), {"count_params": lambda self: 1})()
-        beginning = loop.Beginning(None, [], [])
+        beginning = loop.Beginning([], [])
 
         def _kept(self):
             return "kept"

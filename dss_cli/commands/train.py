@@ -89,14 +89,6 @@ def train(
         float, typer.Option(min=0.0, help="Weight of the near output's signal-to-noise ratio in the loss.")
     ] = 1.0,
     far_ratio: Annotated[float, typer.Option(min=0.0, help="Likewise of the far output's.")] = 1.0,
-    consistency: Annotated[
-        float,
-        typer.Option(min=0.0, help="Weight of mixture consistency: what near and far lack of the talkers."),
-    ] = 0.0,
-    talker: Annotated[
-        float,
-        typer.Option(min=0.0, help="Weight of heads that tell distance and talker of each output; 0: none."),
-    ] = 0.0,
     outdoor: Annotated[
         float | None,
         typer.Option(min=0.0, max=1.0, help="Share of outdoor scenes; default: rising from 0.25 to 0.4."),
@@ -120,9 +112,6 @@ def train(
             help="Share of scenes through automatic gain, soft clipping, a narrow band, a codec.",
         ),
     ] = None,
-    babble: Annotated[
-        float, typer.Option(min=0.0, max=0.9, help="Share of the noise that is babble made of the speech.")
-    ] = 0.0,
     voices: Annotated[
         int,
         typer.Option(min=0, help="Talkers made of each, who say the same with a longer or shorter tract."),
@@ -141,8 +130,7 @@ def train(
     load_keras()
     from ..network import build
     from ..network import configuration as configured
-    from ..network.weights import weights_file
-    from ..network.widen import begin_with
+    from ..network.weights import begin_with, weights_file
     from ..publish import write_files
     from ..simulation.bank import simulate_bank
     from ..simulation.material import load_noise, load_speech
@@ -215,11 +203,8 @@ def train(
         validate_every=validate_every,
         near_ratio=near_ratio,
         far_ratio=far_ratio,
-        consistency=consistency,
-        talker=talker,
         outdoor=outdoor,
         captured=captured,
-        babble=babble,
         voices=voices,
         precision=precision.value,
         mixing=mixing.value,
@@ -233,9 +218,6 @@ def train(
             "batch": batch,
             "near_ratio": near_ratio,
             "far_ratio": far_ratio,
-            "consistency": consistency,
-            "talker": talker,
-            "babble": babble,
             "voices": voices,
             **{k: v for k, v in (("outdoor", outdoor), ("captured", captured)) if v is not None},
             "precision": precision.value,
@@ -335,13 +317,12 @@ def _told(row: dict[str, Any]) -> str:
     from ..network.weights import few_of
 
     if "settings" in row:
-        widened = f", widened from {row['widened_from']} channels" if row["widened_from"] else ""
         layers = "".join(
             f", layers {what}: {few_of(row[key])}"
             for what, key in (("begun afresh", "fresh"), ("left out", "left"))
             if row[key]
         )
-        return f"step {row['step']}: {row['parameters']:,} parameters{widened}{layers}"
+        return f"step {row['step']}: {row['parameters']:,} parameters{layers}"
     if "scores" in row:
         parts = (
             f"{stratum}: " + ", ".join(f"{name} {value:+.1f}" for name, value in scores.items())

@@ -5,7 +5,6 @@ from __future__ import annotations
 from keras import layers
 
 from .config import TwoStageConfig
-from .cues import add_cues
 from .layers import Tensor, bands_to_bins, bins_to_bands, depthwise, norm, pointwise, prelu
 from .mask import masked
 from .zoom import add_zoomed
@@ -39,8 +38,6 @@ def encode(mixture: Tensor, config: TwoStageConfig) -> Tensor:
         x = dense(x, config.dense_depth, config, "encoder")
     x = bins_to_bands(x, config.channels, config.band_stride, "encoder_bands")
     x = prelu(norm(x, config.norm, "encoder_bands_norm"), "encoder_bands_prelu")
-    if config.cues:
-        x = add_cues(x, mixture, config)
     return x if config.full_resolution else dense(x, config.dense_depth, config, "encoder")
 
 

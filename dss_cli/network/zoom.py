@@ -8,10 +8,11 @@ from keras import layers
 
 from .config import TwoStageConfig, Zoom
 from .conformer import two_stage
+from .context import Memory
 from .layers import Tensor, bands_to_bins, bins_to_bands, norm, pointwise, prelu
 
 
-def look_closer(x: Tensor, mixture: Tensor, config: TwoStageConfig) -> Tensor | None:
+def look_closer(x: Tensor, mixture: Tensor, config: TwoStageConfig, memory: Memory) -> Tensor | None:
     """Tokens of `config.zoom.stride` bins each, over its lowest bins, if there is a zoom.
 
     They see the mixture afresh, are told what the wide tokens have found, and go through blocks of their own.
@@ -19,6 +20,7 @@ def look_closer(x: Tensor, mixture: Tensor, config: TwoStageConfig) -> Tensor | 
     Args:
         x: the separator's tokens (batch, frames, tokens, channels).
         mixture: compressed spectrum (batch, frames, 256, 3).
+        memory: of what was heard before.
 
     Returns:
         (batch, frames, zoom.bins / zoom.stride, zoom.channels).
@@ -33,7 +35,7 @@ def look_closer(x: Tensor, mixture: Tensor, config: TwoStageConfig) -> Tensor | 
     y = pointwise(y, zoom.channels, "zoom_in")
     inner = replace(config, channels=zoom.channels)
     for i in range(1, zoom.blocks + 1):
-        y = two_stage(y, inner, f"zoom_block{i}")
+        y = two_stage(y, inner, f"zoom_block{i}", memory)
     return norm(y, config.norm, "zoom_out_norm")
 
 

@@ -63,22 +63,6 @@ class Sources:
         length = chunk_length(signal) if length is None else length
         return [self.draw(np.random.default_rng([*seed, i]), recipe, length, hiss) for i in range(size)]
 
-    def labels(self, draws: Sequence[tuple[int, Draw]]) -> dict[str, NDArray[np.generic]]:
-        """Who is near and who is far, for the heads of `beside`.
-
-        Returns:
-            "metres" (size, 2) float32 and "voice" (size, 2) int32, the talker's place in the speech; 0 and -1
-            for a role with no talker or several.
-        """
-        metres, voice = np.zeros((len(draws), 2), np.float32), np.full((len(draws), 2), -1, np.int32)
-        for i, (place, drawn) in enumerate(draws):
-            for j, (role, before) in enumerate((("near", 0), ("far", self.bank.near_sources))):
-                found = [v for v in drawn.voices if v.role == role]
-                if len(found) == 1:
-                    metres[i, j] = self.bank.distances[place, before + found[0].response]
-                    voice[i, j] = found[0].speaker
-        return {"metres": metres, "voice": voice}
-
     def mix(self, place: int, drawn: Draw) -> Scene:
         """The scene of a draw in a place of the bank."""
         responses = list(self.bank.responses[place, :, : drawn.taps])
@@ -95,7 +79,7 @@ def chunk_length(signal: SignalConfig) -> int:
 
 
 def examples(scenes: Sequence[Scene], signal: SignalConfig) -> tuple[Array, dict[str, Array]]:
-    """Spectra of scenes one chunk long.
+    """Spectra of scenes of one length.
 
     Returns:
         The network's input (size, frames, bins, 3), and for each output a target (size, frames, bins, 4):

@@ -70,10 +70,6 @@ DEVICE = {  # see `Capture`
     "clips_first": ((), "bool"),
     "companded": ((), "bool"),
 }
-LABELS = {  # see `Sources.labels`
-    "metres": ((2,), "float32"),
-    "voice": ((2,), "int32"),
-}
 
 
 @dataclass(frozen=True)
@@ -128,7 +124,6 @@ class Desk:
     def numbers(self, draws: Sequence[tuple[int, Draw]]) -> Numbers:
         """What the layer `Mixing` takes: the arrays of `shapes`, by name."""
         numbers = {name: np.zeros(shape, kind) for name, (shape, kind) in shapes(len(draws)).items()}
-        numbers |= self.sources.labels(draws)
         numbers["pace"][:] = 1
         for i, (place, drawn) in enumerate(draws):
             self._scene(drawn, {name: numbers[name][i : i + 1] for name in SCENE | DEVICE})
@@ -191,6 +186,4 @@ class Desk:
 def shapes(size: int) -> dict[str, tuple[tuple[int, ...], str]]:
     """Shape and type of each of the numbers of `size` scenes."""
     voices = {name: ((size, sum(SLOTS), *shape), kind) for name, (shape, kind) in VOICE.items()}
-    return voices | {
-        name: ((size, *shape), kind) for name, (shape, kind) in (SCENE | DEVICE | LABELS).items()
-    }
+    return voices | {name: ((size, *shape), kind) for name, (shape, kind) in (SCENE | DEVICE).items()}

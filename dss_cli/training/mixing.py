@@ -19,8 +19,8 @@ from ..simulation.drawing import KNOTS
 from ..simulation.scenes import BALANCING
 from ..simulation.turns import FOREVER, RAMP
 from ..stft import root_hann
-from .beside import Beside
-from .desk import DEVICE, LABELS, ROW, SLOTS, STRETCH, TURNS, Desk, shapes
+from .cut import Cut, in_segments, inputs_of
+from .desk import DEVICE, ROW, SLOTS, STRETCH, TURNS, Desk, shapes
 
 Spectrum = tuple[Any, Any]  # real and imaginary part
 
@@ -35,7 +35,7 @@ class Mixing(keras.layers.Layer):
     compiled into it. It computes in float32 whatever the policy: levels span 100 dB.
 
     Gives what `data.examples` does, "inputs" (size, frames, bins, 3) and "targets" by stem (size, frames,
-    bins, 4), and the numbers' "labels".
+    bins, 4).
     """
 
     def __init__(self, desk: Desk):
@@ -90,7 +90,6 @@ class Mixing(keras.layers.Layer):
                 stem: ops.stack([real[:, i], imaginary[:, i], *heard], axis=-1)
                 for i, stem in enumerate(STEMS)
             },
-            "labels": {name: n[name] for name in LABELS},
         }
 
     def _gate(self, span: Any, length: int) -> Any:
@@ -225,19 +224,18 @@ class Mixing(keras.layers.Layer):
 class MixedTraining(keras.Model):
     """A network behind `Mixing`: what it takes are the numbers of a batch, and it brings its own targets."""
 
-    beside: Beside
-
     @classmethod
-    def of(cls, network: keras.Model, mixing: Mixing, batch: int, beside: Beside) -> MixedTraining:
-        """For batches of `batch` scenes, and a network with the outputs of `beside`."""
+    def of(cls, network: keras.Model, mixing: Mixing, cut: Cut) -> MixedTraining:
+        """For batches of scenes cut like that; `heard_whole` is asked for beside the numbers."""
         numbers = {
             name: keras.Input(batch_shape=shape, dtype=kind, name=name)
-            for name, (shape, kind) in shapes(batch).items()
+            for name, (shape, kind) in shapes(cut.scenes).items()
         }
+        whole = keras.Input(batch_shape=(cut.scenes,), name="heard_whole")
         mixed = mixing(numbers)
-        model = cls(numbers, {**mixed, "estimates": network(mixed["inputs"])})
-        model.beside = beside
-        return model
+        estimates = network(inputs_of(network, mixed["inputs"], cut, whole))
+        targets = in_segments(mixed["targets"], mixing.signal)
+        return cls(numbers | {"heard_whole": whole}, {**mixed, "targets": targets, "estimates": estimates})
 
     def compute_loss(
         self,
@@ -248,8 +246,7 @@ class MixedTraining(keras.Model):
         training: bool = True,
     ) -> Any:
         """The compiled loss of the estimates against the targets beside them."""
-        targets = self.beside.complete(y_pred["targets"], y_pred["labels"], ops)
-        return super().compute_loss(x, targets, y_pred["estimates"], sample_weight, training)
+        return super().compute_loss(x, y_pred["targets"], y_pred["estimates"], sample_weight, training)
 
 
 def _pieces(table: Any, rows: Any, reach: int) -> Any:
