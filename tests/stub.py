@@ -6,7 +6,7 @@ import time
 
 import numpy as np
 
-from dss_cli.signal import SignalConfig
+from dss_cli.constants import SignalConfig
 
 SMALL = SignalConfig(frames=20)  # chunks of 0.16 s keep the tests fast
 

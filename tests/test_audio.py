@@ -19,7 +19,7 @@ from synth import noise, quantised, read, tone, write
 from dss_cli.audio import AudioReader, Resampler, StemGroup
 from dss_cli.audio.containers import read_header
 from dss_cli.errors import DssError
-from dss_cli.quiet import captured_stderr
+from dss_cli.utils.captured_output import captured_stderr
 
 READABLE = ["wav", "flac", "ogg", "opus", "mp3", "aiff", "caf", "w64", "rf64", "au"]
 LOSSLESS = ["wav", "flac", "aiff", "caf", "w64", "rf64", "au"]

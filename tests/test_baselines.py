@@ -12,7 +12,7 @@ keras = pytest.importorskip("keras")
 pytest.importorskip("tensorflow")
 
 import dss_cli.network  # noqa: E402
-from dss_cli.commands.configurations import configurations  # noqa: E402
+from dss_cli.cli.configurations import configurations  # noqa: E402
 from dss_cli.errors import DssError, ExitCode, UsageError  # noqa: E402
 from dss_cli.network import RecurrentConfig, build, configuration, exportable  # noqa: E402
 from dss_cli.network.attention import attention  # noqa: E402
@@ -208,8 +208,8 @@ def test_fields_and_values_that_make_no_network(name, message):
 )
 def test_the_rules_of_a_gpu_are_kept_by_those_that_say_so(config):
     from dss_cli.export.convert import convert
-    from dss_cli.graph import read_graph
-    from dss_cli.graph_rules import graph_violations
+    from dss_cli.tflite.gpu_rules import graph_violations
+    from dss_cli.tflite.graph import read_graph
 
     broken = graph_violations(read_graph(convert(shaken(build(config, batch=1)), "float32")))
     assert bool(broken) is not config.for_gpu, broken

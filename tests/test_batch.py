@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from dss_cli.batch import plan
 from dss_cli.errors import UsageError
+from dss_cli.separation.batch import plan
 
 
 @pytest.fixture(autouse=True)

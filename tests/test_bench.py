@@ -22,7 +22,7 @@ from hypothesis import strategies as st
 from schemas import valid
 from stub import files
 
-from dss_cli.benchmark import document, library, recording, sheet
+from dss_cli.benchmark import library, recording, sheet
 from dss_cli.benchmark.measurement import Opening, Run, peak_memory
 from dss_cli.benchmark.results import NO_ESTIMATE, NO_METER, results
 from dss_cli.benchmark.rows import Row, plan
@@ -33,6 +33,7 @@ from dss_cli.benchmark.tables import lines, markdown, notes
 from dss_cli.benchmark.worker import Died
 from dss_cli.energy import Energy, Meter, MeterError
 from dss_cli.errors import DssError
+from tools import benchmark_document
 
 MACHINE = dict.fromkeys(("system", "release", "architecture", "processor", "python", "litert", "dss"), "x")
 MACHINE |= {"processors": 2, "load_average": 0.0}
@@ -405,10 +406,10 @@ def test_the_document_holds_what_its_command_gives_and_keeps_the_rest(tmp_path, 
     path = Path("figures.md")
     path.write_bytes(whole("old\n", ""))
     for _ in range(2):  # the second time changes nothing
-        assert (document.update(path), path.read_bytes()) == (2, whole(*tables))
+        assert (benchmark_document.update(path), path.read_bytes()) == (2, whole(*tables))
     Path("2.json").replace("1.json")  # the first command gives something new, the second fails
     before = files(tmp_path)
     with pytest.raises(subprocess.CalledProcessError):
-        document.update(path)
+        benchmark_document.update(path)
     assert (path.read_bytes(), files(tmp_path)) == (whole(*tables), before)
-    assert document.update(Path("give.py")) == 0  # it has no command
+    assert benchmark_document.update(Path("give.py")) == 0  # it has no command

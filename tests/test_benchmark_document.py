@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from schemas import valid
 
-from dss_cli.benchmark import document
 from dss_cli.benchmark.measurement import Opening, Run
 from dss_cli.benchmark.operations import markdown_operations
 from dss_cli.benchmark.profile import PARTS, REST, Profile
@@ -24,7 +23,8 @@ from dss_cli.benchmark.subject import Proof
 from dss_cli.benchmark.tables import lines, markdown, markdown_profile, markdown_table
 from dss_cli.benchmark.targets import markdown_targets, targets
 from dss_cli.errors import DssError
-from dss_cli.inspection import inspect_model
+from dss_cli.tflite.inspection import inspect_model
+from tools import benchmark_document
 
 MACHINE = dict.fromkeys(("system", "release", "architecture", "processor", "python", "litert", "dss"), "x")
 MACHINE |= {"processors": 2, "load_average": 0.0}
@@ -85,9 +85,9 @@ def test_views_of_one_command_are_of_one_run_which_is_shown_once(page):
         f"<!-- bench{view}: {command} -->\n{block}\n{table(page.result)}\n<!-- bench: end -->"
         for (view, table), block in zip(views.items(), shown, strict=True)
     )
-    assert (document.update(path), path.read_text()) == (3, expected)
+    assert (benchmark_document.update(path), path.read_text()) == (3, expected)
     assert Path("runs").read_text() == "a\n"
-    assert (document.update(path), path.read_text()) == (3, expected)
+    assert (benchmark_document.update(path), path.read_text()) == (3, expected)
     assert Path("runs").read_text() == "a\na\n"
 
 
@@ -103,10 +103,13 @@ def test_each_word_has_its_own_parts(page):
         return f"\n```sh\n{page.command} {name}\n```\n\n{markdown(page.result)}\n"
 
     path = page(whole("not yet\n", "not yet\n"))
-    assert (document.update(path), path.read_text()) == (1, whole(made("a"), "not yet\n"))
-    assert (document.update(path, "bench-gpu"), path.read_text()) == (1, whole(made("a"), made("b")))
+    assert (benchmark_document.update(path), path.read_text()) == (1, whole(made("a"), "not yet\n"))
+    assert (benchmark_document.update(path, "bench-gpu"), path.read_text()) == (
+        1,
+        whole(made("a"), made("b")),
+    )
     assert Path("runs").read_text() == "a\nb\n"
-    assert document.update(path, "elsewhere") == 0
+    assert benchmark_document.update(path, "elsewhere") == 0
 
 
 def test_an_unknown_view_is_told_before_anything_runs(page):
@@ -114,7 +117,7 @@ def test_an_unknown_view_is_told_before_anything_runs(page):
     path = page(f"<!-- bench: {page.command} a -->\n{end}<!-- bench pie: {page.command} a -->\n{end}")
     before = path.read_text()
     with pytest.raises(DssError) as error:
-        document.update(path)
+        benchmark_document.update(path)
     assert str(error.value) == "page.md: no view 'pie'; there are profile, targets, operations"
     assert (path.read_text(), Path("runs").exists()) == (before, False)
 

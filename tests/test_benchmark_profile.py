@@ -22,7 +22,7 @@ from dss_cli.benchmark.profile import PARTS, REST, profile_file
 from dss_cli.benchmark.rows import Row
 from dss_cli.benchmark.session import Entry, Session
 from dss_cli.benchmark.subject import Proof
-from dss_cli.publish import PendingFiles
+from dss_cli.utils.atomic_write import PendingFiles
 
 OPENING = Opening(0.0, 0.0, 0.0)
 STEMS = ("near.wav", "far.wav")

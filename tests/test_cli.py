@@ -14,8 +14,8 @@ from stub import files
 
 import dss_cli
 from dss_cli.__main__ import main
+from dss_cli.constants import SignalConfig
 from dss_cli.errors import DssError, ExitCode, UsageError
-from dss_cli.signal import SignalConfig
 
 
 def python(*arguments, **options):
@@ -56,7 +56,7 @@ def test_help_is_quick():
 
 def test_the_package_offers_its_names_without_loading_them():
     script = "import sys, dss_cli; print('numpy' in sys.modules, dss_cli.Separator.__module__)"
-    assert python("-c", script).stdout.split() == ["False", "dss_cli.separator"]
+    assert python("-c", script).stdout.split() == ["False", "dss_cli.separation.separator"]
     for name in dss_cli.__all__:
         assert getattr(dss_cli, name) is not None
     assert set(dss_cli.__all__) <= set(dir(dss_cli))
@@ -105,7 +105,7 @@ def test_every_ending_has_its_code_and_line(dss, stub, recording, monkeypatch, e
         raise error
 
     recording("a.wav")
-    monkeypatch.setattr("dss_cli.separator.load_model", fail)
+    monkeypatch.setattr("dss_cli.separation.separator.load_model", fail)
     code, out, err = dss("separate", "a.wav")
     assert (code, out, len(err)) == (status, "", 1)
     assert line in err[0]
@@ -117,7 +117,7 @@ def test_debug_gives_the_traceback(stub, here):
 
 
 def test_bugs_are_not_hidden(stub, here, monkeypatch):
-    monkeypatch.setattr("dss_cli.separator.load_model", lambda *a, **o: 1 / 0)
+    monkeypatch.setattr("dss_cli.separation.separator.load_model", lambda *a, **o: 1 / 0)
     with pytest.raises(ZeroDivisionError):
         main(["separate", "a.wav"])
 
@@ -133,7 +133,7 @@ class Model:
 @pytest.fixture
 def store(monkeypatch, tmp_path):
     """A store of two models, one whose card says little."""
-    module = ModuleType("dss_cli.store")
+    module = ModuleType("dss_cli.runtime.registry")
     scores = {"first, seed 1": {"strata": {}}, "quick, seed 3": {"strata": {}}}
     card = {"parameters": 123_456, "sha256": "0123456789abcdef" * 4, "scores": scores}
 
@@ -143,7 +143,7 @@ def store(monkeypatch, tmp_path):
         return [Model(name, card, tmp_path / f"{name}.tflite") for name, card in models.items()]
 
     module.list_models = list_models
-    monkeypatch.setitem(sys.modules, "dss_cli.store", module)
+    monkeypatch.setitem(sys.modules, "dss_cli.runtime.registry", module)
     monkeypatch.setattr(dss_cli, "store", module, raising=False)
     return module
 

@@ -27,12 +27,12 @@ pytest.importorskip("distributed")
 import distributed
 
 from dss_cli.errors import DssError
-from dss_cli.simulation.testset import build as build_module
-from dss_cli.simulation.testset import engines
-from dss_cli.simulation.testset.build import _folder, build, make_scenes
-from dss_cli.simulation.testset.plan import draw_up
-from dss_cli.simulation.testset.scene import make_scene
-from dss_cli.simulation.testset.strata import Stratum
+from dss_cli.testset import build as build_module
+from dss_cli.testset import engines
+from dss_cli.testset.build import _folder, build, make_scenes
+from dss_cli.testset.plan import draw_up
+from dss_cli.testset.render import make_scene
+from dss_cli.testset.strata import Stratum
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 
@@ -199,7 +199,7 @@ def test_an_interrupted_run_is_cancelled_and_goes_on(cluster, plan, made, tmp_pa
     script.write_text(
         "import pickle, sys\n"
         "from dss_cli.__main__ import main\n"
-        "import dss_cli.simulation.testset.plan as plans\n"
+        "import dss_cli.testset.plan as plans\n"
         f"plan = pickle.loads({pickle.dumps(plan)!r})\n"
         "plans.draw_up = lambda *a, **k: (plan, [])\n"
         "sys.exit(main())\n"
@@ -332,7 +332,7 @@ def make_on_another_machine(path, plan, numbers, claim):
 
 
 def test_a_worker_that_sees_another_folder(cluster, plan, tmp_path, monkeypatch):
-    monkeypatch.setattr("dss_cli.simulation.testset.build.make_scenes", make_on_another_machine)
+    monkeypatch.setattr("dss_cli.testset.build.make_scenes", make_on_another_machine)
     expected = r"worker tcp://\S+ \(.+\): .*other: no such run here; .* must see the same folder"
     for begun in (False, True):  # nothing at all there, or the remains of an earlier run
         if begun:
@@ -348,8 +348,8 @@ def make_nothing(path, plan, numbers, claim):
 
 
 def test_scenes_that_are_not_seen_here(cluster, plan, tmp_path, monkeypatch):
-    monkeypatch.setattr("dss_cli.simulation.testset.build.make_scenes", make_nothing)
-    monkeypatch.setattr("dss_cli.simulation.testset.build.SHARING", 0.0)
+    monkeypatch.setattr("dss_cli.testset.build.make_scenes", make_nothing)
+    monkeypatch.setattr("dss_cli.testset.build.SHARING", 0.0)
     with pytest.raises(DssError, match="20 scenes were made and are not there"):
         build(tmp_path / "set", plan, scheduler=cluster.scheduler_address)
     assert not (tmp_path / "set" / "test-set.json").exists()

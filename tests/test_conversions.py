@@ -8,9 +8,9 @@ import scenesets
 import toy
 
 from dss_cli.errors import DssError
-from dss_cli.evaluation import conversions
 from dss_cli.evaluation.conversion_table import LABEL, Conversion, differences, markdown
-from dss_cli.sections import write_section
+from dss_cli.utils.markdown import write_section
+from tools import conversions
 
 START, END = "<!-- conversions -->", "<!-- conversions: end -->"
 

@@ -10,9 +10,9 @@ from hypothesis import strategies as st
 from synth import cut, noise, quantised, read, write
 
 from dss_cli.audio import AudioReader
+from dss_cli.constants import SignalConfig
 from dss_cli.errors import DssError
-from dss_cli.files import separate_file
-from dss_cli.signal import SignalConfig
+from dss_cli.separation.files import separate_file
 
 FRAMES = 40_000
 # What must come of a file of FRAMES frames cut to 0, 1, 50 and 99 %: None is an error, a pair

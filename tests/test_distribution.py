@@ -26,8 +26,8 @@ import numpy as np
 
 from dss_cli.errors import DssError
 from dss_cli.network import configuration
-from dss_cli.simulation.bank import Bank
-from dss_cli.simulation.material import Material
+from dss_cli.simulation.rir_bank import Bank
+from dss_cli.simulation.corpus import Material
 from dss_cli.training import loop
 from dss_cli.training.data import Sources
 

@@ -10,16 +10,16 @@ import pytest
 import tiny
 from ai_edge_litert import schema_py_generated as schema
 
-from dss_cli import store
 from dss_cli.errors import DssError, UsageError
 from dss_cli.export import diff
 from dss_cli.export.analyzer import analyzer_violations, violations
 from dss_cli.export.card import make_card, write_model
 from dss_cli.export.convert import convert
-from dss_cli.graph import multiply_accumulates, read_graph
-from dss_cli.graph_rules import graph_violations
-from dss_cli.runtime import LiteRTNetwork
-from dss_cli.store import Model
+from dss_cli.runtime import registry
+from dss_cli.runtime.litert import LiteRTNetwork
+from dss_cli.runtime.registry import Model
+from dss_cli.tflite.gpu_rules import graph_violations
+from dss_cli.tflite.graph import multiply_accumulates, read_graph
 
 CONTENT = tiny.pack(tiny.graph())
 
@@ -210,13 +210,13 @@ def trained(tmp_path_factory):
 def test_model_card_and_weights_are_written_together_and_found(tmp_path, trained):
     path = write_model(tmp_path, CONTENT, made_card(), trained)
     assert sorted(p.name for p in tmp_path.iterdir()) == ["tiny.json", "tiny.tflite", "tiny.weights.h5"]
-    assert store.find_model(path).card == made_card()
+    assert registry.find_model(path).card == made_card()
     assert (tmp_path / "tiny.weights.h5").read_bytes() == b"weights"
 
 
 def test_weights_that_stand_there_already_are_left_alone(tmp_path, trained):
     weights = trained.rename(tmp_path / "tiny.weights.h5")
-    assert store.find_model(write_model(tmp_path, CONTENT, made_card(), weights)).card == made_card()
+    assert registry.find_model(write_model(tmp_path, CONTENT, made_card(), weights)).card == made_card()
     assert weights.read_bytes() == b"weights"
 
 
@@ -228,7 +228,7 @@ def test_nothing_is_replaced_unasked(tmp_path, trained, name):
     assert [p.name for p in tmp_path.iterdir()] == [name]
     assert (tmp_path / name).read_text() == "mine"
     write_model(tmp_path, CONTENT, made_card(), trained, overwrite=True)
-    assert store.find_model(tmp_path / "tiny.tflite").path.read_bytes() == CONTENT
+    assert registry.find_model(tmp_path / "tiny.tflite").path.read_bytes() == CONTENT
     assert (tmp_path / "tiny.weights.h5").read_bytes() == b"weights"
 
 
@@ -253,14 +253,14 @@ def toy_weights(keras, tmp_path_factory):
 
 
 def test_the_command_writes_and_reports(toy_weights, tmp_path, capsys):
-    from dss_cli.commands.export import export
+    from dss_cli.cli.export import export
     from dss_cli.network import CONFIGURATIONS, build
 
     log = tmp_path / "log.json"
     sections = {"training": {"hours": 1.5}, "scores": {"near": 3.5}}
     log.write_text(json.dumps(sections))
     export(toy_weights, configuration="toy", output=tmp_path / "new" / "out", training_log=log)
-    model = store.find_model(tmp_path / "new" / "out" / "toy.tflite")
+    model = registry.find_model(tmp_path / "new" / "out" / "toy.tflite")
     assert {name: model.card[name] for name in sections} == sections
     copy = model.path.with_name("toy.weights.h5")
     assert copy.read_bytes() == toy_weights.read_bytes()
@@ -279,7 +279,7 @@ def test_the_command_writes_and_reports(toy_weights, tmp_path, capsys):
 
 
 def test_the_command_writes_nothing_when_a_check_fails(toy_weights, tmp_path, capsys, monkeypatch):
-    from dss_cli.commands.export import Weights, export
+    from dss_cli.cli.export import Weights, export
 
     monkeypatch.setattr(diff, "MAX_DECIBELS", -1.0)
     with pytest.raises(DssError, match="toy: not written, for CPU, 1 thread: SI-SDR") as caught:
@@ -290,7 +290,7 @@ def test_the_command_writes_nothing_when_a_check_fails(toy_weights, tmp_path, ca
 
 
 def test_the_command_refuses_what_it_cannot_use(toy_weights, tmp_path):
-    from dss_cli.commands.export import export
+    from dss_cli.cli.export import export
 
     with pytest.raises(UsageError, match="letters, digits"):
         export(toy_weights, name="a/b", output=tmp_path)

@@ -6,11 +6,11 @@ import numpy as np
 import pytest
 import tiny
 
-from dss_cli import runtime
-from dss_cli.graph import multiply_accumulates, parameters, read_graph, stored
-from dss_cli.inspection import inspect_model
-from dss_cli.runtime import LiteRTNetwork
-from dss_cli.store import Model
+from dss_cli.runtime import litert
+from dss_cli.runtime.litert import LiteRTNetwork
+from dss_cli.runtime.registry import Model
+from dss_cli.tflite.graph import multiply_accumulates, parameters, read_graph, stored
+from dss_cli.tflite.inspection import inspect_model
 
 
 @pytest.fixture(scope="module")
@@ -81,7 +81,7 @@ def test_the_file_computes_nearly_what_keras_does(network, files):
 def gpu(monkeypatch):
     """The CPU stands for a GPU."""
     monkeypatch.setattr(
-        runtime, "_open_on_gpu", lambda model, *rest: (runtime._open_on_cpu(model, 1, False), None)
+        litert, "_open_on_gpu", lambda model, *rest: (litert._open_on_cpu(model, 1, False), None)
     )
 
 
@@ -102,7 +102,7 @@ def test_int8_may_be_a_tenth_of_a_decibel_off_and_the_gpu_is_not_held_to_its_cpu
 
 
 def test_an_export_keeps_int8_to_its_own_limit(network, files, no_gpu):
-    from dss_cli.commands.export import Weights
+    from dss_cli.cli.export import Weights
     from dss_cli.export.convert import WEIGHTS
     from dss_cli.export.pipeline import export_network
 

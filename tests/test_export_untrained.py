@@ -7,7 +7,7 @@ import json
 import pytest
 
 from dss_cli.errors import ExitCode
-from dss_cli.store import find_model
+from dss_cli.runtime.registry import find_model
 
 pytest.importorskip("tensorflow", reason="export needs the extra `train`")
 

@@ -12,7 +12,7 @@ from stub import SMALL
 from synth import noise, quantised, read, tone, write
 
 from dss_cli.errors import DssError, UsageError
-from dss_cli.files import separate_file
+from dss_cli.separation.files import separate_file
 
 
 class Shouting:

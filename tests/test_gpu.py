@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 import tiny
 
-from dss_cli import store
+from dss_cli.runtime import registry
 
 DRIVER = Path("/usr/lib/chromium/vk_swiftshader_icd.json")
 
@@ -32,9 +32,9 @@ COMPARE = """
 import json, sys
 from pathlib import Path
 import numpy as np
-from dss_cli.runtime import LiteRTNetwork
-from dss_cli.signal import SignalConfig
-from dss_cli.store import Model
+from dss_cli.runtime.litert import LiteRTNetwork
+from dss_cli.constants import SignalConfig
+from dss_cli.runtime.registry import Model
 
 path, signal, delegate = sys.argv[1:]
 model = Model("model", Path(path), {}, SignalConfig.from_dict(json.loads(signal)))
@@ -52,7 +52,7 @@ print(json.dumps({
 """
 
 
-def compare(model: store.Model, delegate: str, driver: Path = DRIVER):
+def compare(model: registry.Model, delegate: str, driver: Path = DRIVER):
     """What became of a model on a delegate, and how far it is from the CPU; nothing on stderr."""
     variables = dict.fromkeys(("VK_DRIVER_FILES", "VK_ICD_FILENAMES"), str(driver))
     done = subprocess.run(
@@ -83,7 +83,7 @@ def test_the_toy_model_runs_wholly_on_the_gpu(toy_model):
     assert not result["trivial"]
 
 
-@pytest.mark.parametrize("model", store.list_models(), ids=lambda model: model.name)
+@pytest.mark.parametrize("model", registry.list_models(), ids=lambda model: model.name)
 def test_every_bundled_model_runs_wholly_on_the_gpu(model):
     result = compare(model, "gpu")
     assert_whole_on_gpu(result)

@@ -15,10 +15,11 @@ import tiny
 from machines import install, zone
 from test_gpu import DRIVER
 
-from dss_cli import info, trial
+from dss_cli import diagnostics
 from dss_cli._version import __version__
-from dss_cli.store import folders
-from dss_cli.trial import Trial
+from dss_cli.runtime import probe
+from dss_cli.runtime.probe import Trial
+from dss_cli.runtime.registry import folders
 
 
 @pytest.fixture
@@ -26,7 +27,7 @@ def trials(monkeypatch):
     """`trials(*Trial)`: what the trials of the delegates are to give; by default both work."""
 
     def give(*outcomes):
-        monkeypatch.setattr("dss_cli.trial.try_delegates", lambda: list(outcomes))
+        monkeypatch.setattr("dss_cli.runtime.probe.try_delegates", lambda: list(outcomes))
 
     give(Trial("cpu", True), Trial("gpu", True, "Card (Vulkan, discrete GPU)"))
     return give
@@ -38,7 +39,7 @@ def home(tmp_path, monkeypatch):
     folder = tmp_path / "models"
     folder.mkdir()
     bundled = folders()[0]
-    monkeypatch.setattr("dss_cli.store.folders", lambda: [bundled, folder])
+    monkeypatch.setattr("dss_cli.runtime.registry.folders", lambda: [bundled, folder])
     return folder
 
 
@@ -107,7 +108,7 @@ def test_neither_tensorflow_nor_the_runtime_is_loaded_by_the_command_itself(no_g
 def test_meters_models_and_trials_are_reported(trials, home, sysfs, monkeypatch):
     install(monkeypatch, None)
     path = tiny.write(home)
-    report = info.describe_installation(sysfs)
+    report = diagnostics.describe_installation(sysfs)
     assert report["meters"] == [{"name": "RAPL package-0", "scope": "CPU package"}]
     mine = next(model for model in report["models"] if model["name"] == "tiny")
     assert (mine["origin"], mine["path"], mine["bytes"]) == ("cached", str(path), path.stat().st_size)
@@ -118,7 +119,7 @@ def test_meters_models_and_trials_are_reported(trials, home, sysfs, monkeypatch)
 def test_a_damaged_model_is_a_problem_with_its_remedy(trials, home, sysfs):
     path = tiny.write(home)
     path.write_bytes(path.read_bytes()[:-4])
-    problems = info.describe_installation(sysfs)["problems"]
+    problems = diagnostics.describe_installation(sysfs)["problems"]
     (line,) = [line for line in problems if str(path) in line]
     assert "truncated" in line and line.endswith("; remove it, or put a whole model with its card there")
 
@@ -133,7 +134,7 @@ def test_packages_that_are_missing_are_problems(trials, sysfs, monkeypatch):
 
     monkeypatch.setattr(metadata, "version", version)
     monkeypatch.setitem(sys.modules, "soundfile", None)
-    report = info.describe_installation(sysfs)
+    report = diagnostics.describe_installation(sysfs)
     assert (report["versions"]["soxr"], report["versions"]["libsndfile"]) == (None, None)
     assert "soxr: is not installed; `pip install --force-reinstall dss-cli` mends it" in report["problems"]
     assert any(line.startswith("soundfile: cannot be loaded: ") for line in report["problems"])
@@ -143,9 +144,9 @@ def test_packages_that_are_missing_are_problems(trials, sysfs, monkeypatch):
 @pytest.mark.parametrize(
     ("place", "name", "emptied"),
     [
-        ("dss_cli.machine.processor", "machine", None),
-        ("dss_cli.store.list_models", "models", "models"),
-        ("dss_cli.trial.try_delegates", "delegates", "delegates"),
+        ("dss_cli.utils.machine.processor", "machine", None),
+        ("dss_cli.runtime.registry.list_models", "models", "models"),
+        ("dss_cli.runtime.probe.try_delegates", "delegates", "delegates"),
         ("dss_cli.energy.find_meters", "energy", "meters"),
     ],
 )
@@ -170,7 +171,7 @@ def test_a_part_that_breaks_leaves_the_others_standing(dss, trials, monkeypatch,
 
 def started(monkeypatch, script):
     monkeypatch.setattr(
-        trial,
+        probe,
         "_start",
         lambda delegate: subprocess.Popen(
             [sys.executable, "-c", script], stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -180,7 +181,7 @@ def started(monkeypatch, script):
 
 def test_a_driver_that_crashes_is_survived(monkeypatch):
     started(monkeypatch, "import os; os._exit(7)")
-    cpu, gpu = trial.try_delegates()
+    cpu, gpu = probe.try_delegates()
     assert (cpu.works, gpu.works) == (False, False)
     assert gpu.problem.startswith("crashed with exit code 7; update the GPU's driver")
     assert "`pip install --force-reinstall ai-edge-litert`" in cpu.problem
@@ -188,7 +189,7 @@ def test_a_driver_that_crashes_is_survived(monkeypatch):
 
 def test_a_driver_that_hangs_is_given_up(monkeypatch):
     started(monkeypatch, "import time; time.sleep(60)")
-    (gpu,) = trial.try_delegates(["gpu"], patience=0.1)
+    (gpu,) = probe.try_delegates(["gpu"], patience=0.1)
     assert not gpu.works and gpu.problem.startswith("gave no answer in time; ")
 
 
@@ -209,9 +210,9 @@ class Wrong:
 @pytest.mark.parametrize(("error", "off"), [(np.float32(0.25), "0.25"), (np.float32("nan"), "nan")])
 def test_wrong_results_do_not_pass(monkeypatch, error, off):
     monkeypatch.setattr(Wrong, "error", error)
-    monkeypatch.setattr("dss_cli.runtime.LiteRTNetwork", Wrong)
-    found = trial._try("gpu")
+    monkeypatch.setattr("dss_cli.runtime.litert.LiteRTNetwork", Wrong)
+    found = probe._try("gpu")
     assert (found.works, found.adapter) == (False, Wrong.adapter)
     assert found.problem.startswith(f"gives wrong results (off by {off} of 1); update")
     monkeypatch.setattr(Wrong, "error", np.float32(0))
-    assert trial._try("gpu") == Trial("gpu", True, Wrong.adapter)
+    assert probe._try("gpu") == Trial("gpu", True, Wrong.adapter)

@@ -15,10 +15,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dss_cli.errors import DssError
-from dss_cli.graph import multiply_accumulates, operator_macs, parameters, read_graph
-from dss_cli.graph_rules import graph_violations
-from dss_cli.inspection import inspect_model
-from dss_cli.store import list_models
+from dss_cli.runtime.registry import list_models
+from dss_cli.tflite.gpu_rules import graph_violations
+from dss_cli.tflite.graph import multiply_accumulates, operator_macs, parameters, read_graph
+from dss_cli.tflite.inspection import inspect_model
 
 CONTENT = tiny.pack(tiny.graph())
 

@@ -10,8 +10,8 @@ from pathlib import Path
 import pytest
 import tiny
 
-from dss_cli.signal import SignalConfig
-from dss_cli.store import list_models
+from dss_cli.constants import SignalConfig
+from dss_cli.runtime.registry import list_models
 
 pytestmark = [
     pytest.mark.slow,

@@ -14,15 +14,15 @@ tf = pytest.importorskip("tensorflow")
 pytest.importorskip("scipy")
 
 from dss_cli.network import configuration  # noqa: E402
-from dss_cli.simulation.bank import Bank  # noqa: E402
-from dss_cli.simulation.drawing import CONVERSATIONS, KINDS, PREAMBLES, Recipe  # noqa: E402
-from dss_cli.simulation.material import Material  # noqa: E402
+from dss_cli.simulation.corpus import Material  # noqa: E402
+from dss_cli.simulation.rir_bank import Bank  # noqa: E402
+from dss_cli.simulation.scene_sampling import CONVERSATIONS, KINDS, PREAMBLES, Recipe  # noqa: E402
 from dss_cli.simulation.turns import Turns  # noqa: E402
 from dss_cli.training import loop as loop_module  # noqa: E402
 from dss_cli.training.data import Sources, examples  # noqa: E402
-from dss_cli.training.desk import ROW, Desk, Tape  # noqa: E402
+from dss_cli.training.device_batches import ROW, Desk, Tape  # noqa: E402
+from dss_cli.training.device_mixing import Mixing  # noqa: E402
 from dss_cli.training.loop import Run, Settings, train  # noqa: E402
-from dss_cli.training.mixing import Mixing  # noqa: E402
 
 SMALL = replace(configuration("toy"), blocks=1, near_after=1, fine=0, zoom=None)
 SETTINGS = Settings("toy", batch=2, peak=1e-2, warmup=1, hold=9, total=2, curriculum=(0, 0))

@@ -11,9 +11,9 @@ import pytest
 import tiny
 from ai_edge_litert import schema_py_generated as schema
 
+from dss_cli.constants import SignalConfig
 from dss_cli.errors import DssError, UsageError
-from dss_cli.runtime import LiteRTNetwork, plain_reason
-from dss_cli.signal import SignalConfig
+from dss_cli.runtime.litert import LiteRTNetwork, plain_reason
 
 SHAPE = (1, tiny.SIGNAL.frames, tiny.SIGNAL.bins, 3)
 
@@ -97,7 +97,7 @@ SCRIPT = """
 import sys, tiny
 from pathlib import Path
 import numpy as np
-from dss_cli.runtime import LiteRTNetwork
+from dss_cli.runtime.litert import LiteRTNetwork
 network = LiteRTNetwork(tiny.model(Path(sys.argv[1])), "auto", verbose=sys.argv[2] == "verbose")
 network.separate(np.zeros((1, network.signal.frames, network.signal.bins, 3), np.float32))
 print("last words", file=sys.stderr)

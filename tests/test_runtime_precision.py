@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import tiny
 
-from dss_cli import runtime
 from dss_cli.errors import UsageError
-from dss_cli.runtime import LiteRTNetwork
+from dss_cli.runtime import litert
+from dss_cli.runtime.litert import LiteRTNetwork
 
 
 class Gpu:
@@ -16,13 +16,13 @@ class Gpu:
 
     def __init__(self, monkeypatch, halves):
         self.halves, self.asked = halves, []
-        monkeypatch.setattr(runtime, "_open_on_gpu", self.open)
-        monkeypatch.setattr(runtime, "_adapter_name", lambda: "Fake GPU")
-        runtime._trial_precision.cache_clear()
+        monkeypatch.setattr(litert, "_open_on_gpu", self.open)
+        monkeypatch.setattr(litert, "_adapter_name", lambda: "Fake GPU")
+        litert._trial_precision.cache_clear()
 
     def open(self, model, auto, precision, verbose):
         self.asked.append((model.name, precision))
-        session = runtime._open_on_cpu(model, 1, verbose)
+        session = litert._open_on_cpu(model, 1, verbose)
         if self.halves and precision == "float16":
             run = session.run
             session.run = lambda mixture: [half(stem) for stem in run(half(mixture))]
@@ -36,7 +36,7 @@ def half(values):
 @pytest.fixture(autouse=True)
 def no_trial_stays():
     yield
-    runtime._trial_precision.cache_clear()
+    litert._trial_precision.cache_clear()
 
 
 def test_float32_is_not_tried(tmp_path, monkeypatch):

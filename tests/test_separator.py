@@ -14,8 +14,8 @@ from stub import SMALL, Mixer, Recorder
 from synth import read, write
 
 from dss_cli.errors import DssError, UsageError
-from dss_cli.files import separate_file
-from dss_cli.separator import Separator, load_model
+from dss_cli.separation.files import separate_file
+from dss_cli.separation.separator import Separator, load_model
 
 
 @pytest.mark.parametrize("overlap", [-0.1, 0.51, float("nan")])
@@ -63,8 +63,8 @@ def test_a_model_is_found_and_loaded_as_asked(monkeypatch):
         return Recorder()
 
     model = SimpleNamespace(card={})
-    monkeypatch.setattr("dss_cli.store.find_model", lambda name: found.append(name) or model)
-    monkeypatch.setattr("dss_cli.runtime.LiteRTNetwork", network)
+    monkeypatch.setattr("dss_cli.runtime.registry.find_model", lambda name: found.append(name) or model)
+    monkeypatch.setattr("dss_cli.runtime.litert.LiteRTNetwork", network)
     with pytest.warns(UserWarning, match="running on the CPU"):
         separator = Separator("toy", "gpu", threads=3, strict_delegate=True, overlap=0.5)
     assert found == ["toy"]

@@ -7,7 +7,7 @@ import pytest
 
 pytest.importorskip("pyroomacoustics")
 
-from dss_cli.simulation import bank, places
+from dss_cli.simulation import rir_bank, rooms
 
 
 @pytest.fixture
@@ -18,25 +18,25 @@ def asked(monkeypatch):
     def simulate_place(rng, environment, ranges, rt60, seconds, facing, mouth):
         calls.append((rt60, facing, mouth))
         silence = [np.zeros(8, np.float32)] * len(ranges)
-        return places.Place(environment, rt60[0], np.ones(7), silence, *[None] * 5)
+        return rooms.Place(environment, rt60[0], np.ones(7), silence, *[None] * 5)
 
-    monkeypatch.setattr(bank, "simulate_place", simulate_place)
+    monkeypatch.setattr(rir_bank, "simulate_place", simulate_place)
     for index in range(300):
-        bank._one(1, (0.2, 0.8), (1.2, 15.0), index, "indoor")
+        rir_bank._one(1, (0.2, 0.8), (1.2, 15.0), index, "indoor")
     return calls
 
 
 def test_as_many_rooms_below_the_middle_of_the_logarithm_as_above(asked):
     times = np.array([low for (low, high), _, _ in asked if low == high])
     assert len(times) == 300
-    assert bank.RT60[0] <= times.min() and times.max() <= bank.RT60[1]
-    assert np.median(times) == pytest.approx(np.sqrt(np.prod(bank.RT60)), rel=0.15)
+    assert rir_bank.RT60[0] <= times.min() and times.max() <= rir_bank.RT60[1]
+    assert np.median(times) == pytest.approx(np.sqrt(np.prod(rir_bank.RT60)), rel=0.15)
 
 
 def test_near_talkers_face_the_microphone_and_half_of_the_far_ones(asked):
     facing = np.array([facing for _, facing, _ in asked])
-    assert facing[:, : bank.NEAR_SOURCES].all()
-    assert facing[:, bank.NEAR_SOURCES :].mean() == pytest.approx(bank.FACING, abs=0.05)
+    assert facing[:, : rir_bank.NEAR_SOURCES].all()
+    assert facing[:, rir_bank.NEAR_SOURCES :].mean() == pytest.approx(rir_bank.FACING, abs=0.05)
 
 
 @pytest.mark.parametrize("mouth", [(0.4, 0.4), (1.0, 1.0)])
@@ -44,7 +44,7 @@ def test_a_directive_talker_who_looks_away_is_fainter(mouth):
     gains = []
     for facing in (True, False):
         rng = np.random.default_rng(5)
-        place = places.simulate_place(rng, "outdoor", [(2.0, 2.0)] * 20, facing=[facing] * 20, mouth=mouth)
+        place = rooms.simulate_place(rng, "outdoor", [(2.0, 2.0)] * 20, facing=[facing] * 20, mouth=mouth)
         gains.append(place.gains)
     if mouth == (1.0, 1.0):
         np.testing.assert_allclose(gains, 1.0)

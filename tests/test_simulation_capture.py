@@ -10,7 +10,8 @@ import test_training
 
 pytest.importorskip("keras")
 
-from dss_cli.simulation.capture import (
+from dss_cli.simulation.mixing import Recipe
+from dss_cli.simulation.recording_chain import (
     BANDS,
     Capture,
     automatic_gain,
@@ -20,7 +21,6 @@ from dss_cli.simulation.capture import (
     low_pass,
     soft_clip,
 )
-from dss_cli.simulation.scenes import Recipe
 
 sources = test_training.sources
 RATE = 16_000

@@ -17,11 +17,11 @@ pytest.importorskip("pyroomacoustics")
 from dss_cli.errors import UsageError
 from dss_cli.evaluation.testset import read_test_set
 from dss_cli.simulation.limits import UR0
-from dss_cli.simulation.scenes import KINDS, render
-from dss_cli.simulation.testset.build import build
-from dss_cli.simulation.testset.plan import draw_up
-from dss_cli.simulation.testset.scene import FULL_SCALE, PEAK, make_scene
-from dss_cli.simulation.testset.strata import PRESETS, Cells, Stratum, preset
+from dss_cli.simulation.mixing import KINDS, render
+from dss_cli.testset.build import build
+from dss_cli.testset.plan import draw_up
+from dss_cli.testset.render import FULL_SCALE, PEAK, make_scene
+from dss_cli.testset.strata import PRESETS, Cells, Stratum, preset
 
 PARTS = ("mixture", "near", "far", "noise")
 CELLS = Cells(("1N+1F",), ("outdoor",), ("10",))
@@ -269,7 +269,7 @@ def test_a_resampled_scene_does_not_clip(sounds, monkeypatch):
     def loud(*arguments):
         return replace(render(*arguments), mixture=tone, near=tone, far=0 * tone, noise=0 * tone)
 
-    monkeypatch.setattr("dss_cli.simulation.testset.scene.render", loud)
+    monkeypatch.setattr("dss_cli.testset.render.render", loud)
     scene = make_scene(plan.ingredients(), plan.strata[0], 0, 0, 1.0, 48_000)
     assert np.abs(scene.near).max() == pytest.approx(PEAK * FULL_SCALE, abs=1)
     np.testing.assert_array_equal(scene.near, scene.mixture)

@@ -10,7 +10,7 @@ import pytest
 pytest.importorskip("pyroomacoustics")
 
 from dss_cli.simulation.absorption import MOST, image_source_rt60, scale_for
-from dss_cli.simulation.checks import (
+from dss_cli.simulation.rir import (
     check_place,
     direct_path,
     direct_to_reverberant,
@@ -19,7 +19,7 @@ from dss_cli.simulation.checks import (
     split_at_onset,
     through_air,
 )
-from dss_cli.simulation.places import LEAD, simulate_place
+from dss_cli.simulation.rooms import LEAD, simulate_place
 
 RATE, SOUND = 16_000, 343.0
 

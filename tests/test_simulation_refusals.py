@@ -15,8 +15,8 @@ from testsets import contents, talker
 pytest.importorskip("pyroomacoustics")
 
 from dss_cli.errors import DssError, UsageError
-from dss_cli.simulation.material import load_speech
-from dss_cli.simulation.testset.plan import _ingredients, draw_up
+from dss_cli.simulation.corpus import load_speech
+from dss_cli.testset.plan import _ingredients, draw_up
 
 
 def refused(dss, *arguments):

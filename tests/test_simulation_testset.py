@@ -22,10 +22,10 @@ pytest.importorskip("pyroomacoustics")
 
 from dss_cli.errors import UsageError
 from dss_cli.evaluation.testset import read_test_set
-from dss_cli.simulation.measured import load_rooms
-from dss_cli.simulation.testset.build import _folder, build, make_scenes
-from dss_cli.simulation.testset.plan import draw_up
-from dss_cli.simulation.testset.strata import PRESETS, Stratum, preset
+from dss_cli.simulation.measured_rirs import load_rooms
+from dss_cli.testset.build import _folder, build, make_scenes
+from dss_cli.testset.plan import draw_up
+from dss_cli.testset.strata import PRESETS, Stratum, preset
 
 STRATA = (
     Stratum("1N+1F", "outdoor", 20.0, (0.2, 0.5)),
@@ -163,7 +163,7 @@ def test_another_seed_changes_all(made, plan, tmp_path):
 
 
 def test_a_complete_set_is_left_alone(made, plan, monkeypatch):
-    monkeypatch.setattr("dss_cli.simulation.testset.build.make_scenes", None)
+    monkeypatch.setattr("dss_cli.testset.build.make_scenes", None)
     assert build(made, plan) == json.loads((made / "test-set.json").read_text())
 
 
@@ -184,9 +184,9 @@ def test_an_interrupted_run_goes_on(made, plan, material, tmp_path, number):
     script.write_text(
         "import pickle, sys, time\n"
         "from dss_cli.__main__ import main\n"
-        "from dss_cli.simulation.testset import folder\n"
-        "import dss_cli.simulation.testset.plan as plans\n"
-        "write, calls = folder.ENCODERS['flac'], []\n"
+        "from dss_cli.testset import writer\n"
+        "import dss_cli.testset.plan as plans\n"
+        "write, calls = writer.ENCODERS['flac'], []\n"
         "def stall(samples, rate, file):\n"
         "    calls.append(file)\n"
         "    if len(calls) == 14:\n"
@@ -195,7 +195,7 @@ def test_an_interrupted_run_goes_on(made, plan, material, tmp_path, number):
         "        print('stalled', file=sys.stderr, flush=True)\n"
         "        time.sleep(60)\n"
         "    write(samples, rate, file)\n"
-        "folder.ENCODERS['flac'] = stall\n"
+        "writer.ENCODERS['flac'] = stall\n"
         f"plan = pickle.loads({pickle.dumps(plan)!r})\n"
         "plans.draw_up = lambda *a, **k: (plan, [])\n"
         "sys.exit(main())\n"

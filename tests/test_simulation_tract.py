@@ -8,9 +8,9 @@ from scipy import signal
 
 pytest.importorskip("soxr")
 
-from dss_cli.simulation import tract
-from dss_cli.simulation.material import joined
-from dss_cli.simulation.tract import BLOCK, LEAST, REACH, another_tract, with_more_voices
+from dss_cli.simulation import vtlp
+from dss_cli.simulation.corpus import joined
+from dss_cli.simulation.vtlp import BLOCK, LEAST, REACH, another_tract, with_more_voices
 
 RATE = 16_000
 PITCH, FORMANT = 125, 1500  # Hz
@@ -62,7 +62,7 @@ def test_any_length_and_silence_stay_what_they_are(length):
 
 
 def test_long_speech_goes_in_blocks(monkeypatch):
-    monkeypatch.setattr(tract, "BLOCK", RATE)
+    monkeypatch.setattr(vtlp, "BLOCK", RATE)
     assert BLOCK > RATE
     pieces = another_tract(vowel(2.5), 1.2)
     assert len(pieces) == 2.5 * RATE and peak(pieces) == pytest.approx(1800, abs=RATE / 128)
@@ -85,6 +85,6 @@ def test_voices_are_a_function_of_the_seed_and_kept(monkeypatch):
     speech = joined([("a", vowel(0.3))])
     first, other = (with_more_voices(speech, 1, seed=seed) for seed in (1, 2))
     assert first.names[1] != other.names[1]
-    monkeypatch.setattr(tract, "another_tract", None)
+    monkeypatch.setattr(vtlp, "another_tract", None)
     np.testing.assert_array_equal(with_more_voices(speech, 1, seed=1).samples, first.samples)
     assert with_more_voices(speech, 0, seed=1) is speech

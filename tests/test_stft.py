@@ -9,9 +9,9 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from dss_cli.constants import SignalConfig
 from dss_cli.errors import DssError
-from dss_cli.signal import SignalConfig
-from dss_cli.stft import StreamingISTFT, StreamingSTFT, compress, decompress
+from dss_cli.separation.stft import StreamingISTFT, StreamingSTFT, compress, decompress
 
 hops = pytest.mark.parametrize("hop", [64, 128, 256])
 

@@ -10,8 +10,8 @@ import tiny
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from dss_cli import store
 from dss_cli.errors import DssError, UsageError
+from dss_cli.runtime import registry
 
 SAME_FOLDER = settings(suppress_health_check=[HealthCheck.function_scoped_fixture])
 CONTENT = tiny.pack(tiny.graph())
@@ -23,7 +23,7 @@ def shelves(tmp_path, monkeypatch):
     bundled, own = tmp_path / "bundled", tmp_path / "own"
     bundled.mkdir()
     own.mkdir()
-    monkeypatch.setattr(store, "folders", lambda: [bundled, own])
+    monkeypatch.setattr(registry, "folders", lambda: [bundled, own])
     return bundled, own
 
 
@@ -37,40 +37,40 @@ def test_a_name_is_found_in_either_folder(shelves):
     bundled, own = shelves
     paths = {"tiny": tiny.write(bundled), "mine": tiny.write(own, "mine")}
     for name, path in paths.items():
-        model = store.find_model(name)
+        model = registry.find_model(name)
         assert (model.name, model.path, model.signal) == (name, path, tiny.SIGNAL)
         assert model.card == tiny.card(CONTENT, name)
-    assert [model.name for model in store.list_models()] == ["tiny", "mine"]
+    assert [model.name for model in registry.list_models()] == ["tiny", "mine"]
 
 
 @pytest.mark.parametrize("as_text", [True, False])
 def test_a_path_is_found_anywhere(tmp_path, shelves, as_text):
     path = tiny.write(tmp_path)
-    assert store.find_model(str(path) if as_text else path).path == path
+    assert registry.find_model(str(path) if as_text else path).path == path
 
 
 def test_a_file_in_the_current_folder_is_a_path(tmp_path, shelves, monkeypatch):
     tiny.write(tmp_path)
     monkeypatch.chdir(tmp_path)
-    assert store.find_model("tiny.tflite").name == "tiny"
+    assert registry.find_model("tiny.tflite").name == "tiny"
 
 
 def test_an_unknown_name_lists_what_exists(shelves):
     bundled, own = shelves
     with pytest.raises(UsageError, match="no model called 'light': there is none"):
-        store.find_model("light")
+        registry.find_model("light")
     tiny.write(bundled, "lite")
     tiny.write(own, "mine")
     with pytest.raises(UsageError, match="no model called 'light': there is lite, mine"):
-        store.find_model("light")
+        registry.find_model("light")
 
 
 def test_a_bundled_model_comes_before_the_users_of_that_name(shelves):
     bundled, own = shelves
     first, hidden = tiny.write(bundled), tiny.write(own)
     said = []
-    assert store.find_model("tiny").path == first
-    assert [model.path for model in store.list_models(said.append)] == [first]
+    assert registry.find_model("tiny").path == first
+    assert [model.path for model in registry.list_models(said.append)] == [first]
     assert said == [f"{hidden}: hidden by {first}; use its path"]
 
 
@@ -80,10 +80,10 @@ def test_a_damaged_model_is_named_and_the_others_are_listed(shelves):
     broken.write_bytes(b"")
     tiny.write(own)
     said = []
-    assert [model.name for model in store.list_models(said.append)] == ["tiny"]
+    assert [model.name for model in registry.list_models(said.append)] == ["tiny"]
     assert len(said) == 1 and said[0].startswith(f"{broken}: 0 bytes where the card says")
     with pytest.raises(DssError, match=r"broken\.tflite"):
-        store.find_model("broken")
+        registry.find_model("broken")
 
 
 @given(length=st.integers(0, len(CONTENT) - 1))
@@ -92,7 +92,7 @@ def test_a_truncated_file_is_refused(tmp_path, length):
     path = tiny.write(tmp_path)
     path.write_bytes(CONTENT[:length])
     with pytest.raises(DssError, match=f"tiny.tflite: {length} bytes where the card says"):
-        store.load(path)
+        registry.load(path)
 
 
 @given(place=st.integers(0, len(CONTENT) - 1), change=st.integers(1, 255))
@@ -103,7 +103,7 @@ def test_one_changed_byte_is_refused(tmp_path, place, change):
     damaged[place] ^= change
     path.write_bytes(damaged)
     with pytest.raises(DssError, match=r"tiny\.tflite: damaged, or another file"):
-        store.load(path)
+        registry.load(path)
 
 
 @pytest.mark.parametrize(
@@ -128,7 +128,7 @@ def test_a_card_that_is_not_right_is_refused(tmp_path, values, reason):
     path = tiny.write(tmp_path)
     change_card(path, **values)
     with pytest.raises(DssError, match=reason) as caught:
-        store.load(path)
+        registry.load(path)
     assert str(path.with_suffix(".json")) in str(caught.value)
 
 
@@ -136,7 +136,7 @@ def test_a_card_that_is_not_right_is_refused(tmp_path, values, reason):
 def test_the_cards_overlap_is_the_models(tmp_path, overlap):
     path = tiny.write(tmp_path)
     change_card(path, overlap=overlap)
-    assert store.load(path).overlap == overlap
+    assert registry.load(path).overlap == overlap
 
 
 JSON = st.recursive(
@@ -158,10 +158,10 @@ def test_no_card_causes_anything_but_a_dss_error(tmp_path, values):
     right = tiny.card(CONTENT)
     change_card(path, **values)
     if all(right[name] == value or fits_overlap(name, value) for name, value in values.items()):
-        assert store.load(path).card == right | values
+        assert registry.load(path).card == right | values
     else:
         with pytest.raises(DssError):
-            store.load(path)
+            registry.load(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[1, 2]", b"null"])
@@ -169,24 +169,24 @@ def test_a_card_that_is_no_json_object_is_refused(tmp_path, content):
     path = tiny.write(tmp_path)
     path.with_suffix(".json").write_bytes(content)
     with pytest.raises(DssError, match=r"tiny\.json: not a model card"):
-        store.load(path)
+        registry.load(path)
 
 
 def test_what_is_missing_is_named(tmp_path):
     path = tiny.write(tmp_path)
     path.with_suffix(".json").unlink()
     with pytest.raises(DssError, match=r"tiny\.json: the model card cannot be read: No such file"):
-        store.find_model(path)
+        registry.find_model(path)
     path.unlink()
     with pytest.raises(DssError, match=r"tiny\.tflite: the model cannot be read: No such file"):
-        store.find_model(path)
+        registry.find_model(path)
     with pytest.raises(DssError, match=r"speech\.wav: not the path of a \.tflite file"):
-        store.find_model(tmp_path / "speech.wav")
+        registry.find_model(tmp_path / "speech.wav")
 
 
 def test_the_folders_are_the_packages_and_the_users(monkeypatch, tmp_path):
     monkeypatch.setenv("XDG_DATA_HOME", str(tmp_path))
-    bundled, own = store.folders()
-    package = Path(store.__file__).resolve().parent
+    bundled, own = registry.folders()
+    package = Path(registry.__file__).resolve().parents[1]
     assert bundled in (package / "models", package.parent / "models")
     assert own.parts[-2:] == ("dss", "models")

@@ -11,10 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 from stub import SMALL, Mixer, Recorder
 
+from dss_cli.constants import SignalConfig
 from dss_cli.errors import DssError, UsageError
-from dss_cli.signal import SignalConfig
-from dss_cli.stft import StreamingSTFT, compress
-from dss_cli.streaming import StreamingSeparator
+from dss_cli.separation.stft import StreamingSTFT, compress
+from dss_cli.separation.streaming import StreamingSeparator
 
 SMALL_HOP_256 = SignalConfig(hop=256, frames=11)
 

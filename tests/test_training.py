@@ -14,14 +14,14 @@ keras = pytest.importorskip("keras")
 tf = pytest.importorskip("tensorflow")
 pytest.importorskip("pyroomacoustics")
 
-from dss_cli.commands.train import _told  # noqa: E402
+from dss_cli.cli.train import _told  # noqa: E402
 from dss_cli.errors import DssError  # noqa: E402
 from dss_cli.metrics import si_sdr  # noqa: E402
 from dss_cli.network import build, configuration  # noqa: E402
-from dss_cli.simulation.bank import simulate_bank  # noqa: E402
-from dss_cli.simulation.material import Material  # noqa: E402
-from dss_cli.simulation.scenes import Recipe  # noqa: E402
-from dss_cli.stft import compress  # noqa: E402
+from dss_cli.separation.stft import compress  # noqa: E402
+from dss_cli.simulation.corpus import Material  # noqa: E402
+from dss_cli.simulation.mixing import Recipe  # noqa: E402
+from dss_cli.simulation.rir_bank import simulate_bank  # noqa: E402
 from dss_cli.training import loop as loop_module  # noqa: E402
 from dss_cli.training.data import Sources, examples, spectra  # noqa: E402
 from dss_cli.training.loop import Run, Settings, train  # noqa: E402

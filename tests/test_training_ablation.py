@@ -12,8 +12,8 @@ from test_training import untraced
 keras = pytest.importorskip("keras")
 
 from dss_cli.network import configuration  # noqa: E402
-from dss_cli.training import ablation  # noqa: E402
 from dss_cli.training.loop import Settings  # noqa: E402
+from tools import ablation  # noqa: E402
 
 sources = test_training.sources
 PLACE = f"<!-- {ablation.LABEL} -->\nold\n<!-- {ablation.LABEL}: end -->\n"
@@ -63,8 +63,8 @@ def toy_plan(monkeypatch, sources):
     group = ablation.Group("Toys", True, settings, {"twice": {"near_ratio": 2.0}})
     monkeypatch.setattr(ablation, "GROUPS", {"toys": group})
     monkeypatch.setattr(ablation, "SCENES", 2)
-    monkeypatch.setattr("dss_cli.simulation.material.load_speech", lambda folder, split: sources.speech)
-    monkeypatch.setattr("dss_cli.simulation.material.load_noise", lambda folder, split: sources.noise)
+    monkeypatch.setattr("dss_cli.simulation.corpus.load_speech", lambda folder, split: sources.speech)
+    monkeypatch.setattr("dss_cli.simulation.corpus.load_noise", lambda folder, split: sources.noise)
     # Keras' global state is other tests' as well.
     monkeypatch.setattr(keras.utils, "clear_session", lambda: None)
 

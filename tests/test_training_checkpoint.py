@@ -17,7 +17,7 @@ from dss_cli.network import build, configuration
 from dss_cli.network.weights import load_weights
 from dss_cli.training import loop
 from dss_cli.training.loop import Run, Settings, append_line
-from dss_cli.training.soup import mean_weights
+from tools.average_checkpoints import mean_weights
 
 
 @pytest.fixture(scope="module")

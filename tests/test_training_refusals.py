@@ -15,12 +15,12 @@ keras = pytest.importorskip("keras")
 pytest.importorskip("tensorflow")
 pytest.importorskip("pyroomacoustics")
 
-from dss_cli.commands import train as command  # noqa: E402
+from dss_cli.cli import train as command  # noqa: E402
 from dss_cli.errors import DssError  # noqa: E402
 from dss_cli.network import build  # noqa: E402
 from dss_cli.network import weights as weights_module  # noqa: E402
-from dss_cli.simulation.bank import FAR_SOURCES, NEAR_SOURCES, Bank  # noqa: E402
-from dss_cli.simulation.material import load_noise, load_speech  # noqa: E402
+from dss_cli.simulation.corpus import load_noise, load_speech  # noqa: E402
+from dss_cli.simulation.rir_bank import FAR_SOURCES, NEAR_SOURCES, Bank  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -123,7 +123,7 @@ def test_a_folder_that_may_not_be_read(refused, speech, monkeypatch):
     def scandir(path):
         raise PermissionError(13, "Permission denied", path)
 
-    monkeypatch.setattr("dss_cli.simulation.material.os.scandir", scandir)
+    monkeypatch.setattr("dss_cli.simulation.corpus.os.scandir", scandir)
     assert refused() == (1, "speech: cannot be read: Permission denied")
 
 
@@ -304,7 +304,7 @@ def test_weights_to_begin_with(refused, begin, tmp_path):
 
 
 def test_no_room_for_a_bank(refused, tmp_path, monkeypatch):
-    monkeypatch.setattr("dss_cli.simulation.bank.simulate_bank", lambda *a, **o: a_bank())
+    monkeypatch.setattr("dss_cli.simulation.rir_bank.simulate_bank", lambda *a, **o: a_bank())
     with full_disk(200_000):
         status, error = refused("--bank", tmp_path / "new.npz", "--quiet")
     assert (status, error) == (1, "new.npz: cannot be written: File too large")

@@ -7,8 +7,8 @@ import pytest
 
 pytest.importorskip("scipy")
 
-from dss_cli.simulation.material import Material
-from dss_cli.simulation.scenes import KNOTS, Recipe, render
+from dss_cli.simulation.corpus import Material
+from dss_cli.simulation.mixing import KNOTS, Recipe, render
 
 RATE = 16_000
 QUIET = {"colour": 0.0, "level_spread": 0.0}

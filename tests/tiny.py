@@ -1,4 +1,4 @@
-"""The smallest model (`dss_cli.tiny`), for tests to damage, and a card for it."""
+"""The smallest model (`dss_cli.runtime.probe_model`), for tests to damage, and a card for it."""
 
 from __future__ import annotations
 
@@ -7,9 +7,19 @@ import json
 from pathlib import Path
 from typing import Any
 
-from dss_cli.signal import SignalConfig
-from dss_cli.store import Model
-from dss_cli.tiny import FAR_GAIN, NEAR_GAIN, SIGNAL, constant, convolution, graph, named, pack, tensor
+from dss_cli.constants import SignalConfig
+from dss_cli.runtime.probe_model import (
+    FAR_GAIN,
+    NEAR_GAIN,
+    SIGNAL,
+    constant,
+    convolution,
+    graph,
+    named,
+    pack,
+    tensor,
+)
+from dss_cli.runtime.registry import Model
 
 __all__ = [
     "FAR_GAIN",

@@ -12,15 +12,15 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from .. import separator
+from ..constants import STEMS
 from ..errors import DssError
-from ..files import separate_file
-from ..signal import STEMS
-from ..store import find_model
+from ..runtime.registry import find_model
+from ..separation import separator
+from ..separation.files import separate_file
 from .testset import Scene, TestSet, read_mono
 
 if TYPE_CHECKING:
-    from ..runtime import Network
+    from ..runtime.litert import Network
 
 Floats = npt.NDArray[np.float32]
 Outputs = Callable[[Scene, int, int], dict[str, Floats]]  # scene, rate, frames -> stems

@@ -8,11 +8,11 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..constants import OVERLAP, SignalConfig
 from ..errors import UsageError
-from ..publish import Content, write_files
-from ..signal import OVERLAP, SignalConfig
-from ..store import SCHEMA, SUFFIX
-from ..streaming import latency
+from ..runtime.registry import SCHEMA, SUFFIX
+from ..separation.streaming import latency
+from ..utils.atomic_write import Content, write_files
 from .diff import Check
 
 # Metres from talker to microphone, shortest and longest, that the scenes of training hold.

@@ -9,10 +9,10 @@ from typing import TYPE_CHECKING, Any
 import flatbuffers
 from ai_edge_litert import schema_py_generated as schema
 
+from ..constants import STEMS
 from ..errors import DssError, UsageError
-from ..quiet import captured_stderr
-from ..runtime import INPUT, SIGNATURE
-from ..signal import STEMS
+from ..runtime.litert import INPUT, SIGNATURE
+from ..utils.captured_output import captured_stderr
 
 if TYPE_CHECKING:
     import keras

@@ -16,12 +16,12 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
+from ..constants import SignalConfig
 from ..metrics import si_sdr
-from ..runtime import REFUSED, LiteRTNetwork, Network
-from ..signal import SignalConfig
-from ..stft import StreamingSTFT, compress
-from ..store import Model
-from ..streaming import StreamingSeparator
+from ..runtime.litert import REFUSED, LiteRTNetwork, Network
+from ..runtime.registry import Model
+from ..separation.stft import StreamingSTFT, compress
+from ..separation.streaming import StreamingSeparator
 from .keras_network import KerasNetwork
 
 if TYPE_CHECKING:

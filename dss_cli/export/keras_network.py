@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ..constants import OVERLAP, SignalConfig
 from ..errors import DssError
-from ..signal import OVERLAP, SignalConfig
 
 if TYPE_CHECKING:
     import keras
@@ -48,7 +48,7 @@ def load_trained(path: Path) -> KerasNetwork:
             or Keras is not installed.
     """
     name = trained_configuration(path)
-    from ..backend import load_keras
+    from ..network.keras_backend import load_keras
 
     load_keras()
     from ..network import build, configuration

@@ -7,9 +7,9 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..graph import multiply_accumulates, read_graph
-from ..signal import SignalConfig
-from ..store import SUFFIX, Model
+from ..constants import SignalConfig
+from ..runtime.registry import SUFFIX, Model
+from ..tflite.graph import multiply_accumulates, read_graph
 from .analyzer import violations
 from .card import make_card
 from .convert import convert

@@ -12,8 +12,8 @@ from .config import NetworkConfig, TwoStageConfig, configuration
 from .conformer import two_stage
 from .context import Alone, Carried, Memory, SharedInScene
 from .layers import Tensor
+from .low_band import look_closer
 from .recurrent import recurrent_estimates
-from .zoom import look_closer
 
 
 def build(config: NetworkConfig | str, batch: int | None = None) -> keras.Model:

@@ -6,8 +6,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, Literal
 
+from ..constants import SAMPLE_RATE, SignalConfig
 from ..errors import UsageError
-from ..signal import SAMPLE_RATE, SignalConfig
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class NetworkConfig(ABC):
 
     Attributes:
         signal: the STFT that the network sees and the fixed length of one chunk.
-        for_gpu: its graph keeps the rules of a GPU (`graph_rules`). A baseline without is scored by Keras.
+        for_gpu: its graph keeps the rules of a GPU (`gpu_rules`). A baseline without is scored by Keras.
     """
 
     signal: SignalConfig = field(default_factory=SignalConfig)

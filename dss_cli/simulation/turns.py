@@ -8,7 +8,7 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..signal import SAMPLE_RATE
+from ..constants import SAMPLE_RATE
 
 Range = tuple[float, float]
 Spans = tuple[Range, ...]  # (start, end) in samples

@@ -13,7 +13,7 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
-from ..signal import SignalConfig
+from ..constants import SignalConfig
 
 SEGMENTS = (2, 4, 8)  # of a scene: 6, 12 or 24 s in chunks of 3 s
 CHUNKS = {1: 0.7, 2: 0.1, 4: 0.15, 12: 0.05}  # how often a chunk is that part of a segment: 3 to 0.25 s
@@ -62,7 +62,7 @@ def inputs_of(network: keras.Model, mixture: Any, cut: Cut, whole: Any = None) -
 
 
 def in_segments(targets: dict[str, Any], signal: SignalConfig) -> dict[str, Any]:
-    """Targets of scenes (scenes, frames, bins, 4) as the loss sees them: (segments, signal.frames, bins, 4)."""
+    """Targets of scenes (scenes, frames, bins, 4) as the loss takes them, (segments, frames, bins, 4)."""
     return {
         stem: _reshape(target, (-1, signal.frames, *target.shape[2:])) for stem, target in targets.items()
     }

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..signal import SignalConfig
-from ..simulation.bank import Bank
-from ..simulation.drawing import Draw, Recipe, draw, draw_kind, draw_snr
-from ..simulation.material import Material
-from ..simulation.scenes import Scene, mix
-from ..stft import compress, root_hann
+from ..constants import SignalConfig
+from ..separation.stft import compress, root_hann
+from ..simulation.corpus import Material
+from ..simulation.mixing import Scene, mix
+from ..simulation.rir_bank import Bank
+from ..simulation.scene_sampling import Draw, Recipe, draw, draw_kind, draw_snr
 
 Array = NDArray[np.float32]
 

@@ -17,19 +17,19 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
+from ..constants import STEMS
 from ..errors import DssError
 from ..network import TwoStageConfig, build, build_for_scenes, configuration
 from ..network.weights import Beginning, begin_with
-from ..publish import write_files
-from ..signal import STEMS
-from ..simulation.material import DAMAGED
-from ..simulation.tract import with_more_voices
+from ..simulation.corpus import DAMAGED
+from ..simulation.vtlp import with_more_voices
+from ..utils.atomic_write import write_files
 from .cut import WHOLE, Cut, draw_cut, inputs_of, takes_scenes, whole_scenes
 from .data import Sources, examples
-from .desk import Desk
+from .device_batches import Desk
+from .device_mixing import MixedTraining, Mixing
 from .distribution import data_parallel
 from .losses import separation_loss
-from .mixing import MixedTraining, Mixing
 from .optimiser import ConvolutionMuon
 from .recipes import recipe_at
 from .schedule import WarmHoldCosine
@@ -54,7 +54,7 @@ class Settings:
     decay: float = 1e-2
     clip: float = 1.0
     average: float = 0.999  # per step, of the exponential moving average
-    curriculum: tuple[int, int] = (1000, 3000)  # steps at which the recipe widens
+    curriculum: tuple[int, ...] = (1000, 3000, 4500)  # steps at which the recipe widens
     validate_every: int = 500
     save_every: int = 100
     near_ratio: float = 1.0  # weight of the near output's signal-to-noise ratio in the loss

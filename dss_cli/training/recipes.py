@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-from ..simulation.scenes import Recipe
+from ..simulation.mixing import Recipe
 from ..simulation.turns import Turns
 
 # Voices are what the network learns by heart first (docs/training-log.md, section 5), not rooms.
@@ -62,6 +62,8 @@ CONVERSATIONS = replace(
         "near-only": 0.05,
         "far-only": 0.09,
     },
+    outdoor=0.3,
+    rt60=9.0,  # whatever the bank has
     balanced=0.3,
     turns=Turns(monologue=0.35),
     preamble={"none": 0.7, "silence": 0.07, "tone": 0.08, "noise": 0.1, "noise-ends": 0.05},

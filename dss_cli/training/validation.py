@@ -8,11 +8,11 @@ import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from ..constants import STEMS, SignalConfig
 from ..metrics import attenuation, si_sdr
 from ..network.config import NetworkConfig
-from ..signal import STEMS, SignalConfig
-from ..simulation.scenes import Recipe, Scene
-from ..stft import StreamingISTFT, compress, decompress
+from ..separation.stft import StreamingISTFT, compress, decompress
+from ..simulation.mixing import Recipe, Scene
 from .cut import inputs_of, whole_scenes
 from .data import Sources, chunk_length, spectra
 
