@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..constants import STEMS
+from .conversation import CHANGES, summarise_seconds
 from .perceptual import MEASURES
 from .scoring import FIGURES, Row
 
@@ -101,6 +102,7 @@ def _stratum(rows: list[Row]) -> dict[str, Any]:
     for figure in figures(rows):
         values = [row[figure] for row in rows if row.get(figure) is not None]
         result[figure] = summarise(values, high_is_worse=figure.endswith("_residual"))
+    result |= summarise_seconds(rows)
     swaps = [row["swapped"] for row in rows if row["swapped"] is not None]
     if swaps:
         result["swap_rate"] = {"count": len(swaps), "rate": _short(np.mean(swaps))}
@@ -109,7 +111,7 @@ def _stratum(rows: list[Row]) -> dict[str, Any]:
 
 def figures(rows: Sequence[Row]) -> list[str]:
     """Those that any of the rows has."""
-    known = (*FIGURES, *(f"{stem}_{measure}" for stem in STEMS for measure in MEASURES))
+    known = (*FIGURES, *CHANGES, *(f"{stem}_{measure}" for stem in STEMS for measure in MEASURES))
     return [figure for figure in known if any(row.get(figure) is not None for row in rows)]
 
 
