@@ -11,14 +11,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import soundfile as sf
-import testsets
-import tiny
 from hypothesis import settings
-from stub import Stub
 
 from dss_cli.__main__ import main
 from dss_cli.constants import SignalConfig
 from dss_cli.runtime.registry import find_model
+from tests.helpers import testsets, tiny
+from tests.helpers.stub import Stub
 
 # A shell that runs the tests in the background has them ignore Ctrl-C, and so would the processes they begin.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -146,8 +145,8 @@ def stubbed(here):
     def arguments(changes=""):
         script = here.parent / f"{here.name}-stub.py"
         script.write_text(
-            f"import sys, time\nsys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-            f"from stub import Stub\nimport dss_cli.separation.separator\n{changes}\n"
+            f"import sys, time\nsys.path.insert(0, {str(Path(__file__).parents[1])!r})\n"
+            f"from tests.helpers.stub import Stub\nimport dss_cli.separation.separator\n{changes}\n"
             "dss_cli.separation.separator.load_model = lambda *a, **o: Stub()\n"
             "from dss_cli.__main__ import main\nsys.exit(main())\n"
         )

@@ -18,8 +18,8 @@ from ai_edge_litert.interpreter import Interpreter, OpResolverType, load_delegat
 
 from ..constants import STEMS
 from ..errors import DssError
-from ..runtime.litert import INPUT, SIGNATURE
 from ..runtime.registry import Model
+from ..runtime.session import INPUT, SEPARATE
 from ..utils.captured_output import captured_stderr
 
 Floats = npt.NDArray[np.float32]
@@ -59,7 +59,7 @@ class LibraryNetwork:
                     num_threads=threads,
                 )
                 self.left = _left(self._interpreter)
-                self._run = self._interpreter.get_signature_runner(SIGNATURE)
+                self._run = self._interpreter.get_signature_runner(SEPARATE)
             except (RuntimeError, ValueError) as error:
                 failure = str(error)
             else:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from ..runtime.litert import Network
+    from ..runtime.network import Network
 
     Floats = npt.NDArray[np.float32]
 

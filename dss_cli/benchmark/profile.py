@@ -14,7 +14,7 @@ from ..separation.stft import StreamingISTFT, StreamingSTFT, compress, decompres
 from .measurement import Opening, Timed, run_file
 
 if TYPE_CHECKING:
-    from ..runtime.litert import Network
+    from ..runtime.network import Network
 
 REST = "rest"  # what is in none of the parts
 

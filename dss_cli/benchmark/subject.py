@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .rows import Row, threads_text
 
 if TYPE_CHECKING:
-    from ..runtime.litert import Network
+    from ..runtime.network import Network
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,8 @@ def prepare(row: Row) -> Callable[[], tuple[Network, Proof]]:
 
         return load_library
 
-    from ..runtime.litert import REFUSED, LiteRTNetwork
+    from ..runtime.gpu_adapter import REFUSED
+    from ..runtime.litert import LiteRTNetwork
 
     def load() -> tuple[Network, Proof]:
         network = LiteRTNetwork(

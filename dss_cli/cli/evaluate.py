@@ -15,6 +15,7 @@ from .console import line, progress_bar, warning_line
 
 if TYPE_CHECKING:
     from ..evaluation.systems import System
+    from ..separation.listening import Context
 
 _WEIGHTS = ".weights.h5"  # so end the names of trained weights
 
@@ -42,6 +43,7 @@ def evaluate(
     delegate: options.Delegate = options.DelegateName.auto,
     gpu_precision: options.GpuPrecision = options.PrecisionName.float32,
     threads: options.Threads = None,
+    context: options.Context = None,
     jobs: Annotated[int, typer.Option(min=1, help="Processes; the scores do not depend on it.")] = 1,
     perceptual: Annotated[
         bool, typer.Option("--perceptual", help="PESQ and STOI as well (needs the extra `metrics`).")
@@ -103,7 +105,14 @@ def evaluate(
         check_targets(targets, overwrite=overwrite)
     read = [read_test_set(path) for path in test_sets]
     names = models or ([] if stems else [DEFAULT_MODEL])
-    systems = _systems(names, stems or [], delegate.value, threads, gpu_precision.value)
+    systems = _systems(
+        names,
+        stems or [],
+        delegate.value,
+        threads,
+        gpu_precision.value,
+        context.value if context else "recording",
+    )
     with progress_bar(not quiet) as start:
         result = run_evaluation(
             read, systems, jobs=jobs, perceptual=perceptual, start=start, warn=warning_line
@@ -127,15 +136,20 @@ def evaluate(
 
 
 def _systems(
-    models: list[str], stems: list[Path], delegate: str, threads: int | None, gpu_precision: str
+    models: list[str],
+    stems: list[Path],
+    delegate: str,
+    threads: int | None,
+    gpu_precision: str,
+    context: Context,
 ) -> list[System]:
     from ..evaluation.systems import ModelSystem, StemsFolder, WeightsSystem
     from ..runtime.registry import find_model
 
     def system(name: str) -> System:
         if name.endswith(_WEIGHTS):
-            return WeightsSystem(Path(name))
-        return ModelSystem(find_model(name).name, name, delegate, threads, gpu_precision)
+            return WeightsSystem(Path(name), context=context)
+        return ModelSystem(find_model(name).name, name, delegate, threads, gpu_precision, context)
 
     return [*map(system, models), *map(StemsFolder, stems)]
 

@@ -79,16 +79,17 @@ def export(
     import keras
 
     from ..export.pipeline import export_network
-    from ..network import build, exportable
+    from ..network import build_for_inference, exportable
     from ..network.weights import load_weights, weights_file
 
     config = exportable(configuration)
     keras.utils.set_random_seed(SEED)
-    network = build(config, batch=1)
+    network = build_for_inference(config)
+    layers = network[0] if isinstance(network, tuple) else network
     if weights is None:
         sections["training"] = {"untrained": True, "seed": SEED}
     else:
-        load_weights(network, weights, configuration)
+        load_weights(layers, weights, configuration)
     data, card, checks = export_network(network, config.signal, name, configuration, stored.value, sections)
     if limits:
         card["limits"] = limits
@@ -97,7 +98,7 @@ def export(
     failed = [check.name for check in checks if not check.passed]
     if failed:
         raise DssError(f"{name}: not written, for {'; '.join(failed)}: failed")
-    path = write_model(output, data, card, weights or weights_file(network), overwrite)
+    path = write_model(output, data, card, weights or weights_file(layers), overwrite)
     if as_json:
         print(json.dumps({"path": str(path), "card": card}, indent=2))
         return

@@ -8,6 +8,14 @@ from typing import Annotated
 import typer
 
 
+class ContextName(str, enum.Enum):
+    """What a chunk is decided on."""
+
+    recording = "recording"
+    past = "past"
+    none = "none"
+
+
 class DelegateName(str, enum.Enum):
     """What runs the model."""
 
@@ -39,6 +47,13 @@ Threads = Annotated[int | None, typer.Option(min=1, help="CPU threads; default: 
 Overlap = Annotated[
     float | None,
     typer.Option(min=0.0, max=0.5, help="Share of a chunk faded into the next; default: the model's."),
+]
+Context = Annotated[
+    ContextName | None,
+    typer.Option(
+        help="What each chunk is decided on: the recording, the past of it, or itself (none); default: the "
+        "recording, of a pipe the past."
+    ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
 Quiet = Annotated[

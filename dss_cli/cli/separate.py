@@ -76,6 +76,7 @@ def separate(
     gpu_precision: options.GpuPrecision = options.PrecisionName.float32,
     threads: options.Threads = None,
     overlap: options.Overlap = None,
+    context: options.Context = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     as_json: options.Json = False,
@@ -124,6 +125,7 @@ def separate(
     )
     arguments: dict[str, Any] = {
         "overlap": overlap,
+        "context": context and context.value,
         "channels": channels.value,
         "subtype": subtype,
         "overwrite": overwrite,

@@ -48,6 +48,19 @@ def train(
         typer.Option(metavar="NPZ", help="Bank of responses, made if missing; default: RUN/bank.npz."),
     ] = None,
     places: Annotated[int, typer.Option(min=2, help="Places to simulate for a new bank.")] = 750,
+    rirs: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR",
+            help="Measured responses for a new bank: MANIFEST.csv with path, room, distance_m, split.",
+        ),
+    ] = None,
+    protocol: Annotated[
+        int | None,
+        typer.Option(
+            min=1, max=2, help="Rooms of a new bank: 2 as measured ones are (default), 1 the former ones."
+        ),
+    ] = None,
     near: Annotated[
         tuple[float, float] | None,
         typer.Option(
@@ -135,7 +148,8 @@ def train(
     from ..network import configuration as configured
     from ..network.weights import begin_with, weights_file
     from ..simulation.corpus import load_noise, load_speech
-    from ..simulation.rir_bank import simulate_bank
+    from ..simulation.measured_places import load_training_rooms
+    from ..simulation.rir_bank import FAR_SOURCES, NEAR_SOURCES, simulate_bank
     from ..training.data import Sources
     from ..training.loop import Settings
     from ..training.loop import train as run_training
@@ -164,15 +178,38 @@ def train(
         notes.update(dict.fromkeys(note for read in (spoken, sounds) if read for note in read.notes))
         return spoken, sounds
 
-    def responses(path: Path, count: int, bank_seed: int, near: Range | None, far: Range | None) -> Bank:
+    def responses(
+        path: Path,
+        count: int,
+        bank_seed: int,
+        near: Range | None,
+        far: Range | None,
+        protocol: int | None,
+        rirs: Path | None = None,
+    ) -> Bank:
         if not path.exists():
-            say(f"{path}: simulating {count} places")
+            protocol = protocol or 2
             outdoor = max(1, count // 3)
+            rooms = None
+            if rirs is not None:
+                counts = (NEAR_SOURCES, FAR_SOURCES)
+                rooms = load_training_rooms(
+                    rirs, counts, _split(rirs, "train"), near or NEAR, far or FAR_OUTDOOR
+                )
+            beside = "" if rooms is None else f", and measured ones of {rirs}"
+            say(f"{path}: simulating {count} places of protocol {protocol}{beside}")
             made = simulate_bank(
-                bank_seed, count - outdoor, outdoor, jobs, near=near or NEAR, far=far or FAR_OUTDOOR
+                bank_seed,
+                count - outdoor,
+                outdoor,
+                jobs,
+                near=near or NEAR,
+                far=far or FAR_OUTDOOR,
+                protocol=protocol,
+                rooms=rooms,
             )
             made.save(path)
-        return _open_bank(path, near, far)
+        return _open_bank(path, near, far, protocol, rirs)
 
     # All that is given is read before places are simulated, which takes minutes.
     notes: dict[str, None] = {}
@@ -183,11 +220,12 @@ def train(
         notes[f"{speech}: no MANIFEST.csv, so validation hears the talkers of training"] = None
     for note in notes:
         warning_line(note)
-    training = Sources(spoken, sounds, responses(bank or output / "bank.npz", places, seed, near, far))
+    there = responses(bank or output / "bank.npz", places, seed, near, far, protocol, rirs)
+    training = Sources(spoken, sounds, there)
     dev = None
     if held_out:
-        distances = training.bank.near, training.bank.far
-        beside = responses(output / "bank-dev.npz", max(2, places // 8), seed + 1_000_000, *distances)
+        alike = training.bank.near, training.bank.far, training.bank.protocol
+        beside = responses(output / "bank-dev.npz", max(2, places // 8), seed + 1_000_000, *alike)
         dev = Validation.draw(Sources(*held_out, beside), config, validation, seed)
         del held_out  # its scenes are drawn; the recordings may be gigabytes
     say(
@@ -230,6 +268,8 @@ def train(
             "talkers": len(training.speech.spans),
             "noise_hours": round(training.noise.seconds / 3600, 2) if training.noise else 0,
             "places": len(training.bank.responses),
+            "protocol": training.bank.protocol,
+            "measured_places": training.bank.measured_places,
             "limits": training.bank.limits,
             **begun,
         }
@@ -279,8 +319,10 @@ def _check_talkers(speech: Material, folder: Path, kinds: Iterable[str]) -> None
         )
 
 
-def _open_bank(path: Path, near: Range | None, far: Range | None) -> Bank:
-    """A bank with places indoors and outdoors, and with these distances where they are given."""
+def _open_bank(
+    path: Path, near: Range | None, far: Range | None, protocol: int | None, rirs: Path | None
+) -> Bank:
+    """A bank with places indoors and outdoors, and of what is asked for where it is given."""
     from ..simulation.rir_bank import Bank
 
     bank = Bank.load(path)
@@ -290,6 +332,15 @@ def _open_bank(path: Path, near: Range | None, far: Range | None) -> Bank:
                 f"{path}: simulated with {option} {there[0]:g} {there[1]:g}, not {asked[0]:g} {asked[1]:g}; "
                 "begin another RUN or name another --bank"
             )
+    if protocol not in (None, bank.protocol):
+        raise UsageError(
+            f"{path}: rooms of protocol {bank.protocol}, not {protocol}; begin another RUN or name another "
+            "--bank"
+        )
+    if rirs is not None and not bank.measured_places:
+        raise UsageError(
+            f"{path}: simulated without --rirs; begin another RUN, name another --bank or leave --rirs out"
+        )
     if bank.outdoor.all() or not bank.outdoor.any():
         lacking = "indoors" if bank.outdoor.all() else "outdoors"
         raise DssError(f"{path}: no place {lacking}, and scenes are in both; name another --bank")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeGuard
 
 import keras
 from keras import ops
 
 from .coder import decode, encode, fine
-from .config import NetworkConfig, TwoStageConfig, configuration
+from .config import NetworkConfig, RecurrentConfig, TwoStageConfig, configuration
 from .conformer import two_stage
 from .context import Alone, Carried, Memory, SharedInScene
 from .layers import Tensor
@@ -34,15 +34,16 @@ def build(config: NetworkConfig | str, batch: int | None = None) -> keras.Model:
         config = configuration(config)
     signal = config.signal
     mixture = keras.Input((signal.frames, signal.bins, 3), batch_size=batch, name="mixture")
-    if isinstance(config, TwoStageConfig):
-        estimates = two_stage_estimates(mixture, config, Alone(mixture, config.context))
-    else:
+    if isinstance(config, RecurrentConfig):
         estimates = recurrent_estimates(mixture, config)
+    else:
+        assert isinstance(config, TwoStageConfig), "a network of another family"
+        estimates = two_stage_estimates(mixture, config, Alone(mixture, config.context))
     return keras.Model(mixture, estimates, name="separator")
 
 
 class CarriedNetworks(NamedTuple):
-    """A network that carries context, in the two forms in which it is exported. Both share their layers.
+    """A network that carries context, in the two forms in which it is exported; both share their layers.
 
     Attributes:
         separate: inputs `mixture` (1, frames, 256, 3) and states; outputs "near", "far" and states.
@@ -77,6 +78,16 @@ def build_carried(config: TwoStageConfig, frames: int | None = None) -> CarriedN
         keras.Model(inputs, estimates | memory.outputs, name="separator"),
         keras.Model(inputs, dict(memory.outputs), name="listener"),
     )
+
+
+def build_for_inference(config: NetworkConfig) -> keras.Model | CarriedNetworks:
+    """The network of a configuration as it is exported and scored, for one chunk at a time."""
+    return build_carried(config) if carries_context(config) else build(config, batch=1)
+
+
+def carries_context(config: NetworkConfig) -> TypeGuard[TwoStageConfig]:
+    """Whether networks of a configuration carry context from chunk to chunk."""
+    return isinstance(config, TwoStageConfig) and config.context is not None
 
 
 def build_for_scenes(config: TwoStageConfig) -> keras.Model:

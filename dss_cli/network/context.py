@@ -64,7 +64,7 @@ class Alone:
         self.frame_weights = None
         if context is not None:
             level = _levels(mixture)
-            self.frame_weights = _as_keys(_frame_weights(_audible(level, _loudest(level), context)))
+            self.frame_weights = _frame_weights(_audible(level, _loudest(level), context))
 
     def recall(self, own: list[Tensor], weights: list[Tensor], name: str) -> list[Tensor]:
         """See `Memory`."""
@@ -93,10 +93,10 @@ class Carried:
         loudest = ops.maximum(before * _decay(seconds, context.loudness_half_life), _loudest(level))
         audible = _audible(level, loudest, context)
         self.outputs[LOUDNESS] = loudest
-        self.frame_weights = _as_keys(_frame_weights(audible))
+        self.frame_weights = _frame_weights(audible)
         # What was the loudest so far may be silence beside what comes now.
         self._loss = _frame_weights(_audible(before, loudest, context)) - _faded(
-            ops.mean(audible, axis=1, keepdims=True), seconds, context
+            ops.mean(audible, axis=-1, keepdims=True), seconds, context
         )
 
     def _state(self, name: str, shape: tuple[int, ...]) -> Tensor:
@@ -206,12 +206,13 @@ def log_weight(keys: Tensor) -> Tensor:
 
 
 def _levels(mixture: Tensor) -> Tensor:
-    """(batch, frames, 1, 1) mean compressed magnitude of each frame."""
-    return ops.mean(mixture[:, :, :, :1], axis=2, keepdims=True)
+    """(batch, 1, 1, frames) mean compressed magnitude of each frame, as the keys of attention lie."""
+    # Transposed while it has several bins: a converter makes a reshape of it afterwards.
+    return ops.mean(ops.transpose(mixture[:, :, :, :1], (0, 3, 2, 1)), axis=2, keepdims=True)
 
 
 def _loudest(levels: Tensor) -> Tensor:
-    return ops.max(levels, axis=1, keepdims=True)
+    return ops.max(levels, axis=-1, keepdims=True)
 
 
 def _audible(level: Any, loudest: Any, context: Context) -> Any:
@@ -221,11 +222,6 @@ def _audible(level: Any, loudest: Any, context: Context) -> Any:
 
 def _frame_weights(audible: Any) -> Any:
     return (audible - 1.0) * -NOTHING
-
-
-def _as_keys(weights: Tensor) -> Tensor:
-    """(batch, frames, 1, 1) to (batch, 1, 1, frames), as the keys of attention lie."""
-    return ops.transpose(weights, (0, 2, 3, 1))
 
 
 def _decay(seconds: float, half_life: float) -> float:

@@ -6,67 +6,31 @@ graph is not wholly its own, LiteRT raises and leaves the choice of something el
 
 from __future__ import annotations
 
-import atexit
-import contextlib
 import functools
 import logging
-import math
-import os
-import re
-import sys
 import tempfile
 import threading
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Protocol
 
 import numpy as np
 import numpy.typing as npt
-from ai_edge_litert.compiled_model import (
-    CompiledModel,
-    CpuOptions,
-    Environment,
-    GpuOptions,
-    HardwareAccelerator,
-    Options,
-)
+from ai_edge_litert.compiled_model import CpuOptions, GpuOptions, HardwareAccelerator, Options
 
-from ..constants import STEMS, SignalConfig
 from ..errors import DssError, UsageError
-from ..utils.captured_output import captured_stderr
+from .gpu_adapter import REFUSED, adapter_name, in_software, last_line, note_adapter, plain_reason, short_name
 from .registry import Model
+from .session import Session, State, diverted, shapes
 
 Floats = npt.NDArray[np.float32]
 
 DELEGATES = ("auto", "gpu", "cpu")
 GPU_PRECISIONS = ("float32", "float16")
 DEFAULT_THREADS = 1  # `lite` runs some 30 times faster than real time on one
-REFUSED = "the GPU does not take"  # so begins a reason that lies in the graph
-SIGNATURE, INPUT = "separate", "mixture"  # its results are named as STEMS
 
 _log = logging.getLogger(__name__)
-_ADAPTER = re.compile(
-    r"Selected adapter: (?P<name>.+?), arch=.*backend=(?P<backend>.+?), adapterType=(?P<kind>.+)"
-)
 _FLOAT16_ROUNDING = 1e-5  # relative; that of float32 lies far below, that of float16 above
-_UNSUPPORTED = "operations are not supported by GPU delegate"
-_SOURCE = re.compile(r"^(ERROR: |E\d{4} .*?\] )(\[[^\]]*\]\s*)?")
-_adapter: re.Match[str] | None = None  # LiteRT names it once per process
-
-
-class Network(Protocol):
-    """What the streaming engine needs of a model."""
-
-    @property
-    def signal(self) -> SignalConfig:
-        """The constants of the spectra that it takes."""
-
-    @property
-    def overlap(self) -> float:
-        """Share of a chunk that is best faded into the next, 0 to 0.5."""
-
-    def separate(self, mixture: Floats) -> tuple[Floats, Floats]:
-        """One chunk: compressed float32 `[1, frames, bins, 3]` to near and far, `[..., 2]`."""
 
 
 class LiteRTNetwork:
@@ -125,10 +89,10 @@ class LiteRTNetwork:
         self.signal, self.overlap = model.signal, model.overlap
         self._model = model
         self._turn = threading.Lock()
-        session: _Session | None = None
+        session: Session | None = None
         if delegate != "cpu":
             session, self.fallback_reason = _open_on_gpu(model, delegate == "auto", gpu_precision, verbose)
-            self.adapter, self.software = _adapter_name(), _in_software()
+            self.adapter, self.software = adapter_name(), in_software()
         if session is None:
             session = _open_on_cpu(model, threads, verbose)
         else:
@@ -152,73 +116,82 @@ class LiteRTNetwork:
         """Whether LiteRT says that every operator is the used delegate's (on the CPU: XNNPACK's)."""
         return bool(self._session.compiled.is_fully_accelerated())
 
-    def separate(self, mixture: Floats) -> tuple[Floats, Floats]:
-        """One chunk: compressed float32 `[1, frames, bins, 3]` to near and far, `[..., 2]`.
+    def begin(self) -> State | None:
+        """Return a state that has heard nothing; None where the model carries no context."""
+        with self._turn:
+            return State(self._session) if self._session.states else None
+
+    def separate(
+        self, mixture: Floats, state: State | None = None, update: bool = True
+    ) -> tuple[Floats, Floats]:
+        """Separate one chunk: compressed float32 `[1, frames, bins, 3]` to near and far, `[..., 2]`.
+
+        Args:
+            mixture: of one chunk.
+            state: what was heard before, of `begin`; None: nothing.
+            update: whether the chunk counts for later ones in `state`.
 
         Raises:
-            UsageError: another shape or dtype.
+            UsageError: another shape or dtype, or a state of another model.
             DssError: LiteRT failed while running.
         """
-        expected, result = _shapes(self.signal)
+        self._check(mixture, state)
+        _, result = shapes(self.signal)
+        with self._running():
+            near, far = (stem.reshape(result) for stem in self._session.separate(mixture, state, update))
+        return near, far
+
+    def listen(self, mixture: Floats, state: State) -> None:
+        """Let a chunk count for later ones in `state`, without separating it.
+
+        Raises:
+            UsageError, DssError: as `separate`.
+        """
+        self._check(mixture, state)
+        with self._running():
+            self._session.listen(mixture, state)
+
+    def _check(self, mixture: Floats, state: State | None) -> None:
+        expected, _ = shapes(self.signal)
         if mixture.shape != expected or mixture.dtype != np.float32:
             raise UsageError(f"a chunk is float32 of shape {expected}, not {mixture.dtype} {mixture.shape}")
+        if state is not None and state.session is not self._session:
+            raise UsageError(f"a state of another model than this {self._model.name}: begin() gives one")
+
+    @contextmanager
+    def _running(self) -> Iterator[None]:
+        """One call at a time, LiteRT's errors in one line."""
         with self._turn:
             try:
-                near, far = (stem.reshape(result) for stem in self._session.run(mixture))
+                yield
             except RuntimeError as error:
                 way_out = "; `--delegate cpu` does without the GPU" if self.used == "gpu" else ""
                 raise DssError(
                     f"{self._model.name}: LiteRT failed on the {self.used.upper()}: "
-                    f"{_last_line(str(error))}{way_out}"
+                    f"{last_line(str(error))}{way_out}"
                 ) from error
-        return near, far
-
-
-class _Session:
-    """A compiled model and its buffers, allocated once.
-
-    Raises:
-        DssError: the model's signature or shapes are not those of its card.
-        RuntimeError, ValueError: LiteRT does not like the file, or the delegate the graph.
-    """
-
-    def __init__(self, model: Model, options: Options) -> None:
-        self.compiled = CompiledModel.from_file(str(model.path), environment=_environment(), options=options)
-        _require_interface(self.compiled, model)
-        self._input = self.compiled.create_input_buffer_by_name(SIGNATURE, INPUT)
-        self._outputs = {name: self.compiled.create_output_buffer_by_name(SIGNATURE, name) for name in STEMS}
-        mixture, stem = _shapes(model.signal)
-        self._size = math.prod(stem)
-        self._input.write(np.zeros(mixture, np.float32))  # the first time, LiteRT prints here too
-
-    def run(self, mixture: Floats) -> list[Floats]:
-        """Near and far, flat."""
-        self._input.write(mixture)
-        self.compiled.run_by_name(SIGNATURE, {INPUT: self._input}, self._outputs)
-        return [self._outputs[name].read(self._size, np.float32) for name in STEMS]
 
 
 def _open_on_gpu(
     model: Model, auto: bool, precision: str, verbose: bool
-) -> tuple[_Session | None, str | None]:
+) -> tuple[Session | None, str | None]:
     """The model on the GPU and None; or None and the reason, in plain words."""
-    global _adapter
     only_float32 = GpuOptions(enforce_f32=precision == "float32")
     options = Options(HardwareAccelerator.GPU, gpu_options=only_float32)
     session, failure = None, ""
-    with _diverted(verbose) as lines:
+    with diverted(verbose) as lines:
         try:
-            session = _Session(model, options)
+            session = Session(model, options)
         except (RuntimeError, ValueError) as error:
             failure = str(error)
-    _adapter = next(filter(None, map(_ADAPTER.search, lines)), _adapter)
+    note_adapter(lines)
     if session is None:
         return None, plain_reason(lines, failure)
     if not session.compiled.is_fully_accelerated():
         return None, f"{REFUSED} the whole graph"
-    if auto and _adapter is not None and _in_software():
+    if auto and in_software():
         return None, (
-            f"the only GPU adapter, {_adapter['name']}, renders in software and is slower "
+            f"the only GPU adapter, {short_name()}, renders in software and is slower "
             "(`--delegate gpu` uses it all the same)"
         )
     return session, None
@@ -242,127 +215,18 @@ def _trial_precision(verbose: bool) -> str:
         session, reason = _open_on_gpu(Model("tiny", path, {}, probe_model.SIGNAL), False, "float16", verbose)
     if session is None:
         raise DssError(f"the GPU does not tell its precision: {reason}; without float16 there is no need to")
-    third = np.full(_shapes(probe_model.SIGNAL)[0], 1 / 3, np.float32)
-    near, _ = session.run(third)
+    third = np.full(shapes(probe_model.SIGNAL)[0], 1 / 3, np.float32)
+    near, _ = session.separate(third, None)
     off = np.abs(near / (probe_model.NEAR_GAIN * third.flat[0]) - 1).max()
     return "float32" if off < _FLOAT16_ROUNDING else "float16"
 
 
-def _open_on_cpu(model: Model, threads: int, verbose: bool) -> _Session:
+def _open_on_cpu(model: Model, threads: int, verbose: bool) -> Session:
     options = Options(HardwareAccelerator.CPU, cpu_options=CpuOptions(num_threads=threads))
-    with _diverted(verbose):
+    with diverted(verbose):
         try:
-            return _Session(model, options)
+            return Session(model, options)
         except (RuntimeError, ValueError) as error:
             raise DssError(
-                f"{model.path}: not a model that LiteRT can load: {_last_line(str(error))}"
+                f"{model.path}: not a model that LiteRT can load: {last_line(str(error))}"
             ) from error
-
-
-def _require_interface(compiled: Any, model: Model) -> None:
-    """The signature, and the shapes that follow from the card.
-
-    Raises:
-        DssError: anything else; the message names it.
-    """
-    signatures = compiled.get_signature_list()
-    if SIGNATURE not in signatures:
-        found = ", ".join(signatures) or "none"
-        raise DssError(
-            f"{model.path}: no signature `separate(mixture) -> near, far` (it has: {found}); "
-            "`dss export` writes it"
-        )
-    expected, result = _shapes(model.signal)
-    tensors = {
-        "input": (compiled.get_input_tensor_details(SIGNATURE), {INPUT: expected}),
-        "output": (compiled.get_output_tensor_details(SIGNATURE), dict.fromkeys(STEMS, result)),
-    }
-    for role, (details, wanted) in tensors.items():
-        if set(details) != set(wanted):
-            raise DssError(
-                f"{model.path}: {role}s are {', '.join(sorted(details))}, not {', '.join(sorted(wanted))}"
-            )
-        for name, shape in wanted.items():
-            found_shape, dtype = tuple(details[name]["shape"]), details[name]["dtype"]
-            if found_shape != shape or dtype != "float32":
-                raise DssError(
-                    f"{model.path}: {role} {name} is {dtype} {found_shape}, "
-                    f"where the signal constants of its card say float32 {shape}"
-                )
-
-
-def _shapes(signal: SignalConfig) -> tuple[tuple[int, ...], tuple[int, ...]]:
-    """Of the mixture and of each stem."""
-    return (1, signal.frames, signal.bins, 3), (1, signal.frames, signal.bins, 2)
-
-
-def plain_reason(lines: list[str], failure: str) -> str:
-    """Why the GPU was refused, in one plain line, from what LiteRT printed and raised."""
-    text = "\n".join(lines)
-    if "No adapters found" in text or "No supported adapters" in text:
-        return "no GPU adapter was found"
-    if _UNSUPPORTED in text:
-        start = next(i for i, line in enumerate(lines) if _UNSUPPORTED in line)
-        named = (re.match(r"([A-Z][A-Z0-9_]*): ", line) for line in lines[start + 1 :])
-        operators = sorted({match[1] for match in named if match})
-        return f"{REFUSED} {', '.join(operators) or 'every operator of the graph'}"
-    errors = [_SOURCE.sub("", line).strip() for line in lines if _SOURCE.match(line)]
-    return next(filter(None, reversed(errors)), _last_line(failure))
-
-
-def _last_line(failure: str) -> str:
-    """Of an error that LiteRT raised: its last line that is more than a place in the source."""
-    lines = [_SOURCE.sub("", line.strip("└ ")).strip() for line in failure.splitlines()]
-    return next(filter(None, reversed(lines)), "no reason was given")
-
-
-def _adapter_name() -> str | None:
-    return _adapter and f"{_adapter['name']} ({_adapter['backend']}, {_adapter['kind'].strip()})"
-
-
-def _in_software() -> bool:
-    return _adapter is not None and _adapter["kind"].startswith("CPU")
-
-
-@functools.cache
-def _environment() -> Environment:
-    """LiteRT's environment: one for the whole process."""
-    atexit.register(_silence)
-    return Environment.create()
-
-
-def _silence() -> None:
-    """LiteRT says goodbye on file descriptor 2, after the interpreter's last word."""
-    with contextlib.suppress(OSError, ValueError):
-        sys.stderr.flush()
-        null = os.open(os.devnull, os.O_WRONLY)
-        os.dup2(null, 2)
-        os.close(null)
-
-
-@contextlib.contextmanager
-def _diverted(verbose: bool) -> Iterator[list[str]]:
-    """Keep what LiteRT prints on either standard descriptor; the lines are there afterwards."""
-    try:
-        with captured_stderr() as lines, _stdout_to_stderr():
-            yield lines
-    finally:
-        if verbose:
-            for line in lines:
-                print(line, file=sys.stderr)
-
-
-@contextlib.contextmanager
-def _stdout_to_stderr() -> Iterator[None]:
-    """One of its lines goes to file descriptor 1, where a stem may be on its way into a pipe."""
-    try:
-        original = os.dup(1)
-    except OSError:  # a daemon without a stdout
-        yield
-        return
-    os.dup2(2, 1)
-    try:
-        yield
-    finally:
-        os.dup2(original, 1)
-        os.close(original)

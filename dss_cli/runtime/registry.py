@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 import os
 import warnings
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
@@ -18,17 +19,24 @@ from ..errors import DssError, UsageError
 
 SCHEMA = 1  # of the model card
 SUFFIX = ".tflite"
+MAX_SIZE = 2**22  # numbers in one state
 
 
 @dataclass(frozen=True)
 class Model:
-    """A model file that is what its card says."""
+    """A model file that is what its card says.
+
+    Attributes:
+        overlap: share of a chunk, faded into the next.
+        state: shape by name of what the model carries from chunk to chunk; empty: each is on its own.
+    """
 
     name: str
     path: Path
     card: dict[str, Any]
     signal: SignalConfig
-    overlap: float = OVERLAP  # share of a chunk, faded into the next
+    overlap: float = OVERLAP
+    state: dict[str, tuple[int, ...]] = field(default_factory=dict)
 
 
 def find_model(name_or_path: str | os.PathLike[str]) -> Model:
@@ -132,7 +140,20 @@ def load(path: Path) -> Model:
     overlap = card["overlap"]
     if not isinstance(overlap, int | float) or isinstance(overlap, bool) or not 0 <= overlap <= MAX_OVERLAP:
         raise DssError(f"{card_path}: overlap {overlap!r} lies outside 0 to {MAX_OVERLAP}")
-    return Model(path.stem, path, card, signal, float(overlap))
+    return Model(path.stem, path, card, signal, float(overlap), _state(card.get("state", {}), card_path))
+
+
+def _state(state: Any, card_path: Path) -> dict[str, tuple[int, ...]]:
+    """The shapes of the states as a card has them, of rank 4."""
+    if not isinstance(state, dict):
+        raise DssError(f"{card_path}: state is {state!r}, not an object of shapes by name")
+    shapes: dict[str, tuple[int, ...]] = {}
+    for name, shape in state.items():
+        whole = isinstance(shape, list) and all(type(size) is int and 0 < size <= MAX_SIZE for size in shape)
+        if not whole or len(shape) != 4 or math.prod(shape) > MAX_SIZE:
+            raise DssError(f"{card_path}: state {name!r} is {shape!r}, not the four sizes of a small tensor")
+        shapes[name] = tuple(shape)
+    return shapes
 
 
 def _read(path: Path, what: str) -> bytes:

@@ -14,10 +14,11 @@ import numpy as np
 
 from ..audio import AudioReader, StemGroup
 from ..errors import DssError
+from .listening import Context, used_context
 from .multichannel import Splitter, Stems
 
 if TYPE_CHECKING:
-    from ..runtime.litert import Network
+    from ..runtime.network import Network
 
 _log = logging.getLogger(__name__)
 
@@ -37,6 +38,7 @@ class FileReport:
         seconds: the same in seconds.
         rate: of the input in Hz.
         channels: of the outputs.
+        context: what each chunk was decided on.
         gain: common factor of all stems, 1.0 unless one would have clipped.
         clipped: samples beyond full scale before that gain.
         warnings: the lines that were given to `warn`.
@@ -50,6 +52,7 @@ class FileReport:
     seconds: float
     rate: int
     channels: int
+    context: str
     gain: float
     clipped: int
     warnings: list[str]
@@ -69,6 +72,7 @@ def separate_file(
     residual: str | os.PathLike[str] | None = None,
     network: Network,
     overlap: float | None = None,
+    context: Context | None = None,
     channels: Channels = "each",
     subtype: str | None = None,
     overwrite: bool = False,
@@ -86,6 +90,8 @@ def separate_file(
         residual: the same for mixture - near - far, so that the three sum to the input.
         network: the model.
         overlap: of consecutive chunks, None for the engine's default.
+        context: what a chunk is decided on: the `recording`, the `past`, or `none`; None is the recording, or
+            the past where the source is a pipe, which passes only once.
         channels: 'each' separates every channel on its own and keeps the layout, 'mix' averages
             them to one.
         subtype: encoding of the outputs, e.g. 'PCM_24'; None keeps the input's.
@@ -126,7 +132,8 @@ def separate_file(
             overwrite=overwrite,
             warn=keep,
         ) as writers:
-            splitter = Splitter(network, overlap, reader.samplerate, width)
+            decided_on = _context(network, context, source, keep)
+            splitter = Splitter(network, overlap, reader.samplerate, width, decided_on)
 
             def write(stems: Stems) -> None:
                 writers.write({stem: getattr(stems, stem) for stem in targets})
@@ -152,9 +159,24 @@ def separate_file(
         seconds=seconds,
         rate=reader.samplerate,
         channels=width,
+        context=decided_on,
         gain=written.gain,
         clipped=written.clipped,
         warnings=warnings,
         elapsed=elapsed,
         rtf=elapsed / seconds,
     )
+
+
+def _context(
+    network: Network, asked: Context | None, source: str | os.PathLike[str], warn: Callable[[str], None]
+) -> Context:
+    """The context that a source and a network can have; `warn` hears where that is not what was asked for."""
+    pipe = os.fspath(source) == "-"
+    if asked == "recording" and pipe:
+        warn("standard input passes only once: each chunk is decided on the past, not on the recording")
+    wanted: Context = "past" if pipe and asked in (None, "recording") else asked or "recording"
+    used = used_context(network, wanted)
+    if asked not in (None, "none") and used == "none":
+        warn("the model carries no context: each chunk is decided alone")
+    return used

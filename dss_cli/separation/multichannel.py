@@ -8,10 +8,11 @@ import numpy as np
 import numpy.typing as npt
 
 from ..audio import Resampler
+from .listening import Context
 from .streaming import StreamingSeparator
 
 if TYPE_CHECKING:
-    from ..runtime.litert import Network
+    from ..runtime.network import Network
 
 Floats = npt.NDArray[np.float32]
 
@@ -34,14 +35,22 @@ class Splitter:
         overlap: of consecutive chunks, None for the network's own.
         rate: of the blocks in Hz.
         channels: columns of each block.
+        context: of each channel, as `StreamingSeparator` takes it.
 
     Raises:
-        UsageError: an overlap out of range.
+        UsageError: an overlap out of range, an unknown context.
     """
 
-    def __init__(self, network: Network, overlap: float | None, rate: float, channels: int) -> None:
+    def __init__(
+        self,
+        network: Network,
+        overlap: float | None,
+        rate: float,
+        channels: int,
+        context: Context = "past",
+    ) -> None:
         inner = network.signal.sample_rate
-        self._separators = [StreamingSeparator(network, overlap) for _ in range(channels)]
+        self._separators = [StreamingSeparator(network, overlap, context) for _ in range(channels)]
         self._down = Resampler(rate, inner, channels)
         self._up = (Resampler(inner, rate, channels), Resampler(inner, rate, channels))
         # Rounding at either conversion may cost a frame of the lower rate; zeros after the end

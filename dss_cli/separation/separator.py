@@ -12,11 +12,13 @@ import numpy.typing as npt
 
 from ..audio.reading import BLOCK
 from ..errors import UsageError
+from .listening import Context, used_context
 from .multichannel import Splitter, Stems
 from .streaming import StreamingSeparator, describe, require_finite
 
 if TYPE_CHECKING:
-    from ..runtime.litert import LiteRTNetwork, Network
+    from ..runtime.litert import LiteRTNetwork
+    from ..runtime.network import Network
 
 Floats = npt.NDArray[np.float32]
 
@@ -75,6 +77,8 @@ class Separator:
         delegate: `auto`, `gpu` or `cpu`; a GPU that cannot means the CPU, and a UserWarning.
         threads: of the CPU; None is 1.
         overlap: of neighbouring chunks, 0 to 0.5 of a chunk; None is the model's own.
+        context: what a chunk is decided on: the `recording` (the default), the `past`, or `none`, the chunk
+            alone. Models without context decide on the chunk alone.
         strict_delegate: an error instead of a fallback to the CPU.
         gpu_precision: as `load_model` takes it.
 
@@ -90,27 +94,33 @@ class Separator:
         overlap: float | None = None,
         strict_delegate: bool = False,
         gpu_precision: str = "float32",
+        context: Context = "recording",
     ) -> None:
         network = load_model(
             model, delegate, threads, strict_delegate=strict_delegate, gpu_precision=gpu_precision
         )
-        self._use(network, overlap)
+        self._use(network, overlap, context)
 
     @classmethod
-    def from_network(cls, network: Network, overlap: float | None = None) -> Separator:
+    def from_network(
+        cls, network: Network, overlap: float | None = None, context: Context = "recording"
+    ) -> Separator:
         """A separator around a network that is loaded already, or is not LiteRT's."""
         separator = cls.__new__(cls)
-        separator._use(network, overlap)
+        separator._use(network, overlap, context)
         return separator
 
-    def _use(self, network: Network, overlap: float | None) -> None:
+    def _use(self, network: Network, overlap: float | None, context: Context) -> None:
         self.network = network
-        self.overlap = overlap
+        self.overlap, self.context = overlap, used_context(network, context)
         self.stream()  # an overlap out of range fails here, not at the first recording
 
     def stream(self) -> StreamingSeparator:
-        """A new streaming separator, for one channel at the model's sample rate."""
-        return StreamingSeparator(self.network, self.overlap)
+        """A new streaming separator, for one channel at the model's sample rate.
+
+        It decides on the past: a recording that is still coming in cannot be heard ahead.
+        """
+        return StreamingSeparator(self.network, self.overlap, "none" if self.context == "none" else "past")
 
     def separate(self, array: npt.NDArray[np.floating[Any]], sample_rate: float) -> Stems:
         """Separate a recording, each channel on its own.
@@ -131,7 +141,7 @@ class Separator:
         if not (np.isfinite(sample_rate) and sample_rate > 0):
             raise UsageError(f"sample rate {sample_rate!r} is not a positive number of Hz")
         columns = samples.reshape(len(samples), -1)
-        splitter = Splitter(self.network, self.overlap, sample_rate, columns.shape[1])
+        splitter = Splitter(self.network, self.overlap, sample_rate, columns.shape[1], self.context)
         blocks = (columns[start : start + BLOCK] for start in range(0, len(columns), BLOCK))
         parts = zip(*map(splitter.push, blocks), splitter.flush(), strict=True)
         return Stems(*(np.concatenate(part).reshape(samples.shape) for part in parts))

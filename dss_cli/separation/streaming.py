@@ -8,17 +8,20 @@ in frames from the first sample on, so the way the input is cut into blocks chan
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, cast
 
 import numpy as np
 import numpy.typing as npt
 
 from ..constants import MAX_OVERLAP, SignalConfig
 from ..errors import DssError, UsageError
+from ..runtime.network import carries_context
+from .listening import Context, Listener, chunks_ahead, used_context
 from .stft import StreamingISTFT, StreamingSTFT, compress, decompress
 
 if TYPE_CHECKING:
-    from ..runtime.litert import Network
+    from ..runtime.network import ContextNetwork, Network
 
 Floats = npt.NDArray[np.float32]
 Spectrum = npt.NDArray[np.complex64]
@@ -33,20 +36,31 @@ class StreamingSeparator:
     """Separates one channel at the network's sample rate, block by block, in constant memory.
 
     Args:
-        network: what estimates the stems; it may be shared, it keeps no state between chunks.
+        network: what estimates the stems; it may be shared, the state of each channel is its own.
         overlap: share of a chunk that is faded into the next, 0 to 0.5; None is the network's own.
             More costs computing time (a chunk advances by `1 - overlap`) and changes no latency.
+        context: what a chunk is decided on, where the network carries context: the `past`; the `recording`,
+            by listening `listening.AHEAD_SECONDS` ahead; or `none`, the chunk alone.
+
+    Attributes:
+        context: as asked for; `none` where the network carries none.
 
     Raises:
-        UsageError: an overlap out of range.
+        UsageError: an overlap out of range, an unknown context.
     """
 
-    def __init__(self, network: Network, overlap: float | None = None) -> None:
+    def __init__(self, network: Network, overlap: float | None = None, context: Context = "past") -> None:
         overlap = network.overlap if overlap is None else overlap
         if not 0.0 <= overlap <= MAX_OVERLAP:
             raise UsageError(f"overlap {overlap!r} lies outside 0 to {MAX_OVERLAP}")
         signal = network.signal
         self._network: Network = network
+        self.context = used_context(network, context)
+        self._state: Any = None
+        self._listener: Listener | None = None
+        if self.context != "none" and carries_context(network):
+            self._state = network.begin()
+            self._listener = Listener(network, self._state) if self.context == "recording" else None
         self._frames = signal.frames
         self._shared = int(signal.frames * overlap)
         self._analysis = StreamingSTFT(signal)
@@ -64,7 +78,9 @@ class StreamingSeparator:
     @property
     def latency(self) -> int:
         """In samples: once n + latency samples were pushed, sample n has left."""
-        return latency(self._network.signal)
+        signal = self._network.signal
+        ahead = 0 if self._listener is None else (chunks_ahead(signal) + 1) * signal.frames * signal.hop
+        return latency(signal) + ahead
 
     def push(self, block: Floats) -> tuple[Floats, Floats]:
         """Take float32 `[n]` (any n), return the near and far samples that are ready, equally many.
@@ -82,8 +98,9 @@ class StreamingSeparator:
         # A long block is worked through in pieces, so that memory does not follow its length.
         piece = self._frames * self._network.signal.hop
         parts = [
-            self._synthesise(self._separate(self._analysis.push(block[start : start + piece])))
+            self._synthesise(self._separate(frames))
             for start in range(0, len(block), piece)
+            for frames in self._due(self._analysis.push(block[start : start + piece]))
         ]
         return _joined([near for near, _ in parts]), _joined([far for _, far in parts])
 
@@ -99,7 +116,9 @@ class StreamingSeparator:
         self._flushed = True
         if self._length == 0:
             return np.zeros(0, np.float32), np.zeros(0, np.float32)
-        ready = [self._separate(self._analysis.flush())]
+        ready = [self._separate(frames) for frames in self._due(self._analysis.flush())]
+        if self._listener is not None:
+            ready.append(self._separate(self._listener.flush()))
         if self._new:
             ready.append(self._last_chunk())
         if self._tail is not None:
@@ -107,6 +126,10 @@ class StreamingSeparator:
         near, far = np.concatenate(ready, axis=1)
         first, second = self._syntheses
         return first.flush(near, self._length), second.flush(far, self._length)
+
+    def _due(self, frames: Spectrum) -> Iterable[Spectrum]:
+        """Take frames, give those that can be separated now, in pieces whose context differs."""
+        return [frames] if self._listener is None else self._listener.push(frames)
 
     def _separate(self, frames: Spectrum) -> Spectrum:
         """Take frames, return the finished ones of both stems: [2, frames, bins + 1]."""
@@ -148,7 +171,7 @@ class StreamingSeparator:
     def _estimates(self, mixture: Spectrum) -> Spectrum:
         """Run the network on one chunk [frames, bins + 1]: near and far, [2, frames, bins + 1]."""
         signal = self._network.signal
-        outputs = self._network.separate(compress(mixture[np.newaxis, :, :-1], signal.exponent))
+        outputs = self._run(compress(mixture[np.newaxis, :, :-1], signal.exponent))
         estimates = np.empty((2, *mixture.shape), np.complex64)
         neighbour = np.abs(mixture[:, -2])
         with np.errstate(over="ignore", invalid="ignore"):  # what overflows is an error below
@@ -163,6 +186,13 @@ class StreamingSeparator:
                 "GPU's arithmetic does not suffice"
             )
         return estimates
+
+    def _run(self, chunk: Floats) -> tuple[Floats, Floats]:
+        if self._state is None:
+            return self._network.separate(chunk)
+        # What a listener has heard holds this chunk already.
+        network = cast("ContextNetwork", self._network)
+        return network.separate(chunk, self._state, update=self._listener is None)
 
     def _synthesise(self, stems: Spectrum) -> tuple[Floats, Floats]:
         near, far = (one.push(stem) for one, stem in zip(self._syntheses, stems, strict=True))

@@ -6,10 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .limits import SPEED_OF_SOUND
+from .octaves import AIR
 
 MOST = 0.97  # of the energy, at any wall
+LEAST = 0.005
 DIRECTIONS = 300
 STEPS = 20  # of the bisection
+TIMES = 100  # at which a decay per octave is looked at
 
 
 def scale_for(rt60: float, size: NDArray[np.float64], shares: NDArray[np.float64]) -> float | None:
@@ -43,15 +46,63 @@ def image_source_rt60(size: NDArray[np.float64], absorption: NDArray[np.float64]
     Source: E. A. Lehmann, A. M. Johansson, Prediction of energy decay in room impulse responses simulated
     with an image-source model, JASA 124 (2008), here as a sum over directions.
     """
-    height = (np.arange(DIRECTIONS) + 0.5) / DIRECTIONS  # a spiral over one half of the sphere
-    turn = np.pi * (1 + np.sqrt(5)) * np.arange(DIRECTIONS)
-    level = np.sqrt(1 - height**2)
-    directions = np.abs(np.stack([level * np.cos(turn), level * np.sin(turn), height]))
     loss = -np.log1p(-absorption).reshape(3, 2).mean(axis=1) / size
-    rate = SPEED_OF_SOUND * (loss @ directions)  # per second
-    longest = 60 / (10 * np.log10(np.e)) / rate.min()
-    time = np.linspace(0, longest, 200)
+    rate = SPEED_OF_SOUND * (loss @ directions())  # per second
+    time = np.linspace(0, _sixty(rate.min()), 200)
     decay = (np.exp(-rate * time[:, np.newaxis]) / rate).sum(axis=1)  # what is still to come, after Schroeder
     decibels = 10 * np.log10(decay / decay[0])
     begin, end = np.interp([5, 25], -decibels, time)
     return float(3 * (end - begin))
+
+
+def absorption_per_octave(
+    rt60: NDArray[np.float64], size: NDArray[np.float64], shares: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    """Return the absorption (6, 7) of the walls of a room that reverberates for `rt60` seconds per octave.
+
+    What the air absorbs is part of it. An octave that cannot be as dry (or as lively) as asked is as dry (or
+    lively) as walls of MOST (LEAST) can make it; no wall passes MOST.
+
+    Args:
+        rt60: (7,) seconds.
+        size: (3,) metres.
+        shares: (6,) relative absorption of the walls, in pairs along x, y and z.
+    """
+    low, high = np.full(len(rt60), LEAST / shares.max()), np.full(len(rt60), MOST / shares.min())
+    for _ in range(STEPS):
+        middle = np.sqrt(low * high)
+        absorption = np.minimum(shares[:, np.newaxis] * middle, MOST)
+        longer = octave_rt60(size, absorption) > rt60
+        low, high = np.where(longer, middle, low), np.where(longer, high, middle)
+    return np.minimum(shares[:, np.newaxis] * high, MOST)
+
+
+def octave_rt60(size: NDArray[np.float64], absorption: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Return the reverberation time (7,) of a shoebox per octave, air included, as `image_source_rt60` does.
+
+    Args:
+        size: (3,) metres.
+        absorption: (6, 7) share of energy that each wall takes.
+    """
+    loss = -np.log1p(-absorption).reshape(3, 2, -1).mean(axis=1) / size[:, np.newaxis]
+    rate = SPEED_OF_SOUND * (directions().T @ loss + AIR)  # (directions, octaves), per second
+    time = np.linspace(0, 1, TIMES)[:, np.newaxis, np.newaxis] * _sixty(rate.min(axis=0))
+    decay = (np.exp(-rate * time) / rate).sum(axis=1)
+    decibels = 10 * np.log10(decay / decay[0])
+    span = time[:, 0]
+    return np.array(
+        [3 * np.subtract(*np.interp([25, 5], -d, t)) for d, t in zip(decibels.T, span.T, strict=True)]
+    )
+
+
+def _sixty(rate: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Seconds in which energy that falls at a rate per second has fallen by 60 dB."""
+    return np.asarray(60 / (10 * np.log10(np.e)) / rate)
+
+
+def directions() -> NDArray[np.float64]:
+    """Absolute direction cosines (3, DIRECTIONS) of a spiral over one half of the sphere."""
+    height = (np.arange(DIRECTIONS) + 0.5) / DIRECTIONS
+    turn = np.pi * (1 + np.sqrt(5)) * np.arange(DIRECTIONS)
+    level = np.sqrt(1 - height**2)
+    return np.abs(np.stack([level * np.cos(turn), level * np.sin(turn), height]))

@@ -17,14 +17,14 @@ from ..errors import DssError
 from .corpus import read_mono
 from .limits import FAR_INDOOR, NEAR
 from .rir import Response, direct_to_reverberant, onset, reverberation_time, split_at_onset
-from .rooms import LEAD
+from .rooms_protocol1 import LEAD
 
 LONGEST = 2.0  # seconds of a response that are kept
 
 
 @dataclass(frozen=True)
 class Row:
-    """One measured response, not yet read."""
+    """One measured response, not yet read; `rt60` is what the manifest says of it, in seconds."""
 
     path: Path
     name: str
@@ -32,6 +32,7 @@ class Row:
     microphone: str
     distance: float
     gain_db: float
+    rt60: float | None = None
 
 
 @dataclass(frozen=True)
@@ -97,29 +98,55 @@ def load_rooms(folder: Path, split: str | None = None) -> Rooms:
     Raises:
         DssError: no manifest, a damaged line, or no room with both a near and a far response.
     """
-    manifest = folder / "MANIFEST.csv"
-    if not manifest.is_file():
-        raise DssError(f"{folder}: no MANIFEST.csv (columns path, room, distance_m, calib_gain_db)")
     groups: dict[tuple[str, str], tuple[list[Row], list[Row]]] = {}
-    with manifest.open(newline="", encoding="utf-8") as handle:
-        for number, line in enumerate(csv.DictReader(handle), start=2):
-            if split is not None and line.get("split", split) != split:
-                continue
-            try:
-                row = _row(folder, line)
-            except (KeyError, TypeError, ValueError) as error:
-                raise DssError(f"{manifest}: line {number}: {error!r}") from None
-            near, far = groups.setdefault((row.room, row.microphone), ([], []))
-            if row.distance <= NEAR[1]:
-                near.append(row)
-            elif row.distance >= FAR_INDOOR[0]:
-                far.append(row)
+    for row in read_rows(folder, split if _tells_splits(folder) else None):
+        near, far = groups.setdefault((row.room, row.microphone), ([], []))
+        if row.distance <= NEAR[1]:
+            near.append(row)
+        elif row.distance >= FAR_INDOOR[0]:
+            far.append(row)
     places = [(tuple(near), tuple(far)) for _, (near, far) in sorted(groups.items()) if near and far]
     if not places:
         raise DssError(
-            f"{manifest}: no room has responses from both up to {NEAR[1]} m and {FAR_INDOOR[0]} m or more"
+            f"{folder / 'MANIFEST.csv'}: no room has responses from both up to {NEAR[1]} m and "
+            f"{FAR_INDOOR[0]} m or more"
         )
     return Rooms(tuple(places))
+
+
+def _tells_splits(folder: Path) -> bool:
+    try:
+        with (folder / "MANIFEST.csv").open(newline="", encoding="utf-8") as handle:
+            return "split" in (csv.DictReader(handle).fieldnames or ())
+    except OSError:
+        return False  # `read_rows` tells
+
+
+def read_rows(folder: Path, split: str | None = None) -> list[Row]:
+    """Return the lines of a folder's MANIFEST.csv, in order; only those of `split` if it is given.
+
+    Raises:
+        DssError: no manifest, a damaged line, or no line of the split.
+    """
+    manifest = folder / "MANIFEST.csv"
+    if not manifest.is_file():
+        raise DssError(f"{folder}: no MANIFEST.csv (columns path, room, distance_m, calib_gain_db)")
+    rows: list[Row] = []
+    there: set[str] = set()
+    with manifest.open(newline="", encoding="utf-8") as handle:
+        for number, line in enumerate(csv.DictReader(handle), start=2):
+            there.add(line.get("split") or "")
+            if split is not None and line.get("split") != split:
+                continue
+            try:
+                rows.append(_row(folder, line))
+            except (KeyError, TypeError, ValueError) as error:
+                raise DssError(f"{manifest}: line {number}: {error!r}") from None
+    if split is not None and not rows:
+        named = ", ".join(sorted(there - {""}))
+        has = f"there is {named}" if named else "there is no column split"
+        raise DssError(f"{manifest}: no line of split {split!r}; {has}")
+    return rows
 
 
 def _row(folder: Path, line: dict[str, str]) -> Row:
@@ -131,7 +158,8 @@ def _row(folder: Path, line: dict[str, str]) -> Row:
         microphone = numbered[1] if numbered else ""
     distance = float(line["distance_m"])
     gain = float(line.get("calib_gain_db") or 0)
-    return Row(path, name, line["room"], microphone, distance, gain)
+    rt60 = float(line.get("rt60_s") or "nan")
+    return Row(path, name, line["room"], microphone, distance, gain, rt60 if rt60 > 0 else None)
 
 
 def _scale(near: Sequence[Row]) -> float:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 
 from ..constants import SAMPLE_RATE
 from .limits import SPEED_OF_SOUND
-from .rooms import LEAD, Place
+from .rooms_protocol1 import LEAD, Place
 
 DIRECT_TOLERANCE = 0.02  # of the direct path's delay and level
 RT60_TOLERANCE = 0.25

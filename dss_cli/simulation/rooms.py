@@ -1,239 +1,211 @@
-"""Where a scene happens: draw a room or an open place with talkers near and far, simulate its responses.
+"""Where a scene of protocol 2 happens: rooms as measured ones are, and open places; the responses of one.
 
-Indoors: shoebox rooms by image sources with randomised image positions (perfect shoeboxes sweep), with
-absorption that differs between walls and frequencies. Outdoors: nothing but a reflecting ground and the
-air, as published (Bae et al. 2025), and a facade on request. Talkers are directive: one who faces away is
-not the same as one further off.
+Rooms reach from a small office to a hall; small ones are drier. Reverberation falls with frequency. Talkers
+are directive, most of them face the microphone or nearly; one microphone of four is a cardioid. See
+docs/experiments/02-rooms.md for the table of simulated and measured rooms.
 """
 
 from __future__ import annotations
 
-import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
-import pyroomacoustics as pra
 from numpy.typing import NDArray
 
-from ..constants import SAMPLE_RATE
-from .absorption import scale_for
-from .limits import FAR_INDOOR, FAR_OUTDOOR, SPEED_OF_SOUND
+from .absorption import absorption_per_octave, octave_rt60
+from .directivity import Microphone, Mouth, mouth
+from .image_sources import Images, Shoebox, respond
+from .octaves import BANDS
+from .positions import MARGIN, stand, talker_position
 
-BANDS = [125.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0]
-MOUTH_SPREAD = np.radians(50)  # how far a near talker may look past the microphone
-MOUTH = (0.6, 0.85)  # subcardioid
-MARGIN = 0.3  # metres that talkers and microphone keep from the walls
-MAX_ORDER = 60
-LEAD = int(pra.constants.get("frac_delay_length")) // 2  # samples before time 0, of the interpolation
-GROUND = {  # absorption of the ground per octave, hard to soft (asphalt to grass)
-    "hard": [0.01, 0.01, 0.02, 0.02, 0.03, 0.04],
-    "soft": [0.10, 0.20, 0.35, 0.50, 0.60, 0.65],
-}
+Array = NDArray[np.float64]
+Range = tuple[float, float]
 
-FACADE = [0.02, 0.02, 0.03, 0.04, 0.05, 0.06]  # absorption of plaster and glass
+LONGEST = 1.3  # seconds of a response that are kept
+OUTDOOR_SECONDS = 0.2  # of a response outdoors, by when ground and facade have answered
+RT60 = (0.1, 1.4)  # seconds, in the octaves of 500 Hz to 2 kHz
+
+SIZES: tuple[tuple[float, tuple[Range, Range, Range]], ...] = (  # share, then metres along x, y and z
+    (0.26, ((2.5, 4.5), (3.0, 4.5), (2.3, 2.8))),  # offices, bedrooms
+    (0.34, ((4.0, 8.0), (3.0, 6.0), (2.4, 3.2))),  # living rooms, meeting rooms
+    (0.26, ((6.0, 12.0), (5.0, 9.0), (2.6, 4.0))),  # classrooms, open offices
+    (0.14, ((10.0, 25.0), (8.0, 15.0), (3.5, 8.0))),  # halls
+)
+BOOTH: tuple[Range, Range, Range] = ((1.3, 2.2), (1.2, 1.6), (1.1, 1.4))  # a car: no place for far talkers
+MEDIAN_VOLUME = 60.0  # cubic metres
+LIVE = (0.46, 0.80, 0.40)  # median RT60 at that volume, its exponent of the volume, spread of its logarithm
+SOFT = (0.10, 0.00, 0.25)  # the same of rooms full of soft things, treated or furnished
+DRY = 0.42  # share of those
+TREBLE = (0.70, 0.18, 0.5, 1.0)  # RT60 at 4 kHz over that at 500 Hz: median, spread of its logarithm, limits
+BASS = (1.15, 0.2, 0.75, 1.7)  # RT60 at 125 Hz over that at 500 Hz, likewise
+UNEVEN = 0.05  # standard deviation of each octave's logarithm around that
+WALLS = 0.4  # standard deviation of the logarithm of the absorption from wall to wall
+JITTER = 0.05  # metres by which images are displaced
+
+FACING = ((2.3, 3.8), (0.93, 0.03))  # metres; share of talkers who face the microphone or nearly
+NEARLY = np.radians(28)  # how far they may look past it
+AWAY = np.radians(60)  # at least, of those who look away
+NOD = np.radians(15)  # standard deviation of the angle by which mouths point up or down
+MOUTH_SHARE = (0.85, 1.15)  # of a mouth's directivity, from talker to talker
+CARDIOID = 0.25  # share of directional microphones
+AIMS = (0.4, 0.4, 0.2)  # shares of those that point at a near talker, at a far one and elsewhere
+LEAST_GAIN = 0.05  # of a microphone towards any talker: one in its null is not heard
+
+GROUND = np.array(  # absorption of the ground per octave, from asphalt to grass
+    [[0.01, 0.01, 0.02, 0.02, 0.03, 0.04, 0.05], [0.10, 0.20, 0.35, 0.50, 0.60, 0.65, 0.70]]
+)
+FACADE = np.array([0.02, 0.02, 0.03, 0.04, 0.05, 0.06, 0.07])  # absorption of plaster and glass
+OPEN = np.array([40.0, 40.0, 10.0])  # metres of the box whose floor is the ground
 
 
 @dataclass(frozen=True)
-class Place:
-    """Responses of one place to one microphone.
+class Room:
+    """A place of protocol 2 with its responses to one microphone.
 
     Attributes:
         environment: "indoor" or "outdoor".
-        rt60: asked reverberation time in seconds (0 outdoors).
-        distances: (sources,) metres to the microphone.
-        responses: one float32 response per source, true levels (1 / r for the direct path) and delays
-            (plus LEAD samples).
-        size: (3,) metres of the room; outdoors of the box whose floor is the ground.
-        microphone: (3,) metres.
+        rt60: asked reverberation time in seconds, middle octaves (0 outdoors).
+        octaves: (7,) asked reverberation time per octave (0 outdoors).
+        box: walls; outdoors the ground, perhaps a facade, and nothing else.
+        microphone: where and how one listens.
         positions: (sources, 3) metres.
-        gains: (sources,) of each talker's directivity towards the microphone, 1 straight ahead.
+        mouths: the talkers' directivity.
+        distances: (sources,) metres to the microphone.
+        responses: (sources, taps) float32, image_sources.LEAD samples late.
+        images: of each source.
         facade: metres from the microphone to a wall outdoors, or None.
-        reflections: per source, the arrival of every reflection in samples, without LEAD.
     """
 
     environment: str
     rt60: float
-    distances: NDArray[np.float64]
-    responses: list[NDArray[np.float32]]
-    size: NDArray[np.float64]
-    microphone: NDArray[np.float64]
-    positions: NDArray[np.float64]
-    gains: NDArray[np.float64]
-    reflections: list[NDArray[np.float64]]
+    octaves: Array
+    box: Shoebox
+    microphone: Microphone
+    positions: Array
+    mouths: tuple[Mouth, ...]
+    distances: Array
+    responses: NDArray[np.float32]
+    images: tuple[Images, ...]
     facade: float | None = None
 
 
-def simulate_place(
+def simulate_room(
     rng: np.random.Generator,
     environment: str,
-    ranges: Sequence[tuple[float, float]],
-    rt60: tuple[float, float] = (0.15, 0.9),
-    seconds: float = 0.6,
-    facing: Sequence[bool] | None = None,
-    facade: tuple[float, float] | None = None,
-    mouth: tuple[float, float] = MOUTH,
-) -> Place:
+    ranges: Sequence[Range],
+    near: int,
+    rt60: Range = RT60,
+    seconds: float = LONGEST,
+    facade: Range | None = None,
+    booth: bool = False,
+) -> Room:
     """Draw a place and simulate one response per range of distances.
 
     Args:
         rng: all randomness comes from here.
         environment: "indoor" or "outdoor".
         ranges: (least, most) distance in metres for each source.
-        rt60: range of reverberation times indoors, in seconds.
-        seconds: length at which responses are faded out.
-        facing: for each source, whether the talker speaks about towards the microphone; by default
-            those do whose range ends before the far one begins.
+        near: how many of the sources are near talkers, who come first.
+        rt60: limits of the reverberation time indoors, in seconds.
+        seconds: greatest length of a response; it ends where the room has fallen silent.
         facade: range of the distance, in metres, of one reflecting wall outdoors; None leaves it out.
-        mouth: range of the share of a source's sound that leaves in all directions alike: 1 is a point, 0.5 a
-            cardioid.
+        booth: whether the room is as small as a car.
     """
-    if facing is None:
-        facing = [most < FAR_INDOOR[0] for _, most in ranges]
     while True:
         wall = None if facade is None else float(rng.uniform(*facade))
-        room, asked = _indoor(rng, rt60, seconds) if environment == "indoor" else _outdoor(rng, wall)
-        size = np.asarray(room.shoebox_dim)
-        microphone = _stand(rng, size, environment)
+        box, octaves = _indoor(rng, rt60, booth) if environment == "indoor" else _outdoor(rng, wall)
+        place = stand(rng, box.size, environment)
         if wall is not None:
-            microphone[0] = wall
-        drawn = [_talker(rng, size, microphone, span) for span in ranges]
+            place[0] = wall
+        drawn = [talker_position(rng, box.size, place, span) for span in ranges]
         positions = [position for position in drawn if position is not None]
-        if len(positions) == len(ranges):
+        if len(positions) < len(ranges):
+            continue
+        microphone = _microphone(rng, place, positions, near)
+        towards = place - np.array(positions)
+        if np.abs(microphone.gains(-towards)).min() > LEAST_GAIN:
             break
-    room.add_microphone(microphone)
-    for position, towards_us in zip(positions, facing, strict=True):
-        room.add_source(position, directivity=_mouth(rng, microphone - position, towards_us, mouth))
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        pra.random.seed(int(rng.integers(2**31)))  # of the randomised image positions
-        room.image_source_model()
-        for source in room.sources:  # the talkers themselves stand where they stand
-            source.images[:, source.orders == 0] = source.position[:, np.newaxis]
-        room.compute_rir()
-    return Place(
+    mouths = tuple(_mouth(rng, way) for way in towards)
+    length = OUTDOOR_SECONDS
+    if environment == "indoor":
+        length = min(seconds, 1.1 * float(octaves.max()) + 0.05)
+    responses, images = respond(rng, box, positions, mouths, microphone, length)
+    return Room(
         environment,
-        asked,
-        np.array([np.linalg.norm(p - microphone) for p in positions]),
-        [_trim(response, seconds) for response in room.rir[0]],
-        size,
+        float(octaves[2:5].mean()),
+        octaves,
+        box,
         microphone,
         np.array(positions),
-        np.array([_gain(source, microphone) for source in room.sources]),
-        [_reflections(source, microphone) for source in room.sources],
+        mouths,
+        np.linalg.norm(towards, axis=1),
+        responses,
+        tuple(images),
         wall,
     )
 
 
-def _indoor(rng: np.random.Generator, rt60: tuple[float, float], seconds: float) -> tuple[pra.ShoeBox, float]:
+def _indoor(rng: np.random.Generator, limits: Range, booth: bool) -> tuple[Shoebox, Array]:
+    shares = np.array([share for share, _ in SIZES])
     while True:
-        size = np.array([rng.uniform(2.8, 9.0), rng.uniform(2.5, 7.0), rng.uniform(2.3, 3.6)])
-        asked = rng.uniform(*rt60)
-        try:
-            pra.inverse_sabine(asked, size)
-        except ValueError:  # no wall absorbs enough for so large and dry a room
-            continue
-        tilt = rng.uniform(-0.25, 0.25) * np.linspace(-1, 1, len(BANDS)) + 1.0
-        walls = np.exp(rng.normal(0.0, 0.4, 6))
-        area = np.array([size[1] * size[2]] * 2 + [size[0] * size[2]] * 2 + [size[0] * size[1]] * 2)
-        walls *= area.sum() / (walls * area).sum()  # the same mean absorption, shared out unevenly
-        mean = scale_for(asked, size, walls)  # Sabine's formula holds in diffuse fields alone
-        if mean is None or mean * walls.max() * tilt.max() > 0.97:
-            continue
-        materials = {
-            name: pra.Material({"coeffs": list(mean * share * tilt), "center_freqs": BANDS})
-            for name, share in zip(("east", "west", "north", "south", "floor", "ceiling"), walls, strict=True)
-        }
-        order = int(np.ceil(SPEED_OF_SOUND * min(seconds, 1.2 * asked) / size.min()))
-        room = pra.ShoeBox(
-            size,
-            fs=SAMPLE_RATE,
-            materials=materials,
-            max_order=min(order, MAX_ORDER),
-            use_rand_ism=True,
-            max_rand_disp=0.05,
-            air_absorption=True,
-        )
-        return room, float(asked)
+        spans = BOOTH if booth else SIZES[int(rng.choice(len(SIZES), p=shares))][1]
+        size = np.array([rng.uniform(*span) for span in spans])
+        median, growth, spread = SOFT if rng.uniform() < DRY else LIVE
+        middle = median * (np.prod(size) / MEDIAN_VOLUME) ** growth * np.exp(rng.normal(0, spread))
+        asked = float(np.clip(middle, *limits)) * _profile(rng)
+        walls = np.exp(rng.normal(0, WALLS, 6))
+        absorption = absorption_per_octave(asked, size, walls)
+        reached = octave_rt60(size, absorption)
+        if np.abs(np.log(reached[2:5] / asked[2:5])).max() < 0.05:  # walls can be as dry as that
+            return Shoebox(size, absorption, JITTER), reached
 
 
-def _outdoor(rng: np.random.Generator, facade: float | None) -> tuple[pra.ShoeBox, float]:
+def _profile(rng: np.random.Generator) -> Array:
+    """Reverberation time per octave over that of the middle ones."""
+    treble, bass = (
+        float(np.clip(median * np.exp(rng.normal(0, spread)), low, high))
+        for median, spread, low, high in (TREBLE, BASS)
+    )
+    octave = np.log2(BANDS / 500)
+    slope = np.where(octave > 0, np.log(treble) / 3 * octave, -np.log(bass) / 2 * octave)
+    slope += rng.normal(0, UNEVEN, len(BANDS))
+    return np.exp(slope - slope[2:5].mean())
+
+
+def _outdoor(rng: np.random.Generator, facade: float | None) -> tuple[Shoebox, Array]:
     share = rng.uniform()
-    hard, soft = np.array(GROUND["hard"]), np.array(GROUND["soft"])
-    open_air = pra.Material({"coeffs": [1.0] * len(BANDS), "center_freqs": BANDS})
-    ground = {"coeffs": list(share * soft + (1 - share) * hard), "center_freqs": BANDS}
-    materials = dict.fromkeys(("east", "west", "north", "south", "ceiling"), open_air)
-    materials["floor"] = pra.Material(ground)
+    absorption = np.ones((6, len(BANDS)))
+    absorption[4] = share * GROUND[1] + (1 - share) * GROUND[0]
     if facade is not None:
-        materials["west"] = pra.Material({"coeffs": FACADE, "center_freqs": BANDS})
-    room = pra.ShoeBox(
-        [40.0, 40.0, 10.0],
-        fs=SAMPLE_RATE,
-        materials=materials,
-        max_order=1 if facade is None else 2,  # the facade's echo off the ground as well
-        air_absorption=True,
-    )
-    return room, 0.0
+        absorption[0] = FACADE
+    order = 1 if facade is None else 2  # the facade's echo off the ground as well
+    return Shoebox(OPEN, absorption, order=order), np.zeros(len(BANDS))
 
 
-def _stand(rng: np.random.Generator, size: NDArray[np.float64], environment: str) -> NDArray[np.float64]:
-    height = rng.uniform(0.7, min(1.7, size[2] - MARGIN))
-    if environment == "outdoor":
-        return np.array([size[0] / 2, size[1] / 2, height])
-    return np.array([rng.uniform(MARGIN, size[0] - MARGIN), rng.uniform(MARGIN, size[1] - MARGIN), height])
+def _microphone(rng: np.random.Generator, place: Array, positions: Sequence[Array], near: int) -> Microphone:
+    """Three of four hear all around; a cardioid points at a near talker, at a far one or elsewhere."""
+    directional = rng.uniform() < CARDIOID
+    aim = int(rng.choice(3, p=AIMS))
+    axis = rng.normal(size=3) * [1, 1, 0.4]
+    if aim == 0 and near:
+        axis = positions[int(rng.integers(near))] - place
+    elif aim == 1 and near < len(positions):
+        axis = positions[int(rng.integers(near, len(positions)))] - place
+    return Microphone(place, axis / np.linalg.norm(axis), 0.5 if directional else 1.0)
 
 
-def _talker(
-    rng: np.random.Generator,
-    size: NDArray[np.float64],
-    microphone: NDArray[np.float64],
-    span: tuple[float, float],
-) -> NDArray[np.float64] | None:
-    """A position at a distance uniform in `span`, or None where the place has no room for it."""
-    for _ in range(50):
-        distance = rng.uniform(*span)
-        azimuth = rng.uniform(0, 2 * np.pi)
-        rise = np.clip(rng.normal(0.1, 0.25) * min(distance, 1.5), 0.4 - microphone[2], 1.0)
-        rise = float(np.clip(rise, -0.8 * distance, 0.8 * distance))
-        level = np.sqrt(distance**2 - rise**2)
-        position = microphone + np.array([level * np.cos(azimuth), level * np.sin(azimuth), rise])
-        if np.all(position > MARGIN / 2) and np.all(position < size - MARGIN / 2):
-            return np.asarray(position)
-    return None
+def _mouth(rng: np.random.Generator, towards: Array) -> Mouth:
+    """A talker who speaks about towards the microphone, or anywhere: the further off, the more often."""
+    facing = float(np.interp(np.linalg.norm(towards), *FACING))
+    faces = rng.uniform() < facing
+    turn = rng.uniform(0, NEARLY) if faces else rng.uniform(AWAY, np.pi)
+    azimuth = np.arctan2(towards[1], towards[0]) + turn * rng.choice([-1, 1])
+    nod = rng.normal(0, NOD)
+    if faces:
+        nod += np.arctan2(towards[2], np.hypot(towards[0], towards[1]))
+    axis = np.array([np.cos(azimuth) * np.cos(nod), np.sin(azimuth) * np.cos(nod), np.sin(nod)])
+    return mouth(axis, rng.uniform(*MOUTH_SHARE))
 
 
-def _mouth(
-    rng: np.random.Generator, towards: NDArray[np.float64], facing: bool, mouth: tuple[float, float]
-) -> pra.directivities.CardioidFamily:
-    """A talker of the cardioid family, who speaks about towards the microphone or anywhere."""
-    azimuth = np.arctan2(towards[1], towards[0])
-    turn = MOUTH_SPREAD if facing else np.pi
-    direction = pra.directivities.DirectionVector(
-        azimuth=azimuth + rng.uniform(-turn, turn), colatitude=np.pi / 2, degrees=False
-    )
-    return pra.directivities.CardioidFamily(direction, p=rng.uniform(*mouth))
-
-
-def _gain(source: pra.SoundSource, microphone: NDArray[np.float64]) -> float:
-    azimuth, colatitude, _ = pra.doa.cart2spher((microphone - source.position)[:, np.newaxis])
-    return float(source.directivity.get_response(azimuth, colatitude, degrees=False)[0])
-
-
-def _reflections(source: pra.SoundSource, microphone: NDArray[np.float64]) -> NDArray[np.float64]:
-    images = source.images[:, source.orders > 0]
-    return np.linalg.norm(images - microphone[:, np.newaxis], axis=0) * SAMPLE_RATE / SPEED_OF_SOUND
-
-
-def _trim(response: NDArray[np.floating], seconds: float) -> NDArray[np.float32]:
-    """Cut to `seconds` with a 10 ms fade, so that the cut itself is not heard."""
-    length = round(seconds * SAMPLE_RATE)
-    trimmed = np.array(response[:length], dtype=np.float32)
-    if len(response) > length:
-        fade = SAMPLE_RATE // 100
-        trimmed[-fade:] *= np.linspace(1.0, 0.0, fade, dtype=np.float32)
-    return trimmed
-
-
-def far_limits(environment: str) -> tuple[float, float]:
-    """The far range of an environment, in metres."""
-    return FAR_INDOOR if environment == "indoor" else FAR_OUTDOOR
+assert MARGIN > JITTER  # an image never meets the microphone

@@ -54,6 +54,7 @@ class Recipe:
             says, whatever their distance (a raised voice, a loudspeaker): level must not decide.
         balance: range of the near images' level above the far ones', in dB.
         rt60: rooms that reverberate longer are left out, in seconds.
+        measured: share of indoor scenes in measured rooms, where the bank has any.
         pace: voices are played up to this share faster or slower, pitch and vocal tract with them; few
             talkers become many.
         timbre: standard deviation of each voice's own response at each octave, in dB.
@@ -85,7 +86,8 @@ class Recipe:
     colour: float = 2.0
     balanced: float = 0.0
     balance: tuple[float, float] = (-3.0, 10.0)
-    rt60: float = 0.9
+    rt60: float = 1.5
+    measured: float = 0.2
     pace: float = 0.0
     timbre: float = 0.0
     captured: float = 0.0

@@ -18,7 +18,7 @@ from ..simulation.limits import FAR_INDOOR, FAR_OUTDOOR
 from ..simulation.measured_rirs import Rooms
 from ..simulation.mixing import Recipe, Scene, mix, render
 from ..simulation.rir import Response, check_place
-from ..simulation.rooms import simulate_place
+from ..simulation.rooms_protocol1 import simulate_place
 from ..simulation.scene_sampling import draw
 from .preambles import make_preamble
 from .stories import LEAST, MOST, STORIES, Story, draw_story

@@ -54,8 +54,8 @@ class Violation:
 
 
 def graph_violations(graph: Graph) -> list[Violation]:
-    """What in a graph breaks the rules."""
-    return list(_of_graph(graph))
+    """What in a graph, or in those of the file's other signatures, breaks the rules."""
+    return [violation for one in graph.all for violation in _of_graph(one)]
 
 
 def _of_graph(graph: Graph) -> Iterator[Violation]:

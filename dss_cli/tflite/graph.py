@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from math import prod
 from typing import Any
 
@@ -64,7 +64,13 @@ class Signature:
 
 @dataclass(frozen=True)
 class Graph:
-    """A model's main subgraph; `subgraphs` counts all of them."""
+    """A model's main subgraph.
+
+    Attributes:
+        signatures: those that begin in it.
+        subgraphs: this one, and those of the file that no signature begins in: control flow.
+        others: the graphs of the file's other signatures.
+    """
 
     operators: tuple[Operator, ...]
     tensors: tuple[Tensor, ...]
@@ -72,6 +78,12 @@ class Graph:
     outputs: tuple[Tensor, ...]
     signatures: tuple[Signature, ...]
     subgraphs: int
+    others: tuple[Graph, ...] = ()
+
+    @property
+    def all(self) -> tuple[Graph, ...]:
+        """The graphs of all signatures, the main one first."""
+        return (self, *self.others)
 
 
 def read_graph(data: bytes) -> Graph:
@@ -89,7 +101,13 @@ def read_graph(data: bytes) -> Graph:
 
 
 def _graph(model: Any) -> Graph:
-    main = model.subgraphs[0]
+    begun = {signature.subgraphIndex for signature in model.signatureDefs or ()} - {0}
+    main = _subgraph(model, 0, len(model.subgraphs) - len(begun))
+    return replace(main, others=tuple(_subgraph(model, index, 1) for index in sorted(begun)))
+
+
+def _subgraph(model: Any, index: int, subgraphs: int) -> Graph:
+    main = model.subgraphs[index]
     # What comes of constants alone (float16 weights, dequantised) is a constant too.
     flowing = {int(i) for i in main.inputs}
     for operator in main.operators:
@@ -126,10 +144,10 @@ def _graph(model: Any) -> Graph:
             {end.name.decode(): tensors[end.tensorIndex] for end in signature.outputs},
         )
         for signature in model.signatureDefs or ()
-        if signature.subgraphIndex == 0
+        if signature.subgraphIndex == index
     )
     inputs, outputs = (tuple(tensors[i] for i in ends) for ends in (main.inputs, main.outputs))
-    return Graph(tuple(operators), tensors, inputs, outputs, signatures, len(model.subgraphs))
+    return Graph(tuple(operators), tensors, inputs, outputs, signatures, subgraphs)
 
 
 def stored(graph: Graph) -> Iterator[Tensor]:

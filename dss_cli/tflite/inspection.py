@@ -71,7 +71,8 @@ class Inspection:
                     "inputs": [_tensor(tensor, name) for name, tensor in signature.inputs.items()],
                     "outputs": [_tensor(tensor, name) for name, tensor in signature.outputs.items()],
                 }
-                for signature in self.graph.signatures
+                for graph in self.graph.all
+                for signature in graph.signatures
             ],
             "inputs": [_tensor(tensor) for tensor in self.graph.inputs],
             "outputs": [_tensor(tensor) for tensor in self.graph.outputs],

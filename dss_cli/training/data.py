@@ -41,11 +41,13 @@ class Sources:
         bank = self.bank
         outdoor = rng.uniform() < recipe.outdoor
         wanted = bank.outdoor == outdoor
+        if bank.measured is not None and bank.measured.any() and not outdoor:
+            wanted &= bank.measured == (rng.uniform() < recipe.measured)
         calm = wanted & (bank.rt60 <= recipe.rt60)  # a small bank may have no room that calm
         place = int(rng.choice(np.flatnonzero(calm if calm.any() else wanted)))
         _, sources, taps = bank.responses.shape
-        if outdoor and hiss is None:  # nothing sounds longer than the ground's reflection: shorter transforms
-            taps = min(taps, OUTDOOR_TAPS)
+        if hiss is None:  # nothing sounds longer than the place's longest response: shorter transforms
+            taps = min(bank.taps(place), OUTDOOR_TAPS if outdoor else taps)
         kind, snr_db = draw_kind(rng, recipe), draw_snr(rng, recipe)
         count = (bank.near_sources, sources - bank.near_sources)
         return place, draw(rng, kind, recipe, count, taps, self.speech, self.noise, length, snr_db, hiss=hiss)
@@ -70,7 +72,7 @@ class Sources:
         return mix(drawn, near, far, self.speech, self.noise)
 
 
-OUTDOOR_TAPS = 1600
+OUTDOOR_TAPS = 1600  # by when ground and facade have answered
 
 
 def chunk_length(signal: SignalConfig) -> int:

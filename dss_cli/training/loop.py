@@ -19,7 +19,7 @@ import numpy as np
 
 from ..constants import STEMS
 from ..errors import DssError
-from ..network import TwoStageConfig, build, build_for_scenes, configuration
+from ..network import build, build_for_scenes, carries_context, configuration
 from ..network.weights import Beginning, begin_with
 from ..simulation.corpus import DAMAGED
 from ..simulation.vtlp import with_more_voices
@@ -112,8 +112,7 @@ class Run:
             self._load()
 
     def _build(self) -> keras.Model:
-        carries = isinstance(self.config, TwoStageConfig) and self.config.context is not None
-        return build_for_scenes(self.config) if carries else build(self.config)
+        return build_for_scenes(self.config) if carries_context(self.config) else build(self.config)
 
     def _whole_scenes(self) -> Cut:
         """What the device mixes: its shapes are compiled, so that no step is cut in another way."""

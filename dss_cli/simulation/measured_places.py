@@ -1,0 +1,177 @@
+"""Places put together of measured responses, for training: near talkers of a room, far ones of a like room.
+
+Few rooms were measured both close by and far off. Where one was not, its far responses are borrowed from a
+room that reverberates about as long and whose direct sound, at the same distance, is about as strong.
+Recorders, loudspeakers and files have gains of their own: every response is scaled so that its direct sound
+falls with 1 / r.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ..constants import SAMPLE_RATE
+from ..errors import DssError
+from .corpus import read_mono
+from .image_sources import FADE, LEAD
+from .limits import FAR_OUTDOOR, NEAR
+from .measured_rirs import Row, read_rows
+from .rir import direct_to_reverberant, onset, reverberation_time, split_at_onset
+from .rooms import LONGEST
+
+Range = tuple[float, float]
+
+ALIKE_RT60 = 1.6  # greatest ratio of the reverberation times of two rooms that are alike
+ALIKE_RATIO = 4.0  # dB, likewise of their direct sound at one distance
+SAME_STATE = 1.1  # greatest ratio within one room, whose walls may have been changed
+ANECHOIC = 18.0  # dB of direct sound at 1 m from which on a room hardly reverberates
+ANECHOIC_SHARE = 0.1  # of the places
+DRY_RT60 = 0.05  # seconds, of a room without a decay that can be measured
+
+
+@dataclass(frozen=True)
+class Measured:
+    """One measured response.
+
+    Attributes:
+        room: name of the room.
+        distance: metres.
+        rt60: seconds.
+        ratio: dB of direct over reverberant sound, as it would be at 1 m: the room's, whatever the distance.
+        samples: float16 at 16 kHz from LEAD samples before the onset on, direct sound 1 / r.
+    """
+
+    room: str
+    distance: float
+    rt60: float
+    ratio: float
+    samples: NDArray[np.float16]
+
+
+@dataclass(frozen=True)
+class TrainingRooms:
+    """Measured responses to put places together of.
+
+    Attributes:
+        near: those of each room with near talkers.
+        far: those of far talkers.
+    """
+
+    near: Mapping[str, tuple[Measured, ...]]
+    far: tuple[Measured, ...]
+
+    def draw(
+        self, rng: np.random.Generator, near_count: int, far_count: int
+    ) -> tuple[Sequence[NDArray[np.float16]], NDArray[np.float64], float]:
+        """Put a place together.
+
+        The first near response is of the nearer half of the room's, the second of the further half, the
+        others are any.
+
+        Returns:
+            Responses, near ones first; metres to each; the near room's reverberation time in seconds.
+        """
+        fitting = {room: rows for room, rows in self.near.items() if len(rows) >= near_count}
+        rooms = [room for room, rows in fitting.items() if self._like(rows, far_count)]
+        dry = np.array([_ratio(self.near[room]) > ANECHOIC for room in rooms])
+        weight = np.where(dry, ANECHOIC_SHARE / max(1, dry.sum()), 1 / max(1, (~dry).sum()))
+        if (~dry).any():
+            weight[~dry] *= 1 - ANECHOIC_SHARE
+        own = self.near[rooms[int(rng.choice(len(rooms), p=weight / weight.sum()))]]
+        ordered = sorted(own, key=lambda row: row.distance)
+        half = len(ordered) // 2
+        close, apart = ordered[int(rng.integers(half))], ordered[int(rng.integers(half, len(ordered)))]
+        rest = [row for row in ordered if row is not close and row is not apart]
+        more = [rest[int(i)] for i in rng.choice(len(rest), near_count - 2, replace=False)]
+        groups = self._like(own, far_count)
+        share = np.sqrt([len(rows) for rows in groups])
+        group = groups[int(rng.choice(len(groups), p=share / share.sum()))]
+        first = group[int(rng.integers(len(group)))]
+        alike = [row for row in group if 1 / SAME_STATE < row.rt60 / first.rt60 < SAME_STATE]
+        if len(alike) < far_count:
+            alike = sorted(group, key=lambda row: abs(np.log(row.rt60 / first.rt60)))[:far_count]
+        far = [alike[int(i)] for i in rng.choice(len(alike), far_count, replace=False)]
+        chosen = [close, apart, *more, *far]
+        return [row.samples for row in chosen], np.array([row.distance for row in chosen]), _rt60(own)
+
+    def _like(self, near: Sequence[Measured], count: int) -> list[list[Measured]]:
+        """Far responses, at least `count` by room, of the room itself or else of rooms like it."""
+        groups: dict[str, list[Measured]] = {}
+        for row in self.far:
+            if row.room == near[0].room or _alike(near, row):
+                groups.setdefault(row.room, []).append(row)
+        enough = {room: rows for room, rows in groups.items() if len(rows) >= count}
+        return [enough[near[0].room]] if near[0].room in enough else list(enough.values())
+
+
+def _alike(near: Sequence[Measured], row: Measured) -> bool:
+    if (_ratio(near) > ANECHOIC) or row.ratio > ANECHOIC:
+        return _ratio(near) > ANECHOIC and row.ratio > ANECHOIC
+    longer = abs(np.log(row.rt60 / _rt60(near)))
+    return bool(longer < np.log(ALIKE_RT60) and abs(row.ratio - _ratio(near)) < ALIKE_RATIO)
+
+
+def _ratio(rows: Sequence[Measured]) -> float:
+    return float(np.median([row.ratio for row in rows]))
+
+
+def _rt60(rows: Sequence[Measured]) -> float:
+    return float(np.median([row.rt60 for row in rows]))
+
+
+def load_training_rooms(
+    folder: Path,
+    counts: tuple[int, int],
+    split: str | None = "train",
+    near: Range = NEAR,
+    far: Range = FAR_OUTDOOR,
+) -> TrainingRooms:
+    """Read the responses of a folder with a MANIFEST.csv (path, room, distance_m, split).
+
+    Args:
+        folder: of the manifest.
+        counts: how many near and far responses a place needs.
+        split: of the manifest's lines; None reads all.
+        near, far: (least, most) metres to near and to far talkers.
+
+    Raises:
+        DssError: no manifest, a damaged line, no line of the split, a file that cannot be read, or no room
+            with enough near responses, and far ones in it or in one like it.
+    """
+    rooms: dict[str, list[Measured]] = {}
+    distant: list[Measured] = []
+    for row in read_rows(folder, split):
+        if near[0] <= row.distance <= near[1]:
+            rooms.setdefault(row.room, []).append(_measure(row))
+        elif far[0] <= row.distance <= far[1]:
+            distant.append(_measure(row))
+    found = TrainingRooms({room: tuple(rows) for room, rows in rooms.items()}, tuple(distant))
+    if not any(len(rows) >= counts[0] and found._like(rows, counts[1]) for rows in found.near.values()):
+        raise DssError(
+            f"{folder / 'MANIFEST.csv'}: no room has {counts[0]} responses at {near[0]:g} to {near[1]:g} m "
+            f"and {counts[1]} at {far[0]:g} to {far[1]:g} m, in it or in one like it"
+        )
+    return found
+
+
+def _measure(row: Row) -> Measured:
+    samples = read_mono(row.path)[0].astype(np.float64)
+    start = onset(samples)
+    direct, rest = split_at_onset(samples, start)
+    ratio = direct_to_reverberant(direct, rest)
+    loud = ratio + 20 * np.log10(row.distance)
+    with np.errstate(all="ignore"):
+        rt60 = row.rt60 or reverberation_time([np.asarray(rest, np.float64)])
+    if not np.isfinite(rt60) or loud > ANECHOIC:
+        rt60 = DRY_RT60
+    samples *= 1 / (np.sqrt(np.sum(direct**2)) * row.distance)
+    first = max(0, start - LEAD)  # the recorder's latency is no property of the room
+    length = round(min(LONGEST, 1.2 * rt60 + 0.1) * SAMPLE_RATE)  # what follows is the recorder's noise
+    kept = samples[first : first + length].copy()
+    kept[-FADE:] *= np.linspace(1, 0, len(kept[-FADE:]))
+    return Measured(row.room, row.distance, float(rt60), float(loud), kept.astype(np.float16))
