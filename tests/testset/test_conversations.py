@@ -210,6 +210,6 @@ def test_conversations_in_measured_rooms_keep_to_the_split(material, rooms, tmp_
     asked["split"] = "dev"
     made, _ = draw_up(speech, rirs=tmp_path / "a", **asked)
     assert made.ingredients().rooms.most_far(1) == 1
-    with pytest.raises(DssError, match="no room has responses"):
+    with pytest.raises(DssError, match="no line of split 'dev'"):
         draw_up(speech, rirs=tmp_path / "b", **asked)
     draw_up(speech, rirs=tmp_path / "b", **(asked | {"name": "first"}))  # of all rooms, as ever
