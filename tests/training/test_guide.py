@@ -53,11 +53,12 @@ def test_the_guide_from_folders_to_stems(folder):
         python() {{ '{sys.executable}' "$@"; }}
         """
     script += "".join(f"echo 'block {number}' >&2\n{block}" for number, block in enumerate(BLOCKS))
+    kept = {name: os.environ[name] for name in ("PATH", "PYTHONPATH") if name in os.environ}
     cache = {"HOME": str(folder), "XDG_CACHE_HOME": str(folder / "cache")}
     done = subprocess.run(
         ["bash", "-c", script],
         cwd=folder,
-        env={"PATH": os.environ["PATH"], **cache, **SMALL, **NAMES},
+        env={**kept, **cache, **SMALL, **NAMES},
         capture_output=True,
         text=True,
         check=False,
