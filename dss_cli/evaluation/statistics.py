@@ -49,7 +49,7 @@ def interval(values: npt.NDArray[np.float64]) -> tuple[float | None, float | Non
 
 
 def strata(rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
-    """The summary of each stratum by name; scenes of the boundary band (UR-0) on rows of their own.
+    """The summary of each stratum by name, of its groups as of `by_stratum`.
 
     Each holds `scenes` (count), `kind`, `environment`, `snr_db` and `ur0` as far as its scenes
     agree (else None), a summary for each figure that any scene has, and `swap_rate`.
@@ -58,13 +58,17 @@ def strata(rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
 
 
 def by_stratum(rows: Iterable[Row]) -> dict[str, list[Row]]:
-    """Rows by the name of their stratum."""
+    """Rows by the name of their stratum, and by what its scenes differ in: UR-0, a role with nobody in it."""
     rows = list(rows)
     mixed = {r["stratum"] for r in rows if r["ur0"]} & {r["stratum"] for r in rows if not r["ur0"]}
 
+    both = {r["stratum"] for r in rows if r["near_m"] and r["far_m"]}
+
     def name(row: Row) -> str:
-        stratum = str(row["stratum"])
-        return f"{stratum} UR-0" if stratum in mixed and row["ur0"] else stratum
+        name = str(row["stratum"])
+        if row["stratum"] in both:
+            name += "".join(f" nobody {stem}" for stem in STEMS if not row[f"{stem}_m"])
+        return f"{name} UR-0" if row["stratum"] in mixed and row["ur0"] else name
 
     return grouped(rows, name)
 

@@ -157,6 +157,11 @@ def test_the_boundary_band_has_rows_of_its_own():
     assert [summary["ur0"] for summary in strata(rows).values()] == [False, True, True]
 
 
+def test_conversations_without_a_role_have_rows_of_their_own():
+    rows = [row(), row(near_m=None), row(far_m=None), row(stratum="b", near_m=None)]
+    assert list(by_stratum(rows)) == ["x", "x nobody near", "x nobody far", "b"]
+
+
 def test_a_stratum_counts_only_scenes_that_have_the_figure():
     rows = [row(near_si_sdri=5.0), row(near_si_sdri=None), row(near_si_sdri=7.0, snr_db=20.0)]
     (summary,) = strata(rows).values()
