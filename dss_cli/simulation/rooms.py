@@ -43,9 +43,9 @@ UNEVEN = 0.05  # standard deviation of each octave's logarithm around that
 WALLS = 0.4  # standard deviation of the logarithm of the absorption from wall to wall
 JITTER = 0.05  # metres by which images are displaced
 
-FACING = ((2.3, 3.8), (0.93, 0.03))  # metres; share of talkers who face the microphone or nearly
+FACING = ((2.4, 3.9), (0.94, 0.03))  # metres; share of talkers who face the microphone or nearly
 NEARLY = np.radians(28)  # how far they may look past it
-AWAY = np.radians(60)  # at least, of those who look away
+AWAY = np.radians(80)  # at least, of those who look away
 NOD = np.radians(15)  # standard deviation of the angle by which mouths point up or down
 MOUTH_SHARE = (0.85, 1.15)  # of a mouth's directivity, from talker to talker
 CARDIOID = 0.25  # share of directional microphones
