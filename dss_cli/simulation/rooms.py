@@ -43,7 +43,10 @@ UNEVEN = 0.05  # standard deviation of each octave's logarithm around that
 WALLS = 0.4  # standard deviation of the logarithm of the absorption from wall to wall
 JITTER = 0.05  # metres by which images are displaced
 
-FACING = ((2.4, 3.9), (0.94, 0.03))  # metres; share of talkers who face the microphone or nearly
+FACING = {  # metres, and the share of talkers who face the microphone or nearly at that distance
+    "indoor": ((2.4, 3.9), (0.94, 0.03)),  # those at the other end of a room speak to somebody else
+    "outdoor": ((0.8, 2.4), (0.94, 0.6)),
+}
 NEARLY = np.radians(28)  # how far they may look past it
 AWAY = np.radians(80)  # at least, of those who look away
 NOD = np.radians(15)  # standard deviation of the angle by which mouths point up or down
@@ -126,7 +129,7 @@ def simulate_room(
         towards = place - np.array(positions)
         if np.abs(microphone.gains(-towards)).min() > LEAST_GAIN:
             break
-    mouths = tuple(_mouth(rng, way) for way in towards)
+    mouths = tuple(_mouth(rng, way, environment) for way in towards)
     length = OUTDOOR_SECONDS
     if environment == "indoor":
         length = min(seconds, 1.1 * float(octaves.max()) + 0.05)
@@ -195,9 +198,9 @@ def _microphone(rng: np.random.Generator, place: Array, positions: Sequence[Arra
     return Microphone(place, axis / np.linalg.norm(axis), 0.5 if directional else 1.0)
 
 
-def _mouth(rng: np.random.Generator, towards: Array) -> Mouth:
+def _mouth(rng: np.random.Generator, towards: Array, environment: str) -> Mouth:
     """A talker who speaks about towards the microphone, or anywhere: the further off, the more often."""
-    facing = float(np.interp(np.linalg.norm(towards), *FACING))
+    facing = float(np.interp(np.linalg.norm(towards), *FACING[environment]))
     faces = rng.uniform() < facing
     turn = rng.uniform(0, NEARLY) if faces else rng.uniform(AWAY, np.pi)
     azimuth = np.arctan2(towards[1], towards[0]) + turn * rng.choice([-1, 1])
