@@ -19,7 +19,8 @@ from dss_cli.simulation.checks import (
     split_at_onset,
     through_air,
 )
-from dss_cli.simulation.places import LEAD, simulate_place
+from dss_cli.simulation.image_sources import LEAD
+from dss_cli.simulation.places import simulate_place
 
 RATE, SOUND = 16_000, 343.0
 

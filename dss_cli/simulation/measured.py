@@ -15,9 +15,9 @@ import numpy as np
 from ..errors import DssError
 from ..signal import SAMPLE_RATE
 from .checks import Response, direct_to_reverberant, onset, reverberation_time, split_at_onset
+from .image_sources import LEAD
 from .limits import FAR_INDOOR, NEAR
 from .material import read_mono
-from .places import LEAD
 
 LONGEST = 2.0  # seconds of a response that are kept
 
@@ -84,7 +84,7 @@ class Rooms:
         return responses[0], responses[1], where
 
 
-def load_rooms(folder: Path) -> Rooms:
+def load_rooms(folder: Path, split: str | None = None) -> Rooms:
     """Rooms of a folder with a MANIFEST.csv (path, room, distance_m; calib_gain_db and microphone if known).
 
     Without a column `microphone` the number after `ch` or `mic` in the file's name tells them apart.
@@ -93,7 +93,7 @@ def load_rooms(folder: Path) -> Rooms:
         DssError: no manifest, a damaged line, or no room with both a near and a far response.
     """
     groups: dict[tuple[str, str], tuple[list[Row], list[Row]]] = {}
-    for row in read_rows(folder):
+    for row in read_rows(folder, split):
         near, far = groups.setdefault((row.room, row.microphone), ([], []))
         if row.distance <= NEAR[1]:
             near.append(row)
@@ -109,7 +109,11 @@ def load_rooms(folder: Path) -> Rooms:
 
 
 def read_rows(folder: Path, split: str | None = None) -> list[Row]:
-    """Return the lines of a folder's MANIFEST.csv, in order; only those of `split` if it is given.
+    """Return the lines of a folder's MANIFEST.csv, in order.
+
+    Args:
+        folder: of the manifest.
+        split: reads only the lines with it in the column `split`, where there is such a column.
 
     Raises:
         DssError: no manifest, a damaged line, or no line of the split.
@@ -121,17 +125,17 @@ def read_rows(folder: Path, split: str | None = None) -> list[Row]:
     there: set[str] = set()
     with manifest.open(newline="", encoding="utf-8") as handle:
         for number, line in enumerate(csv.DictReader(handle), start=2):
-            there.add(line.get("split") or "")
-            if split is not None and line.get("split") != split:
+            there.add(line.get("split", split) or "")
+            if split is not None and line.get("split", split) != split:
                 continue
             try:
                 rows.append(_row(folder, line))
             except (KeyError, TypeError, ValueError) as error:
                 raise DssError(f"{manifest}: line {number}: {error!r}") from None
     if split is not None and not rows:
-        named = ", ".join(sorted(there - {""}))
-        has = f"there is {named}" if named else "there is no column split"
-        raise DssError(f"{manifest}: no line of split {split!r}; {has}")
+        raise DssError(
+            f"{manifest}: no line of split {split!r}; there is {', '.join(sorted(there)) or 'none'}"
+        )
     return rows
 
 

@@ -32,7 +32,6 @@ SIZES: tuple[tuple[float, tuple[Range, Range, Range]], ...] = (  # share, then m
     (0.26, ((6.0, 12.0), (5.0, 9.0), (2.6, 4.0))),  # classrooms, open offices
     (0.14, ((10.0, 25.0), (8.0, 15.0), (3.5, 8.0))),  # halls
 )
-BOOTH: tuple[Range, Range, Range] = ((1.3, 2.2), (1.2, 1.6), (1.1, 1.4))  # a car: no place for far talkers
 MEDIAN_VOLUME = 60.0  # cubic metres
 LIVE = (0.46, 0.80, 0.40)  # median RT60 at that volume, its exponent of the volume, spread of its logarithm
 SOFT = (0.10, 0.00, 0.25)  # the same of rooms full of soft things, treated or furnished
@@ -101,7 +100,6 @@ def simulate_room(
     rt60: Range = RT60,
     seconds: float = LONGEST,
     facade: Range | None = None,
-    booth: bool = False,
 ) -> Room:
     """Draw a place and simulate one response per range of distances.
 
@@ -113,11 +111,10 @@ def simulate_room(
         rt60: limits of the reverberation time indoors, in seconds.
         seconds: greatest length of a response; it ends where the room has fallen silent.
         facade: range of the distance, in metres, of one reflecting wall outdoors; None leaves it out.
-        booth: whether the room is as small as a car.
     """
     while True:
         wall = None if facade is None else float(rng.uniform(*facade))
-        box, octaves = _indoor(rng, rt60, booth) if environment == "indoor" else _outdoor(rng, wall)
+        box, octaves = _indoor(rng, rt60) if environment == "indoor" else _outdoor(rng, wall)
         place = stand(rng, box.size, environment)
         if wall is not None:
             place[0] = wall
@@ -149,10 +146,10 @@ def simulate_room(
     )
 
 
-def _indoor(rng: np.random.Generator, limits: Range, booth: bool) -> tuple[Shoebox, Array]:
+def _indoor(rng: np.random.Generator, limits: Range) -> tuple[Shoebox, Array]:
     shares = np.array([share for share, _ in SIZES])
     while True:
-        spans = BOOTH if booth else SIZES[int(rng.choice(len(SIZES), p=shares))][1]
+        spans = SIZES[int(rng.choice(len(SIZES), p=shares))][1]
         size = np.array([rng.uniform(*span) for span in spans])
         median, growth, spread = SOFT if rng.uniform() < DRY else LIVE
         middle = median * (np.prod(size) / MEDIAN_VOLUME) ** growth * np.exp(rng.normal(0, spread))

@@ -18,6 +18,7 @@ from ..material import Material, load_noise, load_speech
 from ..measured import load_rooms
 from ..scenes import KINDS
 from ..synthetic import load_synthetic
+from .responses import PROTOCOL
 from .scene import Ingredients
 from .strata import COUNT, Cells, Stratum, preset
 
@@ -37,10 +38,11 @@ class Plan:
         seconds: length of a scene.
         threshold: distance that parts near from far in every stratum, or None.
         speech, noise, rirs: folders; without speech the voices are synthetic.
-        split: of the manifests of speech and noise, or None for all.
+        split: of the manifests of speech and noise, from protocol 2 on of responses too; None for all.
         noise_stems: whether the noise is written as well.
         rate: of the files, in Hz; scenes are rendered at 16 kHz.
         format: of the files: "flac" (24-bit) or "wav" (32-bit float).
+        protocol: of the simulated rooms, 1 or 2.
     """
 
     preset: str
@@ -56,6 +58,7 @@ class Plan:
     noise_stems: bool
     rate: int
     format: str
+    protocol: int = PROTOCOL
 
     def __len__(self) -> int:
         return len(self.strata) * self.count
@@ -70,7 +73,7 @@ class Plan:
 
     def ingredients(self) -> Ingredients:
         """The material, read once per process."""
-        return _ingredients(self.speech, self.noise, self.rirs, self.split)
+        return _ingredients(self.speech, self.noise, self.rirs, self.split, self.protocol)
 
     def settings(self) -> dict[str, Any]:
         """What identifies the test set: equal settings give equal files."""
@@ -78,6 +81,7 @@ class Plan:
             "schema": SCHEMA,
             "version": __version__,
             "preset": self.preset,
+            "protocol": self.protocol,
             "seed": self.seed,
             "rate": self.rate,
             "band_hz": min(self.rate, SAMPLE_RATE) / 2,
@@ -91,7 +95,7 @@ class Plan:
             "noise_stems": self.noise_stems,
             "strata": {stratum.name: self.count for stratum in self.strata},
             "scenes": len(self),
-            "material": _described(self.speech, self.noise, self.rirs, self.split),
+            "material": _described(self.speech, self.noise, self.rirs, self.split, self.protocol),
         }
 
 
@@ -110,11 +114,13 @@ def draw_up(
     noise_stems: bool = False,
     rate: int = SAMPLE_RATE,
     format: str = "flac",
+    protocol: int = PROTOCOL,
 ) -> tuple[Plan, list[str]]:
     """Settle what is to be made, and check that the material is there for it.
 
     Args:
-        speech, noise, rirs, split, seed, seconds, threshold, noise_stems, rate, format: as of `Plan`.
+        speech, noise, rirs, split, seed, seconds, threshold, noise_stems, rate, format,
+            protocol: as of `Plan`.
         name: of a preset, `standard` by default.
         cells: strata instead of a preset's.
         count: scenes of each stratum; by default the preset's own number.
@@ -130,7 +136,7 @@ def draw_up(
     chosen, strata, usual = _choose(name, cells, threshold, rirs)
     what = ", ".join(cells.given) or f"--preset {chosen}"
     notes: list[str] = []
-    ingredients = _ingredients(speech, noise, rirs, split)
+    ingredients = _ingredients(speech, noise, rirs, split, protocol)
     if speech is None:
         notes.append("without --speech the voices are synthetic: scores on them say little of real ones")
     notes += [n for m in (ingredients.speech, ingredients.noise) if m is not None for n in m.notes]
@@ -165,6 +171,7 @@ def draw_up(
         noise_stems,
         rate,
         format,
+        protocol,
     )
     return plan, notes
 
@@ -204,7 +211,7 @@ def _lacking(kind: str, ingredients: Ingredients) -> str | None:
 
 @functools.lru_cache(maxsize=2)
 def _ingredients(
-    speech: Path | None, noise: Path | None, rirs: Path | None, split: str | None
+    speech: Path | None, noise: Path | None, rirs: Path | None, split: str | None, protocol: int
 ) -> Ingredients:
     for folder in (speech, noise, rirs):
         if folder is not None and not folder.is_dir():
@@ -214,7 +221,7 @@ def _ingredients(
         load_synthetic() if speech is None else load_speech(speech, split),
         sounds,
         () if noise is None or sounds is None else _categories(noise, sounds),
-        None if rirs is None else load_rooms(rirs),
+        None if rirs is None else load_rooms(rirs, split if protocol > 1 else None),
     )
 
 
@@ -231,9 +238,9 @@ def _categories(folder: Path, noise: Material) -> tuple[str, ...]:
 
 @functools.lru_cache(maxsize=2)
 def _described(
-    speech: Path | None, noise: Path | None, rirs: Path | None, split: str | None
+    speech: Path | None, noise: Path | None, rirs: Path | None, split: str | None, protocol: int
 ) -> dict[str, Any]:
-    material = _ingredients(speech, noise, rirs, split)
+    material = _ingredients(speech, noise, rirs, split, protocol)
     rooms = material.rooms
     return {
         "speech": _recordings(material.speech, "talkers"),

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -11,20 +10,14 @@ import numpy as np
 import soxr
 from numpy.typing import NDArray
 
-from ...errors import DssError
 from ...signal import SAMPLE_RATE
-from ..checks import Response, check_place
-from ..limits import FAR_INDOOR, FAR_OUTDOOR
 from ..material import Material
 from ..measured import Rooms
-from ..places import simulate_place
-from ..scenes import KINDS, Recipe, render
+from ..scenes import Recipe, render
+from .responses import PROTOCOL, draw_responses
 from .strata import Stratum
 
 RECIPE = Recipe(free_gain=0.0)  # levels and microphones as heard, kinds and noise as the stratum says
-RESPONSE_SECONDS = 1.0
-FACADES = (3.0, 20.0)  # metres from the microphone
-MOST_REDRAWS = 100
 FULL_SCALE = 2**23  # of 24-bit samples
 PEAK = 0.999
 
@@ -77,7 +70,13 @@ def scene_id(stratum: Stratum, index: int) -> str:
 
 
 def make_scene(
-    ingredients: Ingredients, stratum: Stratum, index: int, seed: int, seconds: float, rate: int
+    ingredients: Ingredients,
+    stratum: Stratum,
+    index: int,
+    seed: int,
+    seconds: float,
+    rate: int,
+    protocol: int = PROTOCOL,
 ) -> RenderedScene:
     """Scene `index` of a stratum; the same arguments give the same samples.
 
@@ -89,7 +88,7 @@ def make_scene(
     name = stratum.name
     digest = hashlib.sha256(name.encode()).digest()
     rng = np.random.default_rng([seed, *np.frombuffer(digest[:16], "<u4").tolist(), index])
-    near, far, where = _responses(rng, ingredients, stratum)
+    near, far, where = draw_responses(rng, ingredients.rooms, stratum, protocol)
     scene = render(
         rng,
         stratum.kind,
@@ -136,39 +135,3 @@ def make_scene(
         group = ingredients.noise.names.tolist().index(record["noise_file"])
         record["noise_category"] = ingredients.categories[group] or None
     return RenderedScene(near_out + far_out + noise_out, near_out, far_out, noise_out, record)
-
-
-def _responses(
-    rng: np.random.Generator, ingredients: Ingredients, stratum: Stratum
-) -> tuple[Sequence[Response], Sequence[Response], dict[str, Any]]:
-    """Responses near and far in one place, and what there is to say of the place."""
-    near_count, far_count = KINDS[stratum.kind]
-    if stratum.environment == "measured":
-        assert ingredients.rooms is not None
-        return ingredients.rooms.draw(rng, near_count, far_count)
-    furthest = (FAR_INDOOR if stratum.environment == "indoor" else FAR_OUTDOOR)[1]
-    ranges = [stratum.near] * near_count + [(stratum.beyond, furthest)] * far_count
-    facing = [True] * near_count + [False] * far_count
-    for redraws in range(MOST_REDRAWS):
-        place = simulate_place(
-            rng,
-            stratum.environment,
-            ranges,
-            seconds=RESPONSE_SECONDS,
-            facing=facing,
-            facade=FACADES if stratum.facade else None,
-        )
-        responses, rt60, faults = check_place(place)
-        if not faults:
-            where = {
-                "rt60": place.rt60 or None,
-                "rt60_measured": rt60,
-                "room": place.size.tolist() if stratum.environment == "indoor" else None,
-                "facade_m": place.facade,
-                "microphone": place.microphone.tolist(),
-                "redraws": redraws,
-            }
-            return responses[:near_count], responses[near_count:], where
-    raise DssError(
-        f"{stratum.name}: no place in {MOST_REDRAWS} draws passed the checks (the last: {faults[0]})"
-    )
