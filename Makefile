@@ -30,12 +30,12 @@ separate: .venv/installed
 test: .venv-test/installed
 	.venv-test/bin/ruff check
 	.venv-test/bin/ruff format --check
-	.venv-test/bin/mypy dss_cli examples
+	.venv-test/bin/mypy
 	.venv-test/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not alone"
 	.venv-test/bin/python -m pytest -m alone
 
 bench: .venv/installed build/base-untrained.tflite
-	.venv/bin/python -m dss_cli.benchmark.document docs/benchmarks.md
+	.venv/bin/python -m tools.benchmark_document docs/benchmarks.md
 
 # The published size, which nobody has trained yet: its speed does not depend on that.
 build/base-untrained.tflite: .venv-test/installed
@@ -43,7 +43,7 @@ build/base-untrained.tflite: .venv-test/installed
 
 bench-gpu: .venv/installed
 	@.venv/bin/python $(PIP_INSTALL) '.[energy]'
-	.venv/bin/python -m dss_cli.benchmark.document docs/benchmarks.md bench-gpu
+	.venv/bin/python -m tools.benchmark_document docs/benchmarks.md bench-gpu
 
 report: .venv-test/installed
 	rm -rf build/synthetic
@@ -53,7 +53,7 @@ report: .venv-test/installed
 TESTSET ?= build/conversions
 
 conversions: .venv-test/installed $(TESTSET:%=%/test-set.json)
-	.venv-test/bin/python -m dss_cli.evaluation.conversions $(TESTSET) \
+	.venv-test/bin/python -m tools.conversions $(TESTSET) \
 	    --weights models/lite.weights.h5 --document docs/benchmarks.md
 
 build/conversions/test-set.json: | .venv-test/installed

@@ -17,9 +17,9 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from .errors import DssError, UsageError
-    from .separator import Separator, load_model
-    from .splitter import Stems
-    from .streaming import StreamingSeparator
+    from .separation.multichannel import Stems
+    from .separation.separator import Separator, load_model
+    from .separation.streaming import StreamingSeparator
 
 __all__ = [
     "DssError",
@@ -34,10 +34,10 @@ __all__ = [
 _HOMES = {
     "DssError": "errors",
     "UsageError": "errors",
-    "Separator": "separator",
-    "Stems": "splitter",
-    "StreamingSeparator": "streaming",
-    "load_model": "separator",
+    "Separator": "separation.separator",
+    "Stems": "separation.multichannel",
+    "StreamingSeparator": "separation.streaming",
+    "load_model": "separation.separator",
 }
 
 

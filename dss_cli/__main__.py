@@ -11,8 +11,8 @@ from typing import NoReturn
 
 import typer
 
-from .app import app
-from .console import error_line
+from .cli.app import app
+from .cli.console import error_line
 from .errors import DssError, ExitCode
 
 

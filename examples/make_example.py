@@ -20,7 +20,7 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
-from dss_cli.simulation.voices import Synthesiser, Voice
+from dss_cli.simulation.tts import Synthesiser, Voice
 
 Samples = npt.NDArray[np.float64]
 Steps = npt.NDArray[np.int16]  # one 16-bit quantisation step is 1

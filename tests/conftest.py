@@ -11,14 +11,13 @@ import numpy as np
 import numpy.typing as npt
 import pytest
 import soundfile as sf
-import testsets
-import tiny
 from hypothesis import settings
-from stub import Stub
 
 from dss_cli.__main__ import main
-from dss_cli.signal import SignalConfig
-from dss_cli.store import find_model
+from dss_cli.constants import SignalConfig
+from dss_cli.runtime.registry import find_model
+from tests.helpers import testsets, tiny
+from tests.helpers.stub import Stub
 
 # A shell that runs the tests in the background has them ignore Ctrl-C, and so would the processes they begin.
 signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -99,7 +98,7 @@ def stub(monkeypatch):
             warn(f"running on the CPU: {network.fallback_reason}")
         return network
 
-    monkeypatch.setattr("dss_cli.separator.load_model", load_model)
+    monkeypatch.setattr("dss_cli.separation.separator.load_model", load_model)
     network.calls = calls
     return network
 
@@ -146,9 +145,9 @@ def stubbed(here):
     def arguments(changes=""):
         script = here.parent / f"{here.name}-stub.py"
         script.write_text(
-            f"import sys, time\nsys.path.insert(0, {str(Path(__file__).parent)!r})\n"
-            f"from stub import Stub\nimport dss_cli.separator\n{changes}\n"
-            "dss_cli.separator.load_model = lambda *a, **o: Stub()\n"
+            f"import sys, time\nsys.path.insert(0, {str(Path(__file__).parents[1])!r})\n"
+            f"from tests.helpers.stub import Stub\nimport dss_cli.separation.separator\n{changes}\n"
+            "dss_cli.separation.separator.load_model = lambda *a, **o: Stub()\n"
             "from dss_cli.__main__ import main\nsys.exit(main())\n"
         )
         return [sys.executable, str(script)]

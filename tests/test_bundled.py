@@ -11,7 +11,7 @@ import soundfile
 
 from dss_cli import Separator
 from dss_cli.metrics import si_sdr, si_sdr_improvement
-from dss_cli.store import find_model
+from dss_cli.runtime.registry import find_model
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "two_talkers.flac"
 RTF = 0.06  # of one CPU thread

@@ -13,7 +13,7 @@ import soundfile as sf
 from numpy.typing import NDArray
 
 from ..errors import DssError
-from ..quiet import captured_stderr
+from ..utils.captured_output import captured_stderr
 from .sources import open_source
 
 BLOCK = 65_536  # frames

@@ -18,7 +18,7 @@ from typing import BinaryIO
 import soundfile as sf
 
 from ..errors import DssError
-from ..quiet import captured_stderr
+from ..utils.captured_output import captured_stderr
 from .containers import Header, read_header
 
 _log = logging.getLogger(__name__)

@@ -17,7 +17,7 @@ import soundfile as sf
 from numpy.typing import NDArray
 
 from ..errors import DssError
-from ..publish import PendingFiles
+from ..utils.atomic_write import PendingFiles
 from .formats import OutputFormat, choose_format, rounded
 from .pipes import PipeWriter
 from .reading import BLOCK

@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 import soundfile as sf
 
+from ..constants import STEMS
 from ..metrics import si_sdr
-from ..signal import STEMS
 from .recording import PERIOD
 from .subject import Refused
 

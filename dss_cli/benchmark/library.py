@@ -16,11 +16,11 @@ import numpy as np
 import numpy.typing as npt
 from ai_edge_litert.interpreter import Interpreter, OpResolverType, load_delegate
 
+from ..constants import STEMS
 from ..errors import DssError
-from ..quiet import captured_stderr
-from ..runtime import INPUT, SIGNATURE
-from ..signal import STEMS
-from ..store import Model
+from ..runtime.registry import Model
+from ..runtime.session import INPUT, SEPARATE
+from ..utils.captured_output import captured_stderr
 
 Floats = npt.NDArray[np.float32]
 
@@ -34,7 +34,7 @@ class LibraryNetwork:
     Not on XNNPACK, which is a delegate itself: its share could not be told from the library's.
 
     Args:
-        model: as `store.find_model` returns it.
+        model: as `registry.find_model` returns it.
         library: path of the delegate.
         threads: of the CPU.
 
@@ -59,7 +59,7 @@ class LibraryNetwork:
                     num_threads=threads,
                 )
                 self.left = _left(self._interpreter)
-                self._run = self._interpreter.get_signature_runner(SIGNATURE)
+                self._run = self._interpreter.get_signature_runner(SEPARATE)
             except (RuntimeError, ValueError) as error:
                 failure = str(error)
             else:
@@ -72,7 +72,7 @@ class LibraryNetwork:
             raise DssError(f"{library}: takes none of the {self.operators} ops of {model.name}")
 
     def separate(self, mixture: Floats) -> tuple[Floats, Floats]:
-        """One chunk, as `runtime.Network` has it.
+        """One chunk, as `litert.Network` has it.
 
         Raises:
             DssError: the delegate failed while running.

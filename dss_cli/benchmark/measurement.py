@@ -8,14 +8,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from ..files import separate_file
-from ..stft import compress
+from ..separation.files import separate_file
+from ..separation.stft import compress
 
 if TYPE_CHECKING:
     import numpy as np
     import numpy.typing as npt
 
-    from ..runtime import Network
+    from ..runtime.network import Network
 
     Floats = npt.NDArray[np.float32]
 

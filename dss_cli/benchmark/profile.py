@@ -9,12 +9,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..audio import AudioReader, Resampler, StemGroup
-from ..files import separate_file
-from ..stft import StreamingISTFT, StreamingSTFT, compress, decompress
+from ..separation.files import separate_file
+from ..separation.stft import StreamingISTFT, StreamingSTFT, compress, decompress
 from .measurement import Opening, Timed, run_file
 
 if TYPE_CHECKING:
-    from ..runtime import Network
+    from ..runtime.network import Network
 
 REST = "rest"  # what is in none of the parts
 

@@ -10,9 +10,9 @@ from typing import Any
 
 from ..energy import find_meters
 from ..errors import DssError, UsageError
-from ..inspection import inspect_model
-from ..machine import busy, describe_machine
-from ..store import Model, find_model
+from ..runtime.registry import Model, find_model
+from ..tflite.inspection import inspect_model
+from ..utils.machine import busy, describe_machine
 from .recording import write_recording
 from .results import results
 from .rows import plan

@@ -8,7 +8,7 @@ import time
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from ..store import Model
+from ..runtime.registry import Model
 from .recording import write_recording
 from .rows import Row
 from .session import Session

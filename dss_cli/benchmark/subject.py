@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from .rows import Row, threads_text
 
 if TYPE_CHECKING:
-    from ..runtime import Network
+    from ..runtime.network import Network
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,7 @@ def prepare(row: Row) -> Callable[[], tuple[Network, Proof]]:
         DssError: the model, or the delegate's library, cannot be loaded.
         Refused: the GPU was asked for and cannot be used.
     """
-    from ..store import find_model
+    from ..runtime.registry import find_model
 
     if row.library:
         library = row.library
@@ -85,7 +85,8 @@ def prepare(row: Row) -> Callable[[], tuple[Network, Proof]]:
 
         return load_library
 
-    from ..runtime import REFUSED, LiteRTNetwork
+    from ..runtime.gpu_adapter import REFUSED
+    from ..runtime.litert import LiteRTNetwork
 
     def load() -> tuple[Network, Proof]:
         network = LiteRTNetwork(

@@ -10,7 +10,7 @@ from rich import box
 from rich.console import Console
 from rich.table import Table
 
-from ..signal import STEMS
+from ..constants import STEMS
 
 UNKNOWN = "not measured"
 _WIDE = 10_000  # columns: Markdown is not wrapped

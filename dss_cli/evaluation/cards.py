@@ -8,10 +8,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from .. import __version__
-from ..publish import write_files
-from ..store import find_model
-from ..testset_layout import CUSTOM
+from .._version import __version__
+from ..runtime.registry import find_model
+from ..testset.format import CUSTOM
+from ..utils.atomic_write import write_files
 from .model_readme import update
 
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from ..constants import STEMS
 from ..errors import DssError
-from ..signal import STEMS
 from .run import SCHEMA
 from .scoring import Row
 from .statistics import BOOTSTRAP, by_stratum, summarise

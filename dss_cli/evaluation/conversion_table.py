@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..columns import markdown_table
-from ..signal import STEMS
+from ..constants import STEMS
+from ..utils.tables import markdown_table
 
 LABEL = "conversions"  # of the section of a document
 # Columns, and of which scenes they tell the median of which figure.

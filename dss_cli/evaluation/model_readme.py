@@ -12,9 +12,9 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from ..columns import markdown_table
-from ..publish import write_files
-from ..store import SUFFIX, load
+from ..runtime.registry import SUFFIX, load
+from ..utils.atomic_write import write_files
+from ..utils.tables import markdown_table
 from .tables import number, tail
 
 README = "README.md"

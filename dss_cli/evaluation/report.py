@@ -11,7 +11,7 @@ from typing import Any
 
 import numpy as np
 
-from ..signal import STEMS
+from ..constants import STEMS
 from .charts import Axis, Point, Series, chart, round_axis
 from .media import loudest, spectrogram_uri, wav_uri
 from .scoring import Floats, Row

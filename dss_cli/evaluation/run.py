@@ -11,9 +11,9 @@ from contextlib import contextmanager
 from functools import partial
 from typing import Any
 
-from .. import __version__
+from .._version import __version__
+from ..constants import STEMS
 from ..errors import DssError, UsageError
-from ..signal import STEMS
 from .perceptual import MEASURES, measures
 from .scoring import Row, score
 from .statistics import BOOTSTRAP, leakage_curve, strata

@@ -7,9 +7,9 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
+from ..constants import STEMS
 from ..errors import DssError
 from ..metrics import attenuation, leakage, si_sdr
-from ..signal import STEMS
 from .testset import Scene
 
 Floats = npt.NDArray[np.float32]

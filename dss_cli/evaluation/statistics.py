@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from ..signal import STEMS
+from ..constants import STEMS
 from .perceptual import MEASURES
 from .scoring import FIGURES, Row
 

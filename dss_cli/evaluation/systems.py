@@ -12,15 +12,16 @@ from typing import TYPE_CHECKING, Any, Protocol
 import numpy as np
 import numpy.typing as npt
 
-from .. import separator
+from ..constants import STEMS
 from ..errors import DssError
-from ..files import separate_file
-from ..signal import STEMS
-from ..store import find_model
+from ..runtime.registry import find_model
+from ..separation import separator
+from ..separation.files import separate_file
+from ..separation.listening import Context, used_context
 from .testset import Scene, TestSet, read_mono
 
 if TYPE_CHECKING:
-    from ..runtime import Network
+    from ..runtime.network import Network
 
 Floats = npt.NDArray[np.float32]
 Outputs = Callable[[Scene, int, int], dict[str, Floats]]  # scene, rate, frames -> stems
@@ -57,6 +58,7 @@ class ModelSystem:
     delegate: str = "auto"
     threads: int | None = None
     gpu_precision: str = "float32"
+    context: Context = "recording"
 
     def open(self, warn: Callable[[str], None]) -> tuple[dict[str, Any], Outputs]:
         """See `System`."""
@@ -71,8 +73,9 @@ class ModelSystem:
             "delegate": network.used,
             "fallback_reason": network.fallback_reason,
             "gpu_precision": network.gpu_precision,
+            "context": used_context(network, self.context),
         }
-        return about, _separating(network)
+        return about, _separating(network, self.context)
 
     def check(self, test_set: TestSet) -> None:
         """See `System`: nothing to look for."""
@@ -84,6 +87,7 @@ class WeightsSystem:
 
     path: Path
     title: str | None = None
+    context: Context = "recording"
 
     @property
     def name(self) -> str:
@@ -94,14 +98,16 @@ class WeightsSystem:
         """See `System`; this imports Keras and its backend."""
         from ..export.keras_network import load_trained, trained_configuration
 
+        network = load_trained(self.path)
         about = {
             "name": self.name,
             "kind": "weights",
             "configuration": trained_configuration(self.path),
             "sha256": hashlib.sha256(self.path.read_bytes()).hexdigest(),
             "delegate": "keras",
+            "context": used_context(network, self.context),
         }
-        return about, _separating(load_trained(self.path))
+        return about, _separating(network, self.context)
 
     def check(self, test_set: TestSet) -> None:
         """See `System`."""
@@ -110,7 +116,7 @@ class WeightsSystem:
         trained_configuration(self.path)
 
 
-def _separating(network: Network) -> Outputs:
+def _separating(network: Network, context: Context) -> Outputs:
     """The stems as `dss separate` makes them of the mixture's file, but in float WAV files."""
 
     def outputs(scene: Scene, rate: int, frames: int) -> dict[str, Floats]:
@@ -121,6 +127,7 @@ def _separating(network: Network) -> Outputs:
                 near=paths["near"],
                 far=paths["far"],
                 network=network,
+                context=context,
                 subtype="FLOAT",
                 strict=True,
             )

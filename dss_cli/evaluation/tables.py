@@ -9,8 +9,8 @@ from rich.console import Group, RenderableType
 from rich.table import Table
 from rich.text import Text
 
-from ..columns import table_console
-from ..signal import STEMS
+from ..constants import STEMS
+from ..utils.tables import table_console
 from .perceptual import MEASURES
 
 _HEARD = {f"{stem}_{measure}": f"{stem} {measure.upper()}" for stem in STEMS for measure in MEASURES}

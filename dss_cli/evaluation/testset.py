@@ -14,7 +14,7 @@ import numpy.typing as npt
 
 from ..audio import AudioReader
 from ..errors import DssError
-from ..testset_layout import INDEX, METADATA, PARTS, SCHEMA
+from ..testset.format import INDEX, METADATA, PARTS, SCHEMA
 
 Floats = npt.NDArray[np.float32]
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 
-from ..graph import read_graph
-from ..graph_rules import graph_violations
+from ..tflite.gpu_rules import graph_violations
+from ..tflite.graph import read_graph
 
 
 def violations(data: bytes) -> list[str]:

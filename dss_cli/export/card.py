@@ -4,15 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+from ..constants import OVERLAP, SignalConfig
 from ..errors import UsageError
-from ..publish import Content, write_files
-from ..signal import OVERLAP, SignalConfig
-from ..store import SCHEMA, SUFFIX
-from ..streaming import latency
+from ..runtime.registry import SCHEMA, SUFFIX
+from ..separation.streaming import latency
+from ..utils.atomic_write import Content, write_files
 from .diff import Check
 
 # Metres from talker to microphone, shortest and longest, that the scenes of training hold.
@@ -28,6 +29,7 @@ def make_card(
     parameters: int,
     macs_per_second: int,
     checks: Sequence[Check],
+    state: Mapping[str, Sequence[int]],
     sections: Mapping[str, Any],
 ) -> dict[str, Any]:
     """The card of a model file's content, ready for JSON.
@@ -38,6 +40,7 @@ def make_card(
         signal: what the model expects of its input.
         parameters, macs_per_second: trained numbers; multiply-accumulates per second of audio.
         checks: of the export, as they came out.
+        state: shape by name of what is carried from chunk to chunk, float32.
         sections: `training` and `scores`, where there are any.
 
     Raises:
@@ -54,6 +57,7 @@ def make_card(
         "signal": signal.to_dict(),
         "overlap": OVERLAP,
         "latency_seconds": latency(signal) / signal.sample_rate,
+        **_described(state),
         "limits": LIMITS,
         "parameters": parameters,
         "macs_per_second": macs_per_second,
@@ -61,6 +65,13 @@ def make_card(
         "checks": [check.to_dict() for check in checks],
         "scores": sections.get("scores", {}),
     }
+
+
+def _described(state: Mapping[str, Sequence[int]]) -> dict[str, Any]:
+    if not state:
+        return {}
+    numbers = sum(math.prod(shape) for shape in state.values())
+    return {"state": {name: list(shape) for name, shape in state.items()}, "state_bytes": 4 * numbers}
 
 
 def model_files(folder: Path, name: str) -> tuple[Path, Path, Path]:

@@ -4,29 +4,37 @@ from __future__ import annotations
 
 import contextlib
 import io
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import TYPE_CHECKING
 
-import flatbuffers
 from ai_edge_litert import schema_py_generated as schema
 
+from ..constants import STEMS
 from ..errors import DssError, UsageError
-from ..quiet import captured_stderr
-from ..runtime import INPUT, SIGNATURE
-from ..signal import STEMS
+from ..runtime.session import INPUT, LISTEN, SEPARATE
+from ..utils.captured_output import captured_stderr
+from .packing import pack
 
 if TYPE_CHECKING:
     import keras
+
+    from ..network import CarriedNetworks
 
 # How they are stored. The arithmetic is float32, but for the products with int8 weights on a CPU, which
 # quantises the other factor as it runs ("dynamic range"). A GPU computes in float32 there too.
 WEIGHTS = ("float16", "float32", "int8")
 
 
-def convert(network: keras.Model, weights: str = "float16") -> bytes:
-    """The TFLite file of a Keras network, with the signature `separate(mixture) -> near, far`.
+def convert(network: keras.Model | CarriedNetworks, weights: str = "float16") -> bytes:
+    """The TFLite file of a Keras network.
+
+    A network that carries context has two signatures that share their weights, `separate(mixture, state...)
+    -> near, far, state...` and `listen(mixture, state...) -> state...`; any other has `separate(mixture) ->
+    near, far` alone.
 
     Args:
-        network: functional; input `mixture`, outputs {"near", "far"}, the batch size fixed to 1.
+        network: functional; inputs `mixture` and states, outputs "near", "far" and states of the same
+            names, the batch size fixed to 1.
         weights: `float16` (half the size), `float32`, or `int8` (with scales; tensors of less than
             1024 numbers stay float32).
 
@@ -37,10 +45,26 @@ def convert(network: keras.Model, weights: str = "float16") -> bytes:
         UsageError: weights of another kind.
         DssError: TensorFlow cannot convert the network, or its tensors are called otherwise.
     """
-    import tensorflow as tf
-
     if weights not in WEIGHTS:
         raise UsageError(f"weights {weights!r}: choose one of {', '.join(WEIGHTS)}")
+    from ..network import CarriedNetworks
+
+    if not isinstance(network, CarriedNetworks):
+        return pack([_named(_converted(network, weights), SEPARATE, STEMS)])
+    return pack(
+        [
+            _named(_converted(network.separate, weights), SEPARATE, STEMS),
+            _named(_converted(network.listen, weights), LISTEN, ()),
+        ]
+    )
+
+
+def _converted(network: keras.Model, weights: str) -> bytes:
+    import keras
+    import tensorflow as tf
+
+    if isinstance(network.input, dict):  # TensorFlow calls a model with a list of its inputs
+        network = keras.Model(list(network.input.values()), network.output, name=network.name)
     converter = tf.lite.TFLiteConverter.from_keras_model(network)
     if weights != "float32":
         converter.optimizations = [tf.lite.Optimize.DEFAULT]
@@ -48,38 +72,36 @@ def convert(network: keras.Model, weights: str = "float16") -> bytes:
         converter.target_spec.supported_types = [tf.float16]
     with captured_stderr(), contextlib.redirect_stdout(io.StringIO()):
         try:
-            data = converter.convert()
+            return bytes(converter.convert())
         except Exception as error:  # whatever TensorFlow raises: its classes are not public
             reason = (str(error).splitlines() or ["no reason was given"])[0]
             raise DssError(f"TensorFlow cannot convert {network.name}: {reason}") from error
-    return _with_signature(data)
 
 
-def _with_signature(data: bytes) -> bytes:
-    """Give the only signature its key, and the tensors at its ends its names."""
+def _named(data: bytes, key: str, stems: Sequence[str]) -> schema.ModelT:
+    """Give the only signature its key, and the tensors at its ends its names.
+
+    Raises:
+        DssError: other inputs than the mixture and states, other outputs than the stems and these states.
+    """
     model = schema.ModelT.InitFromPackedBuf(data, 0)
     (signature,) = model.signatureDefs
     main = model.subgraphs[signature.subgraphIndex]
     inputs = {tensor.name.decode(): tensor for tensor in signature.inputs}
     outputs = {tensor.name.decode(): tensor for tensor in signature.outputs}
-    if set(inputs) != {INPUT} or set(outputs) != set(STEMS):
+    states = sorted(set(inputs) - {INPUT})
+    if INPUT not in inputs or set(outputs) != {*stems, *states}:
         raise DssError(
-            f"the network is ({', '.join(inputs)}) -> {', '.join(outputs)}, "
-            f"not ({INPUT}) -> {', '.join(STEMS)}"
+            f"the network is ({', '.join(inputs)}) -> {', '.join(outputs)}, not ({INPUT}, states) -> "
+            f"{', '.join([*stems, 'states'])}"
         )
-    signature.signatureKey = SIGNATURE.encode()
-    signature.outputs = [outputs[name] for name in STEMS]
-    main.outputs = [outputs[name].tensorIndex for name in STEMS]
-    main.name = SIGNATURE.encode()
-    for name, tensor in (inputs | outputs).items():
+    signature.signatureKey = main.name = key.encode()
+    signature.inputs = [inputs[name] for name in (INPUT, *states)]
+    signature.outputs = [outputs[name] for name in (*stems, *states)]
+    main.inputs = [tensor.tensorIndex for tensor in signature.inputs]
+    main.outputs = [tensor.tensorIndex for tensor in signature.outputs]
+    for name, tensor in inputs.items():
         main.tensors[tensor.tensorIndex].name = name.encode()
-    builder = _AlignedBuilder(len(data) + 1024)
-    builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
-    return bytes(builder.Output())
-
-
-class _AlignedBuilder(flatbuffers.Builder):
-    """Keeps the weights on 16-byte boundaries, as the schema asks and its Python code forgets."""
-
-    def StartVector(self, elemSize: int, numElems: int, alignment: int) -> Any:
-        return super().StartVector(elemSize, numElems, 16 if elemSize == 1 else alignment)
+    for name, tensor in outputs.items():  # a graph's tensors have names of their own
+        main.tensors[tensor.tensorIndex].name = (name if name in stems else f"{name}_after").encode()
+    return model

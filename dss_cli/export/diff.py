@@ -1,7 +1,8 @@
 """Inference-diff: the same input through Keras and through LiteRT, on each delegate there is.
 
 Two measures. The relative error `|a - b| / |a|` (root of the summed squares, both outputs) of
-single chunks, on a speech-like signal and on Gaussian noise; and the SI-SDR of the stems of a
+chunks, a speech-like signal and Gaussian noise, in turn: each within the context of those before, where the
+network carries any; and the SI-SDR of the stems of a
 whole recording, through the streaming engine, where the two may differ by a twentieth of a dB (a
 tenth with int8 weights).
 """
@@ -9,23 +10,27 @@ tenth with int8 weights).
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
+from ..constants import SignalConfig
 from ..metrics import si_sdr
-from ..runtime import REFUSED, LiteRTNetwork, Network
-from ..signal import SignalConfig
-from ..stft import StreamingSTFT, compress
-from ..store import Model
-from ..streaming import StreamingSeparator
+from ..runtime.gpu_adapter import REFUSED
+from ..runtime.litert import LiteRTNetwork
+from ..runtime.network import ContextNetwork, Network
+from ..runtime.registry import Model
+from ..separation.stft import StreamingSTFT, compress
+from ..separation.streaming import StreamingSeparator
 from .keras_network import KerasNetwork
 
 if TYPE_CHECKING:
     import keras
+
+    from ..network import CarriedNetworks
 
 Floats = npt.NDArray[np.float32]
 
@@ -51,7 +56,7 @@ class Check:
 
 
 def inference_diff(
-    network: keras.Model, bundled: Model, exact: Model, weights: str = "float16"
+    network: keras.Model | CarriedNetworks, bundled: Model, exact: Model, weights: str = "float16"
 ) -> Iterator[Check]:
     """Compare a network with its exported files on the CPU, with threads, and on the GPU.
 
@@ -66,8 +71,9 @@ def inference_diff(
         passed and whose note says so.
     """
     reference = KerasNetwork(network, bundled.signal)
-    chunks = (_speech_chunk(bundled.signal), _noise_chunk(bundled.signal))
-    expected = [reference.separate(chunk) for chunk in chunks]
+    speech, noise = _speech_chunk(bundled.signal), _noise_chunk(bundled.signal)
+    chunks = (speech, noise, noise, speech)
+    expected = _in_sequence(reference, chunks)
     scores = _scores(reference)
     limit = MAX_DECIBELS_INT8 if weights == "int8" else MAX_DECIBELS
     first: list[tuple[Floats, Floats]] | None = None  # of the bundled file on one thread
@@ -84,11 +90,11 @@ def inference_diff(
             yield Check(label, not at_fault, note=f"not run: {candidate.fallback_reason}")
             continue
         note = candidate.adapter or ""
-        outputs = [candidate.separate(chunk) for chunk in chunks]
+        outputs = _in_sequence(candidate, chunks)
         exact_outputs = outputs
         if exact is not bundled:
             exact_network = LiteRTNetwork(exact, **options)
-            exact_outputs = [exact_network.separate(chunk) for chunk in chunks]
+            exact_outputs = _in_sequence(exact_network, chunks)
         yield _error(f"{label}: float32 weights against Keras", expected, exact_outputs, note)
         # With int8 weights the CPU quantises what comes to them, the GPU does not.
         if first is not None and not (candidate.used == "gpu" and weights == "int8"):
@@ -96,6 +102,14 @@ def inference_diff(
         first = first or outputs
         decibels = max(abs(a - b) for a, b in zip(scores, _scores(candidate), strict=True))
         yield Check(f"{label}: SI-SDR against Keras, dB", decibels <= limit, decibels, limit, note)
+
+
+def _in_sequence(network: ContextNetwork, chunks: Sequence[Floats]) -> list[tuple[Floats, Floats]]:
+    """Near and far of chunks that follow each other; where there is context, one more is heard first."""
+    state = network.begin()
+    if state is not None:
+        network.listen(chunks[-1], state)
+    return [network.separate(chunk, state) for chunk in chunks]
 
 
 def _error(

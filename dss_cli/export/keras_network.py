@@ -9,32 +9,65 @@ from typing import TYPE_CHECKING
 import numpy as np
 import numpy.typing as npt
 
+from ..constants import OVERLAP, SignalConfig
 from ..errors import DssError
-from ..signal import OVERLAP, SignalConfig
 
 if TYPE_CHECKING:
     import keras
 
+    from ..network import CarriedNetworks
+
 Floats = npt.NDArray[np.float32]
+State = dict[str, Floats]
 
 
 class KerasNetwork:
     """A Keras network as the streaming engine takes it.
 
     Args:
-        network: functional; input `mixture`, outputs {"near", "far"}, for one chunk at a time.
+        network: functional, for one chunk at a time; input `mixture`, outputs {"near", "far"}, or the two
+            forms of a network that carries context.
         signal: what it expects of its input.
         overlap: share of a chunk that is faded into the next.
     """
 
-    def __init__(self, network: keras.Model, signal: SignalConfig, overlap: float = OVERLAP) -> None:
+    def __init__(
+        self, network: keras.Model | CarriedNetworks, signal: SignalConfig, overlap: float = OVERLAP
+    ) -> None:
         self.signal, self.overlap = signal, overlap
-        self._network = network
+        self._separate, self._listen = network if isinstance(network, tuple) else (network, None)
 
-    def separate(self, mixture: Floats) -> tuple[Floats, Floats]:
-        """One chunk: compressed float32 `[1, frames, bins, 3]` to near and far, `[..., 2]`."""
-        outputs = self._network.predict_on_batch(mixture)
+    def begin(self) -> State | None:
+        """Return a state that has heard nothing; None where the network carries no context."""
+        if self._listen is None:
+            return None
+        return {
+            name: np.zeros(tensor.shape, np.float32)
+            for name, tensor in self._separate.input.items()
+            if name != "mixture"
+        }
+
+    def separate(
+        self, mixture: Floats, state: State | None = None, update: bool = True
+    ) -> tuple[Floats, Floats]:
+        """Separate one chunk: compressed float32 `[1, frames, bins, 3]` to near and far, `[..., 2]`.
+
+        Args:
+            mixture: of one chunk.
+            state: what was heard before; None: nothing.
+            update: whether the chunk counts for later ones in `state`.
+        """
+        before = state or self.begin()
+        outputs = self._separate.predict_on_batch({"mixture": mixture, **before} if before else mixture)
+        if state and update:
+            state.update({name: np.asarray(outputs[name]) for name in state})
         return np.asarray(outputs["near"]), np.asarray(outputs["far"])
+
+    def listen(self, mixture: Floats, state: State) -> None:
+        """Let a chunk count for later ones in `state`, without separating it."""
+        assert self._listen is not None, "only a network that carries context has a state to listen with"
+        outputs = self._listen.predict_on_batch({"mixture": mixture, **state})
+        state.update({name: np.asarray(outputs[name]) for name in state})
 
 
 def load_trained(path: Path) -> KerasNetwork:
@@ -48,15 +81,15 @@ def load_trained(path: Path) -> KerasNetwork:
             or Keras is not installed.
     """
     name = trained_configuration(path)
-    from ..backend import load_keras
+    from ..network.keras_backend import load_keras
 
     load_keras()
-    from ..network import build, configuration
+    from ..network import build_for_inference, configuration
     from ..network.weights import load_weights
 
     config = configuration(name)
-    network = build(config, batch=1)
-    load_weights(network, path, name)
+    network = build_for_inference(config)
+    load_weights(network[0] if isinstance(network, tuple) else network, path, name)
     return KerasNetwork(network, config.signal)
 
 

@@ -7,9 +7,10 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from ..graph import multiply_accumulates, read_graph
-from ..signal import SignalConfig
-from ..store import SUFFIX, Model
+from ..constants import SignalConfig
+from ..runtime.registry import SUFFIX, Model
+from ..runtime.session import INPUT
+from ..tflite.graph import multiply_accumulates, read_graph
 from .analyzer import violations
 from .card import make_card
 from .convert import convert
@@ -18,9 +19,11 @@ from .diff import Check, inference_diff
 if TYPE_CHECKING:
     import keras
 
+    from ..network import CarriedNetworks
+
 
 def export_network(
-    network: keras.Model,
+    network: keras.Model | CarriedNetworks,
     signal: SignalConfig,
     name: str,
     configuration: str,
@@ -30,7 +33,7 @@ def export_network(
     """Convert and check a network; nothing is written where it could be seen.
 
     Args:
-        network: with a batch size of 1.
+        network: with a batch size of 1; of one that carries context, both forms.
         signal: what it expects of its input.
         name, configuration: for the card.
         weights: as `convert` takes them.
@@ -46,15 +49,15 @@ def export_network(
     broken = violations(data)
     checks = [Check("GPU rules", not broken, len(broken), 0, "; ".join(broken[:3]))]
     with tempfile.TemporaryDirectory() as folder:
-        bundled = exact = _temporary(Path(folder), name, data, signal)
+        bundled = exact = _temporary(Path(folder), name, network, data, signal)
         if weights != "float32":
-            exact = _temporary(Path(folder), "float32", convert(network, "float32"), signal)
+            exact = _temporary(Path(folder), "float32", network, convert(network, "float32"), signal)
         checks += inference_diff(network, bundled, exact, weights)
     return data, describe(network, data, signal, name, configuration, checks, sections), checks
 
 
 def describe(
-    network: keras.Model,
+    network: keras.Model | CarriedNetworks,
     data: bytes,
     signal: SignalConfig,
     name: str,
@@ -63,19 +66,33 @@ def describe(
     sections: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
     """The card of a converted network, as `make_card` makes it of what is counted here."""
+    from ..network import CarriedNetworks
+
     return make_card(
         data,
         name,
         configuration,
         signal,
-        network.count_params(),
+        (network.separate if isinstance(network, CarriedNetworks) else network).count_params(),
         round(multiply_accumulates(read_graph(data)) / signal.chunk_seconds),
         checks,
+        states(network),
         sections or {},
     )
 
 
-def _temporary(folder: Path, name: str, data: bytes, signal: SignalConfig) -> Model:
+def states(network: keras.Model | CarriedNetworks) -> dict[str, tuple[int, ...]]:
+    """Shape by name of what a network carries from chunk to chunk, in the order of the file's signature."""
+    from ..network import CarriedNetworks
+
+    if not isinstance(network, CarriedNetworks):
+        return {}
+    return {name: tuple(x.shape) for name, x in sorted(network.separate.input.items()) if name != INPUT}
+
+
+def _temporary(
+    folder: Path, name: str, network: keras.Model | CarriedNetworks, data: bytes, signal: SignalConfig
+) -> Model:
     path = Path(tempfile.mkstemp(suffix=SUFFIX, dir=folder)[1])
     path.write_bytes(data)
-    return Model(name, path, {}, signal)
+    return Model(name, path, {}, signal, state=states(network))

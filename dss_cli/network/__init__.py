@@ -1,14 +1,18 @@
 """The Keras networks: one definition each, trained under any backend of Keras, exported under TensorFlow."""
 
-from .build import build
+from .build import CarriedNetworks, build, build_for_inference, build_for_scenes, carries_context
 from .config import CONFIGURATIONS, NetworkConfig, RecurrentConfig, TwoStageConfig, configuration, exportable
 
 __all__ = [
     "CONFIGURATIONS",
+    "CarriedNetworks",
     "NetworkConfig",
     "RecurrentConfig",
     "TwoStageConfig",
     "build",
+    "build_for_inference",
+    "build_for_scenes",
+    "carries_context",
     "configuration",
     "exportable",
 ]

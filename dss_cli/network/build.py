@@ -2,21 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple, TypeGuard
 
 import keras
+from keras import ops
 
 from .coder import decode, encode, fine
 from .config import NetworkConfig, RecurrentConfig, TwoStageConfig, configuration
 from .conformer import two_stage
+from .context import Alone, Carried, Memory, SharedInScene
 from .layers import Tensor
+from .low_band import look_closer
 from .recurrent import recurrent_estimates
-from .zoom import look_closer
 
 
 def build(config: NetworkConfig | str, batch: int | None = None) -> keras.Model:
-    """The network of a configuration, freshly initialised.
+    """The network of a configuration, freshly initialised; every chunk decides alone.
 
     Args:
         config: a configuration or its name.
@@ -33,26 +34,114 @@ def build(config: NetworkConfig | str, batch: int | None = None) -> keras.Model:
         config = configuration(config)
     signal = config.signal
     mixture = keras.Input((signal.frames, signal.bins, 3), batch_size=batch, name="mixture")
-    estimates = ESTIMATES[type(config)](mixture, config)
+    if isinstance(config, RecurrentConfig):
+        estimates = recurrent_estimates(mixture, config)
+    else:
+        assert isinstance(config, TwoStageConfig), "a network of another family"
+        estimates = two_stage_estimates(mixture, config, Alone(mixture, config.context))
     return keras.Model(mixture, estimates, name="separator")
 
 
-def two_stage_estimates(mixture: Tensor, config: TwoStageConfig) -> dict[str, Tensor]:
+class CarriedNetworks(NamedTuple):
+    """A network that carries context, in the two forms in which it is exported; both share their layers.
+
+    Attributes:
+        separate: inputs `mixture` (1, frames, 256, 3) and states; outputs "near", "far" and states.
+        listen: the same inputs; outputs states alone, for a pass that looks ahead.
+    """
+
+    separate: keras.Model
+    listen: keras.Model
+
+
+def build_carried(config: TwoStageConfig, frames: int | None = None) -> CarriedNetworks:
+    """The network of a configuration with the context of what it heard before, freshly initialised.
+
+    States are tensors of rank 4, by name; zeros have heard nothing. See `context.Carried`.
+
+    Args:
+        config: with a context.
+        frames: of a chunk; None: those of `config.signal`.
+
+    Raises:
+        ValueError: a configuration without context.
+    """
+    if config.context is None:
+        raise ValueError(f"{config.outline} carries no context")
+    signal = config.signal
+    frames = frames or signal.frames
+    mixture = keras.Input((frames, signal.bins, 3), batch_size=1, name="mixture")
+    memory = Carried(mixture, config.context, frames * signal.hop / signal.sample_rate)
+    estimates = two_stage_estimates(mixture, config, memory)
+    inputs = {"mixture": mixture, **memory.inputs}
+    return CarriedNetworks(
+        keras.Model(inputs, estimates | memory.outputs, name="separator"),
+        keras.Model(inputs, dict(memory.outputs), name="listener"),
+    )
+
+
+def build_for_inference(config: NetworkConfig) -> keras.Model | CarriedNetworks:
+    """The network of a configuration as it is exported and scored, for one chunk at a time."""
+    return build_carried(config) if carries_context(config) else build(config, batch=1)
+
+
+def carries_context(config: NetworkConfig) -> TypeGuard[TwoStageConfig]:
+    """Whether networks of a configuration carry context from chunk to chunk."""
+    return isinstance(config, TwoStageConfig) and config.context is not None
+
+
+def build_for_scenes(config: TwoStageConfig) -> keras.Model:
+    """The network of a configuration over whole training scenes, cut into chunks that share context.
+
+    Returns:
+        A functional model: `scenes` (batch, chunks, frames, 256, 3) of any number and length of chunks, and
+        `whole` (batch,), see `context.SharedInScene`, to {"near", "far"}, each in the segments that the
+        scenes have to be divisible into, (segments, config.signal.frames, 256, 2).
+
+    Raises:
+        ValueError: a configuration without context.
+    """
+    if config.context is None:
+        raise ValueError(f"{config.outline} carries no context")
+    signal = config.signal
+    scenes = keras.Input((None, None, signal.bins, 3), name="scenes")
+    whole = keras.Input((), name="whole")
+    mixture = Chunks(name="chunks")(scenes)
+    memory = SharedInScene(scenes, whole, config.context, signal.hop / signal.sample_rate)
+    estimates = two_stage_estimates(mixture, config, memory)
+    segments = Segments(signal.frames, name="segments")
+    estimates = {stem: segments(estimate) for stem, estimate in estimates.items()}
+    return keras.Model({"scenes": scenes, "whole": whole}, estimates, name="separator")
+
+
+class Segments(keras.layers.Layer):
+    """Cuts scenes into other lengths: (batch * chunks, frames, ...) to (segments, length, ...)."""
+
+    def __init__(self, length: int, **options: Any) -> None:
+        super().__init__(autocast=False, **options)
+        self.length = length
+
+    def call(self, chunks: Any) -> Any:
+        return ops.reshape(chunks, (-1, self.length, *chunks.shape[2:]))
+
+
+class Chunks(keras.layers.Layer):
+    """Lines up the chunks of all scenes: (batch, chunks, frames, ...) to (batch * chunks, frames, ...)."""
+
+    def call(self, scenes: Any) -> Any:
+        return ops.reshape(scenes, (-1, ops.shape(scenes)[2], *scenes.shape[3:]))
+
+
+def two_stage_estimates(mixture: Tensor, config: TwoStageConfig, memory: Memory) -> dict[str, Tensor]:
     """Encoder, two-stage blocks, a decoder for each output."""
     x = encode(mixture, config)
     near = x
     for i in range(1, config.blocks + 1):
-        x = two_stage(x, config, f"block{i}")
+        x = two_stage(x, config, f"block{i}", memory)
         if i == config.near_after:
             near = x
-    bins, closer = fine(mixture, config), look_closer(x, mixture, config)
+    bins, closer = fine(mixture, config), look_closer(x, mixture, config, memory)
     return {
         "near": decode(near, mixture, bins, closer, config, "near"),
         "far": decode(x, mixture, bins, closer, config, "far"),
     }
-
-
-ESTIMATES: dict[type[NetworkConfig], Callable[[Tensor, Any], dict[str, Tensor]]] = {
-    TwoStageConfig: two_stage_estimates,
-    RecurrentConfig: recurrent_estimates,
-}

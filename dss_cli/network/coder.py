@@ -5,10 +5,9 @@ from __future__ import annotations
 from keras import layers
 
 from .config import TwoStageConfig
-from .cues import add_cues
 from .layers import Tensor, bands_to_bins, bins_to_bands, depthwise, norm, pointwise, prelu
+from .low_band import add_zoomed
 from .mask import masked
-from .zoom import add_zoomed
 
 
 def dense(x: Tensor, depth: int, config: TwoStageConfig, name: str) -> Tensor:
@@ -39,8 +38,6 @@ def encode(mixture: Tensor, config: TwoStageConfig) -> Tensor:
         x = dense(x, config.dense_depth, config, "encoder")
     x = bins_to_bands(x, config.channels, config.band_stride, "encoder_bands")
     x = prelu(norm(x, config.norm, "encoder_bands_norm"), "encoder_bands_prelu")
-    if config.cues:
-        x = add_cues(x, mixture, config)
     return x if config.full_resolution else dense(x, config.dense_depth, config, "encoder")
 
 
@@ -60,7 +57,7 @@ def decode(
     The estimate is `mask * mixture + refinement`: a real mask in (0, 1) on the compressed spectrum and a
     complex term that is added to it (Bae et al. 2025, section 2.3), unless the configuration does without.
     Where tokens span several bins, `bins`, the features of `fine`, let each bin's own content refine what its
-    token says of it; `closer`, the tokens of `zoom.look_closer`, correct the lowest.
+    token says of it; `closer`, the tokens of `low_band.look_closer`, correct the lowest.
     """
     x = dense(x, config.decoder_depth, config, name)
     tokens = x

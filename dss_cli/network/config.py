@@ -6,8 +6,8 @@ from abc import ABC, abstractmethod
 from dataclasses import dataclass, field, fields, replace
 from typing import Any, ClassVar, Literal
 
+from ..constants import SAMPLE_RATE, SignalConfig
 from ..errors import UsageError
-from ..signal import SAMPLE_RATE, SignalConfig
 
 
 @dataclass(frozen=True)
@@ -16,7 +16,7 @@ class NetworkConfig(ABC):
 
     Attributes:
         signal: the STFT that the network sees and the fixed length of one chunk.
-        for_gpu: its graph keeps the rules of a GPU (`graph_rules`). A baseline without is scored by Keras.
+        for_gpu: its graph keeps the rules of a GPU (`gpu_rules`). A baseline without is scored by Keras.
     """
 
     signal: SignalConfig = field(default_factory=SignalConfig)
@@ -46,6 +46,22 @@ class Zoom:
 
 
 @dataclass(frozen=True)
+class Context:
+    """How the time stages carry what they have heard from chunk to chunk (see `context`).
+
+    Attributes:
+        half_life: seconds of speech after which what was heard before counts half.
+        silence: share of the loudest frame's mean compressed magnitude below which frames stop counting:
+            0.3 is 35 dB at the exponent 0.3.
+        loudness_half_life: seconds after which the loudest frame's compressed magnitude counts half.
+    """
+
+    half_life: float = 60.0
+    silence: float = 0.3
+    loudness_half_life: float = 60.0
+
+
+@dataclass(frozen=True)
 class TwoStageConfig(NetworkConfig):
     """Shape of a two-stage conformer for distance-based separation (Bae et al. 2025, section 2).
 
@@ -54,8 +70,7 @@ class TwoStageConfig(NetworkConfig):
         blocks: two-stage blocks (time, then frequency).
         near_after: the near decoder reads the output of this block; the far decoder the last's.
         heads: of the attention; divides `channels` into parts of an even size.
-        attention: "linear" in the positions as published, "relative" (linear, see `attention.relative`), or
-            "quadratic".
+        attention: "linear" in the positions as published, or "quadratic".
         rotary: queries and keys know their positions, as published.
         feed_forwards: 2 = the conformer's pair of half steps, 1 = one full step behind.
         expansion: inner width of a feed-forward, in multiples of `channels`.
@@ -69,14 +84,14 @@ class TwoStageConfig(NetworkConfig):
         refinement: a complex term beside the mask, as published; without it an estimate is a mask.
         zoom: a second look at the lowest bins, if any.
         norm: "layer" as published, or "rms" (one reduction less).
-        cues: features of each band that spell out how its sound decays (`cues`), beside the spectrum.
+        context: how context is carried from chunk to chunk; None: every chunk decides alone, as published.
     """
 
     channels: int = 64
     blocks: int = 4
     near_after: int = 2
     heads: int = 4
-    attention: Literal["linear", "relative", "quadratic"] = "linear"
+    attention: Literal["linear", "quadratic"] = "linear"
     rotary: bool = True
     feed_forwards: int = 2
     expansion: int = 4
@@ -91,7 +106,7 @@ class TwoStageConfig(NetworkConfig):
     refinement: bool = True
     zoom: Zoom | None = None
     norm: Literal["layer", "rms"] = "layer"
-    cues: bool = False
+    context: Context | None = None
 
     def __post_init__(self) -> None:
         """Refuse numbers that make no network."""
@@ -102,13 +117,13 @@ class TwoStageConfig(NetworkConfig):
         if self.signal.bins % self.band_stride:
             raise ValueError(f"{self.signal.bins} bins are not tokens of {self.band_stride}")
         for name, value, known in (
-            ("attention", self.attention, ("linear", "relative", "quadratic")),
+            ("attention", self.attention, ("linear", "quadratic")),
             ("norm", self.norm, ("layer", "rms")),
         ):
             if value not in known:
                 raise ValueError(f"{name} is {' or '.join(known)}, not {value!r}")
-        if self.attention == "relative" and not self.rotary:
-            raise ValueError("relative attention is nothing without the rotary embedding")
+        if self.context is not None and self.attention != "linear":
+            raise ValueError(f"{self.attention} attention has no context to carry: it keeps every position")
 
     @property
     def outline(self) -> str:
@@ -156,10 +171,13 @@ LITE = TwoStageConfig(
     separable=True,
     full_resolution=False,
     norm="rms",
+    context=Context(),
 )
 
 CONFIGURATIONS: dict[str, NetworkConfig] = {
-    "base": TwoStageConfig(expansion=3, decoder_depth=3),  # the published size: 1.5 M, 30 GMAC/s
+    "base": TwoStageConfig(
+        expansion=3, decoder_depth=3, context=Context()
+    ),  # the published size: 1.5 M, 30 GMAC/s
     "lite": LITE,
     "toy": TwoStageConfig(
         signal=SignalConfig(hop=256, frames=SAMPLE_RATE // 4 // 256),
@@ -179,12 +197,13 @@ CONFIGURATIONS: dict[str, NetworkConfig] = {
         separable=True,
         full_resolution=False,
         norm="rms",
+        context=Context(),
     ),
     # Baselines of the literature, on the signal of `lite`, so that the same run hears the same audio.
     # CMGAN (Cao et al. 2022; Abdulatif et al. 2024) has two-stage conformers with ordinary attention. All
     # else is as in `lite`, though CMGAN differs there too (decoders, positions, losses): this one tells
     # linear attention from quadratic and nothing more.
-    "quadratic": replace(LITE, attention="quadratic"),
+    "quadratic": replace(LITE, attention="quadratic", context=None),
     # The published size.
     "blstm": RecurrentConfig(signal=HOP_256),
 }

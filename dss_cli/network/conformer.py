@@ -6,6 +6,7 @@ from keras import ops
 
 from .attention import attention
 from .config import TwoStageConfig
+from .context import Memory
 from .layers import Tensor, depthwise, norm, pointwise
 
 
@@ -27,20 +28,25 @@ def gated_convolution(x: Tensor, kernel: int, config: TwoStageConfig, name: str)
     return pointwise(ops.silu(y), config.channels, f"{name}_out")
 
 
-def conformer(x: Tensor, kernel: int, config: TwoStageConfig, name: str) -> Tensor:
+def conformer(
+    x: Tensor, kernel: int, config: TwoStageConfig, name: str, memory: Memory | None = None
+) -> Tensor:
     """One conformer along the positions of each row; the same shape as `x`."""
     macaron = config.feed_forwards == 2
     if macaron:
         x = x + 0.5 * feed_forward(x, config, f"{name}_ff1")
-    x = x + attention(norm(x, config.norm, f"{name}_attention_norm"), config, f"{name}_attention")
+    x = x + attention(norm(x, config.norm, f"{name}_attention_norm"), config, f"{name}_attention", memory)
     x = x + gated_convolution(x, kernel, config, f"{name}_convolution")
     step = feed_forward(x, config, f"{name}_ff2")
     x = x + 0.5 * step if macaron else x + step
     return norm(x, config.norm, f"{name}_norm") if macaron else x
 
 
-def two_stage(x: Tensor, config: TwoStageConfig, name: str) -> Tensor:
-    """Time stage in (batch, bands, frames, channels), frequency stage in (batch, frames, bands, channels)."""
+def two_stage(x: Tensor, config: TwoStageConfig, name: str, memory: Memory) -> Tensor:
+    """Time stage in (batch, bands, frames, channels), frequency stage in (batch, frames, bands, channels).
+
+    The time stage asks `memory` for its context.
+    """
     flip = (0, 2, 1, 3)
-    x = conformer(ops.transpose(x, flip), config.time_kernel, config, f"{name}_time")
+    x = conformer(ops.transpose(x, flip), config.time_kernel, config, f"{name}_time", memory)
     return conformer(ops.transpose(x, flip), config.frequency_kernel, config, f"{name}_frequency")

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import keras
 import numpy as np
 from keras import initializers, layers, ops
 
@@ -55,20 +56,26 @@ def prelu(x: Tensor, name: str) -> Tensor:
     return layers.PReLU(shared_axes=[1, 2], alpha_initializer=QUARTER, name=name)(x)
 
 
-def rotary_tables(positions: int, width: int, base: float = 10_000.0) -> tuple[Any, Any]:
+def rotary_tables(positions: Any, width: int, base: float = 10_000.0) -> tuple[Any, Any]:
     """Cosines and sines of the rotary embedding (Su et al. 2021), each (1, 1, positions, width / 2)."""
     frequencies = base ** (-np.arange(0, width, 2) / width)
-    angles = np.arange(positions)[:, None] * frequencies[None, :]
-    shape = (1, 1, positions, width // 2)
-    return (
-        np.cos(angles).reshape(shape).astype("float32"),
-        np.sin(angles).reshape(shape).astype("float32"),
-    )
+    if not isinstance(positions, int):  # known only when the graph runs
+        angles = ops.cast(ops.arange(positions), "float32")[:, None] * frequencies.astype("float32")
+        return ops.cos(angles)[None, None], ops.sin(angles)[None, None]
+    angles = (np.arange(positions)[:, None] * frequencies)[None, None]
+    return np.cos(angles).astype("float32"), np.sin(angles).astype("float32")
+
+
+class Rotation(keras.layers.Layer):
+    """Turns each pair of features (first half, second half) by an angle that grows with position."""
+
+    def call(self, x: Any) -> Any:
+        tables = rotary_tables(ops.shape(x)[2], x.shape[3])
+        cosine, sine = (ops.cast(table, x.dtype) for table in tables)
+        first, second = ops.split(x, 2, axis=-1)
+        return ops.concatenate([first * cosine - second * sine, first * sine + second * cosine], axis=-1)
 
 
 def rotate(x: Tensor) -> Tensor:
-    """Turn each pair of features (first half, second half) by an angle that grows with position."""
-    _, _, positions, width = x.shape
-    cosine, sine = rotary_tables(positions, width)
-    first, second = ops.split(x, 2, axis=-1)
-    return ops.concatenate([first * cosine - second * sine, first * sine + second * cosine], axis=-1)
+    """Rotary embedding along the positions of (batch, rows, positions, width)."""
+    return Rotation()(x)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from keras import layers
 
-from ..signal import STEMS
+from ..constants import STEMS
 from .config import RecurrentConfig
 from .layers import Tensor
 from .mask import masked

@@ -5,7 +5,7 @@ from __future__ import annotations
 import tempfile
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import h5py
 import keras
@@ -15,6 +15,27 @@ from numpy.typing import NDArray
 from ..errors import DssError
 
 Weights = NDArray[np.floating[Any]]
+
+
+class Beginning(NamedTuple):
+    """Differences between a network and the weights that it begins with.
+
+    Attributes:
+        fresh: layers that the weights lack; they keep their fresh values.
+        left: layers of the weights that the network lacks.
+    """
+
+    fresh: list[str]
+    left: list[str]
+
+
+def begin_with(network: keras.Model, path: Path, configuration: str) -> Beginning:
+    """Load weights into a network, which may have layers that they lack, and lack some of theirs.
+
+    Raises:
+        DssError: not weights of that configuration: a layer of another shape, or none of the network's.
+    """
+    return Beginning(*fill(network, stored(path, configuration), path, configuration))
 
 
 def load_weights(network: keras.Model, path: Path, configuration: str) -> None:

@@ -26,7 +26,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from ..signal import SAMPLE_RATE
+from ..constants import SAMPLE_RATE
 from .absorption import directions
 from .directivity import Microphone, Mouth
 from .limits import SPEED_OF_SOUND

@@ -15,13 +15,13 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..constants import SAMPLE_RATE
 from ..errors import DssError
-from ..signal import SAMPLE_RATE
-from .checks import direct_to_reverberant, onset, reverberation_time, split_at_onset
+from .corpus import read_mono
 from .image_sources import FADE, LEAD
 from .limits import FAR_OUTDOOR, NEAR
-from .material import read_mono
-from .measured import Row, read_rows
+from .measured_rirs import Row, read_rows
+from .rir import direct_to_reverberant, onset, reverberation_time, split_at_onset
 from .rooms import LONGEST
 
 Range = tuple[float, float]

@@ -9,8 +9,11 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..signal import SAMPLE_RATE
-from .checks import (
+from ..constants import SAMPLE_RATE
+from .image_sources import LEAD, Images, pulses
+from .limits import SPEED_OF_SOUND
+from .octaves import AIR, band_weights
+from .rir import (
     DIRECT_TOLERANCE,
     RT60_LEAST,
     RT60_TOLERANCE,
@@ -21,9 +24,6 @@ from .checks import (
     reverberation_time,
     split_at_onset,
 )
-from .image_sources import LEAD, Images, pulses
-from .limits import SPEED_OF_SOUND
-from .octaves import AIR, band_weights
 from .rooms import Room
 
 Array = NDArray[np.float64]

@@ -9,10 +9,10 @@ from concurrent.futures import ProcessPoolExecutor
 import numpy as np
 import soxr
 
+from ..constants import SAMPLE_RATE
 from ..errors import DssError
-from ..signal import SAMPLE_RATE
-from .material import Material, even_level, joined, remembered
-from .voices import Synthesiser, Voice
+from .corpus import Material, even_level, joined, remembered
+from .tts import Synthesiser, Voice
 
 LANGUAGES = ("en-us", "en-gb-x-rp", "en-gb-scotland", "en-029")
 VARIANTS = ("f1", "m1", "f2", "m2", "f3", "m3", "f4", "m4", "f5", "m5", "m6", "m7")

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 import numpy as np
 from numpy.typing import NDArray
 
-from ..signal import SignalConfig
-from ..simulation.bank import Bank
-from ..simulation.drawing import Draw, Recipe, draw, draw_kind, draw_snr
-from ..simulation.material import Material
-from ..simulation.scenes import Scene, mix
-from ..stft import compress, root_hann
+from ..constants import SignalConfig
+from ..separation.stft import compress, root_hann
+from ..simulation.corpus import Material
+from ..simulation.mixing import Scene, mix
+from ..simulation.rir_bank import Bank
+from ..simulation.scene_sampling import Draw, Recipe, draw, draw_kind, draw_snr
 
 Array = NDArray[np.float32]
 
@@ -53,27 +53,17 @@ class Sources:
         return place, draw(rng, kind, recipe, count, taps, self.speech, self.noise, length, snr_db, hiss=hiss)
 
     def draws(
-        self, recipe: Recipe, signal: SignalConfig, size: int, seed: Sequence[int], hiss: Array | None = None
+        self,
+        recipe: Recipe,
+        signal: SignalConfig,
+        size: int,
+        seed: Sequence[int],
+        hiss: Array | None = None,
+        length: int | None = None,
     ) -> list[tuple[int, Draw]]:
-        """A batch of scenes one chunk long, as of `draw`: a function of the seed."""
-        length = chunk_length(signal)
+        """A batch of scenes, as of `draw`: a function of the seed; `length` samples, by default one chunk."""
+        length = chunk_length(signal) if length is None else length
         return [self.draw(np.random.default_rng([*seed, i]), recipe, length, hiss) for i in range(size)]
-
-    def labels(self, draws: Sequence[tuple[int, Draw]]) -> dict[str, NDArray[np.generic]]:
-        """Who is near and who is far, for the heads of `beside`.
-
-        Returns:
-            "metres" (size, 2) float32 and "voice" (size, 2) int32, the talker's place in the speech; 0 and -1
-            for a role with no talker or several.
-        """
-        metres, voice = np.zeros((len(draws), 2), np.float32), np.full((len(draws), 2), -1, np.int32)
-        for i, (place, drawn) in enumerate(draws):
-            for j, (role, before) in enumerate((("near", 0), ("far", self.bank.near_sources))):
-                found = [v for v in drawn.voices if v.role == role]
-                if len(found) == 1:
-                    metres[i, j] = self.bank.distances[place, before + found[0].response]
-                    voice[i, j] = found[0].speaker
-        return {"metres": metres, "voice": voice}
 
     def mix(self, place: int, drawn: Draw) -> Scene:
         """The scene of a draw in a place of the bank."""
@@ -91,7 +81,7 @@ def chunk_length(signal: SignalConfig) -> int:
 
 
 def examples(scenes: Sequence[Scene], signal: SignalConfig) -> tuple[Array, dict[str, Array]]:
-    """Spectra of scenes one chunk long.
+    """Spectra of scenes of one length.
 
     Returns:
         The network's input (size, frames, bins, 3), and for each output a target (size, frames, bins, 4):

@@ -17,26 +17,26 @@ from typing import Any, Literal
 import keras
 import numpy as np
 
+from ..constants import STEMS
 from ..errors import DssError
-from ..network import build, configuration
-from ..network.widen import Beginning, begin_with
-from ..publish import write_files
-from ..signal import STEMS
-from ..simulation.babble import with_babble
-from ..simulation.material import DAMAGED
-from ..simulation.tract import with_more_voices
-from .beside import Beside
+from ..network import build, build_for_scenes, carries_context, configuration
+from ..network.weights import Beginning, begin_with
+from ..simulation.corpus import DAMAGED
+from ..simulation.vtlp import with_more_voices
+from ..utils.atomic_write import write_files
+from .cut import WHOLE, Cut, draw_cut, inputs_of, takes_scenes, whole_scenes
 from .data import Sources, examples
-from .desk import Desk
+from .device_batches import Desk
+from .device_mixing import MixedTraining, Mixing
 from .distribution import data_parallel
 from .losses import separation_loss
-from .mixing import MixedTraining, Mixing
 from .optimiser import ConvolutionMuon
 from .recipes import recipe_at
 from .schedule import WarmHoldCosine
 from .validation import Validation
 
-GROUPS = ("weight", "average", "optimizer", "head")  # of arrays in a checkpoint
+GROUPS = ("weight", "average", "optimizer")  # of arrays in a checkpoint
+CUTS = 1_000_000  # ends the seed of a step's cut, as the scene's number ends that of a scene
 EVERY = 4  # steps between two samples of the weights for their average
 
 
@@ -46,7 +46,7 @@ class Settings:
 
     configuration: str
     seed: int = 1
-    batch: int = 4
+    batch: int = 8  # segments per step, as long as the model's chunk: scenes of one or several (see `cut`)
     peak: float = 1.5e-3
     warmup: int = 200
     hold: int = 4000
@@ -54,16 +54,13 @@ class Settings:
     decay: float = 1e-2
     clip: float = 1.0
     average: float = 0.999  # per step, of the exponential moving average
-    curriculum: tuple[int, int] = (1000, 3000)  # steps at which the recipe widens
+    curriculum: tuple[int, ...] = (1000, 3000, 4500)  # steps at which the recipe widens
     validate_every: int = 500
     save_every: int = 100
     near_ratio: float = 1.0  # weight of the near output's signal-to-noise ratio in the loss
     far_ratio: float = 1.0  # and of the far output's
-    consistency: float = 0.0  # see `Beside`
-    talker: float = 0.0
     outdoor: float | None = None  # instead of each recipe's own, see `Recipe`
     captured: float | None = None
-    babble: float = 0.0  # see `with_babble`
     voices: int = 0  # see `with_more_voices`
     precision: str = "float32"  # of Keras: "mixed_bfloat16" computes in half the width, keeps weights whole
     mixing: Literal["host", "device"] = "host"  # where scenes are rendered: on threads ahead, or in the step
@@ -82,12 +79,10 @@ class Run:
     ):
         """Resume the run in `folder`, or begin one, with `weights` where they are given.
 
-        `sources` are needed where scenes are mixed on the device, whose memory they fill, and where talkers
-        are told from each other.
+        `sources` are needed where scenes are mixed on the device, whose memory they fill.
 
         Raises:
             DssError: a checkpoint or weights of another configuration, more devices than there are.
-            UsageError: a head that the configuration cannot have.
         """
         self.settings, self.folder = settings, folder
         self._distribution = (
@@ -96,26 +91,33 @@ class Run:
         keras.utils.set_random_seed(settings.seed)
         keras.config.set_dtype_policy(settings.precision)
         self.config = configuration(settings.configuration)
-        self.beginning = Beginning(None, [], [])
+        self.beginning = Beginning([], [])
         self.desk: Desk | None = None
         self.step = 0
         with self._shared():
-            self.network = build(self.config)
+            self.network = self._build()
             if weights is not None and not self._checkpoint.exists():
                 self.beginning = begin_with(self.network, weights, settings.configuration)
-            if sources is None and (settings.mixing == "device" or settings.talker):
-                raise ValueError("scenes mixed on the device and talkers to tell apart need the sources")
-            self.beside = Beside(settings.consistency, settings.talker)
-            talkers = len(sources.speech.spans) if sources else 0
-            self._whole = self._trained = self.beside.extend(self.network, self.config, talkers)
-            if sources and settings.mixing == "device":
-                self.desk = Desk(sources, self.config.signal)
-                self._trained = MixedTraining.of(self._whole, Mixing(self.desk), settings.batch, self.beside)
+            self._trained = self.network
+            if settings.mixing == "device":
+                if sources is None:
+                    raise ValueError("scenes mixed on the device need the sources")
+                self._cut = self._whole_scenes()
+                self.desk = Desk(sources, self.config.signal, self._cut.samples(self.config.signal))
+                self._trained = MixedTraining.of(self.network, Mixing(self.desk), self._cut)
             self._compile()
-        self._twin = build(self.config)  # on one device: validation has batches of any size
+        self._twin = self._build()  # on one device: validation has batches of any size
         self.average = [np.array(w) for w in self.network.get_weights()]
         if self._checkpoint.exists():
             self._load()
+
+    def _build(self) -> keras.Model:
+        return build_for_scenes(self.config) if carries_context(self.config) else build(self.config)
+
+    def _whole_scenes(self) -> Cut:
+        """What the device mixes: its shapes are compiled, so that no step is cut in another way."""
+        segments = 4 if takes_scenes(self.network) and self.settings.batch % 4 == 0 else 1
+        return whole_scenes(self.settings.batch // segments, segments, self.config.signal)
 
     def _shared(self) -> AbstractContextManager[Any]:
         """Within it, batches and weights are distributed, where the settings ask for it."""
@@ -133,21 +135,17 @@ class Run:
             loss={
                 stem: separation_loss(signal.exponent, weight)
                 for stem, weight in zip(STEMS, (settings.near_ratio, settings.far_ratio), strict=True)
-            }
-            | self.beside.losses(signal.exponent),
+            },
             jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
         )
         trained.optimizer.build(trained.trainable_variables)
         # The losses' trackers are variables: made by the first step, they would have it traced twice.
         targets = {stem: np.zeros((1, signal.frames, 1, 4), np.float32) for stem in STEMS}
         estimates = {
-            name: np.zeros((1, *output.shape[1:]), np.float32) for name, output in self._whole.output.items()
+            name: np.zeros((1, *output.shape[1:]), np.float32) for name, output in self.network.output.items()
         }
-        labels = {"metres": np.zeros((1, 2), np.float32), "voice": np.zeros((1, 2), np.int32)}
-        mixed = {"estimates": estimates, "targets": targets, "labels": labels}
-        trained.compute_loss(
-            y=self.beside.complete(targets, labels, np), y_pred=mixed if self.desk else estimates
-        )
+        mixed = {"estimates": estimates, "targets": targets}
+        trained.compute_loss(y=targets, y_pred=mixed if self.desk else estimates)
 
     @property
     def _checkpoint(self) -> Path:
@@ -165,7 +163,7 @@ class Run:
             DssError: it cannot be written, or not all of it is numbers; the last checkpoint stays as it is.
         """
         state: dict[str, Any] = {"step": np.array(self.step)}
-        groups = (self.network.get_weights(), self.average, self._optimizer_state(), self._heads())
+        groups = (self.network.get_weights(), self.average, self._optimizer_state())
         if not all(np.isfinite(value).all() for values in groups for value in values):
             # A loss is of the weights before its step: it would tell at the next, too late for this file.
             raise DssError(f"weights are not numbers after step {self.step}; {self._kept()}")
@@ -194,29 +192,21 @@ class Run:
             raise DssError(
                 f"{self._checkpoint}: not a checkpoint, or a damaged one; delete it to begin the run anew"
             ) from error
-        current = [self.network.get_weights(), self.average, self._optimizer_state(), self._heads()]
+        current = [self.network.get_weights(), self.average, self._optimizer_state()]
         shapes = [[np.shape(v) for v in group] for group in (*groups, *current)]
         if shapes[: len(GROUPS)] != shapes[len(GROUPS) :]:
             raise DssError(
                 f"{self._checkpoint}: from another configuration than "
-                f"{self.settings.configuration!r}, or other heads (--talker); name another RUN"
+                f"{self.settings.configuration!r}; name another RUN"
             )
         self.network.set_weights(groups[0])
         self.average = groups[1]
-        variables = [*self._trained.optimizer.variables, *self._head_variables()]
-        for variable, value in zip(variables, groups[2] + groups[3], strict=True):
+        for variable, value in zip(self._trained.optimizer.variables, groups[2], strict=True):
             variable.assign(value)
         self.step = step
 
     def _optimizer_state(self) -> list[Any]:
         return [keras.ops.convert_to_numpy(v) for v in self._trained.optimizer.variables]
-
-    def _head_variables(self) -> list[Any]:
-        own = {id(v) for v in self.network.variables}
-        return [v for v in self._whole.variables if id(v) not in own]
-
-    def _heads(self) -> list[Any]:
-        return [keras.ops.convert_to_numpy(v) for v in self._head_variables()]
 
     def averaged(self) -> keras.Model:
         """A network with the averaged weights, the same object at each call."""
@@ -231,10 +221,20 @@ class Run:
         recipe = replace(recipe_at(step, settings.curriculum), **own)
         seed = [settings.seed, step]
         if self.desk:
-            return self.desk.numbers(self.desk.draws(recipe, settings.batch, seed)), None
-        draws = sources.draws(recipe, self.config.signal, settings.batch, seed)
-        inputs, targets = examples([sources.mix(*drawn) for drawn in draws], self.config.signal)
-        return inputs, self.beside.complete(targets, sources.labels(draws), np)
+            numbers = self.desk.numbers(self.desk.draws(recipe, self._cut.scenes, seed))
+            heard_whole = np.random.default_rng([*seed, CUTS]).uniform(size=self._cut.scenes) < WHOLE
+            return numbers | {"heard_whole": heard_whole.astype(np.float32)}, None
+        signal = self.config.signal
+        if takes_scenes(self.network):
+            cut = draw_cut(np.random.default_rng([*seed, CUTS]), settings.batch, signal)
+        else:
+            cut = whole_scenes(settings.batch, 1, signal)
+        draws = sources.draws(recipe, signal, cut.scenes, seed, length=cut.samples(signal))
+        inputs, targets = examples([sources.mix(*drawn) for drawn in draws], signal)
+        targets = {
+            stem: target.reshape(-1, signal.frames, *target.shape[2:]) for stem, target in targets.items()
+        }
+        return inputs_of(self.network, inputs, cut), targets
 
     def advance(self, inputs: Any, targets: Any) -> dict[str, float]:
         """One optimiser step; the losses.
@@ -294,9 +294,6 @@ def train(
     folder.mkdir(parents=True, exist_ok=True)
     if settings.voices:
         sources = replace(sources, speech=with_more_voices(sources.speech, settings.voices, settings.seed))
-    if settings.babble:
-        noise = with_babble(sources.noise, sources.speech, settings.babble, settings.seed)
-        sources = replace(sources, noise=noise)
     run = Run(settings, folder, weights, sources)
     signal = run.config.signal
     seen: list[dict[str, float]] = []

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from ..simulation.scenes import Recipe
+from collections.abc import Sequence
+from dataclasses import replace
+
+from ..simulation.mixing import Recipe
+from ..simulation.turns import Turns
 
 # Voices are what the network learns by heart first (docs/training-log.md, section 5), not rooms.
 PACE, TIMBRE = 0.15, 3.0
@@ -44,7 +48,35 @@ ALL = Recipe(
 )
 
 
-def recipe_at(step: int, curriculum: tuple[int, int]) -> Recipe:
-    """The recipe of a step, given the steps at which it widens."""
-    first, second = curriculum
-    return EASY if step < first else WIDER if step < second else ALL
+# Scenes of 12 to 30 s that share their context: who speaks alone is told by who was heard before, and what
+# carries no speech must not count. Shares and ranges: docs/development/training.md.
+CONVERSATIONS = replace(
+    ALL,
+    kinds={
+        "conversation": 0.40,
+        "conversation-far": 0.14,
+        "conversation-near": 0.08,
+        "1N+1F": 0.12,
+        "1N+2F": 0.06,
+        "1N+4F": 0.06,
+        "near-only": 0.05,
+        "far-only": 0.09,
+    },
+    outdoor=0.3,
+    rt60=9.0,  # whatever the bank has
+    balanced=0.3,
+    turns=Turns(monologue=0.35),
+    preamble={"none": 0.7, "silence": 0.07, "tone": 0.08, "noise": 0.1, "noise-ends": 0.05},
+    television=0.15,
+    tone=0.5,
+    active_levels=True,
+    talker_seconds=30.0,
+)
+
+STAGES = (EASY, WIDER, ALL, CONVERSATIONS)
+
+
+def recipe_at(step: int, curriculum: Sequence[int]) -> Recipe:
+    """The recipe of a step, given the steps at which it widens: two of them end with ALL, three with
+    CONVERSATIONS."""
+    return STAGES[sum(step >= widened for widened in curriculum)]

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+import keras
 import numpy as np
 from numpy.typing import NDArray
 
+from ..constants import STEMS, SignalConfig
 from ..metrics import attenuation, si_sdr
 from ..network.config import NetworkConfig
-from ..signal import STEMS, SignalConfig
-from ..simulation.scenes import Recipe, Scene
-from ..stft import StreamingISTFT, compress, decompress
+from ..separation.stft import StreamingISTFT, compress, decompress
+from ..simulation.mixing import Recipe, Scene
+from .cut import inputs_of, whole_scenes
 from .data import Sources, chunk_length, spectra
 
 STRATA = {  # name: kind, share outdoors, noise below the talkers in dB
@@ -42,14 +44,14 @@ class Validation:
             ]
         return cls(signal, scenes)
 
-    def score(self, network: object) -> dict[str, dict[str, float]]:
+    def score(self, network: keras.Model) -> dict[str, dict[str, float]]:
         """Medians per stratum of the figures of `rows`."""
         return {
             name: {figure: float(np.median([row[figure] for row in rows])) for figure in rows[0]}
             for name, rows in self.rows(network).items()
         }
 
-    def rows(self, network: object, batch: int = 4) -> dict[str, list[dict[str, float]]]:
+    def rows(self, network: keras.Model, batch: int = 4) -> dict[str, list[dict[str, float]]]:
         """Per stratum and scene: SI-SDR and its improvement, or how far the silent output falls.
 
         Args:
@@ -61,12 +63,19 @@ class Validation:
             for first in range(0, len(scenes), batch):
                 group = scenes[first : first + batch]
                 mixture = spectra(np.stack([s.mixture for s in group]), self.signal)
-                estimates = network.predict_on_batch(compress(mixture, self.signal.exponent))  # type: ignore[attr-defined]
+                estimates = self._estimates(network, compress(mixture, self.signal.exponent))
                 for i, scene in enumerate(group):
                     near, far = (self._samples(estimates[k][i]) for k in STEMS)
                     rows.append(self._row(scene, near, far))
             result[name] = rows
         return result
+
+    def _estimates(self, network: keras.Model, mixture: Samples) -> dict[str, Samples]:
+        """Near and far (size, frames, bins, 2) of (size, frames, bins, 3); scenes are heard as a whole."""
+        size, frames, bins, _ = mixture.shape
+        cut = whole_scenes(size, frames // self.signal.frames, self.signal)
+        estimates = network.predict_on_batch(inputs_of(network, mixture, cut))
+        return {stem: np.reshape(estimates[stem], (size, frames, bins, 2)) for stem in STEMS}
 
     def _row(self, scene: Scene, near: Samples, far: Samples) -> dict[str, float]:
         inner = slice(self.signal.window, len(scene.mixture) - self.signal.window)

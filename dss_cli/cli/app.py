@@ -1,0 +1,57 @@
+"""The Typer app: the table of commands, and nothing else."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+from .._version import __version__
+from .bench import bench
+from .configurations import configurations
+from .evaluate import evaluate
+from .export import export
+from .info import info
+from .inspect import inspect
+from .models import models
+from .separate import separate
+from .simulate_test_set import simulate_test_set
+from .train import train
+
+COMMANDS = (
+    separate,
+    models,
+    info,
+    evaluate,
+    bench,
+    simulate_test_set,
+    train,
+    export,
+    inspect,
+    configurations,
+)  # in the order of `dss --help`; each is named after its function
+
+app = typer.Typer(
+    name="dss",
+    rich_markup_mode=None,  # help as plain text, in half the time
+    pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
+for command in COMMANDS:
+    app.command(command.__name__.replace("_", "-"))(command)
+
+
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"dss {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def dss(
+    version: Annotated[
+        bool,
+        typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True),
+    ] = False,
+) -> None:
+    """Split a recording into its near and its far talkers."""

@@ -1,0 +1,123 @@
+"""`dss bench`: how fast a model runs here, what it costs, and who did the work."""
+
+from __future__ import annotations
+
+import enum
+import json
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..errors import UsageError
+from ..utils.tables import table_console
+from . import options
+from .console import line, warning_line
+
+_IDLE_SECONDS = 5.0
+_USUAL_THREADS = (1, 2, 4)
+
+
+class BenchDelegate(str, enum.Enum):
+    """Which rows there are."""
+
+    all = "all"
+    auto = "auto"
+    gpu = "gpu"
+    cpu = "cpu"
+
+
+def bench(
+    delegate: Annotated[
+        BenchDelegate,
+        typer.Option(help="Rows: the CPU's and the GPU's, or one delegate's. `gpu` fails without a GPU."),
+    ] = BenchDelegate.all,
+    models: Annotated[
+        list[str] | None,
+        typer.Option("--model", help="Name of a model or path of a .tflite file; may be repeated."),
+    ] = None,
+    threads: Annotated[
+        str | None,
+        typer.Option(metavar="N,...", help="CPU threads, a row for each; default: 1,2,4 or fewer."),
+    ] = None,
+    duration: Annotated[float, typer.Option(min=1.0, max=3600.0, help="Seconds of audio in a run.")] = 60.0,
+    repeat: Annotated[int, typer.Option(min=1, max=1000, help="Runs of each row.")] = 5,
+    delegate_library: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="External TFLite delegate (.so) for a further row."),
+    ] = None,
+    gpu_precision: options.GpuPrecision = options.PrecisionName.float32,
+    tdp: Annotated[
+        float | None,
+        typer.Option(metavar="WATTS", min=0.1, help="Without a meter, estimate energy as CPU time x WATTS."),
+    ] = None,
+    profile: Annotated[
+        bool, typer.Option("--profile", help="Tell where the time goes, by one further run of each row.")
+    ] = False,
+    table: Annotated[
+        str | None, typer.Option("--csv", metavar="FILE", help="Write a line per row as CSV; '-' for stdout.")
+    ] = None,
+    overwrite: options.Overwrite = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Measure real-time factor, latency, memory and energy; prove which delegate did the work.
+
+    Each run separates a synthetic recording in a process of its own. All rows are warmed up, then
+    take turns. A fallback never passes for a GPU, and no figure is made up: what cannot be
+    measured is named, with the reason.
+    """
+    if as_json and table == "-":
+        raise UsageError("--json and '--csv -' would both write to standard output")
+
+    from ..audio.targets import check_targets
+    from ..benchmark.run import benchmark
+    from ..benchmark.sheet import csv_text
+    from ..benchmark.tables import print_results
+    from ..separation.separator import DEFAULT_MODEL
+    from ..utils.atomic_write import write_files
+    from ..utils.machine import processors
+
+    file = Path(table) if table not in (None, "-") else None
+    if file:
+        check_targets({"csv": file}, overwrite=overwrite)
+    counts = _threads(threads) if threads else [n for n in _USUAL_THREADS if n == 1 or n <= processors()]
+    result = benchmark(
+        list(dict.fromkeys(models or [DEFAULT_MODEL])),
+        delegate.value,
+        counts,
+        library=delegate_library,
+        gpu_precision=gpu_precision.value,
+        duration=duration,
+        repeat=repeat,
+        idle_seconds=_IDLE_SECONDS,
+        tdp=tdp,
+        profile=profile,
+        tell=(lambda message: None) if quiet else line,
+        warn=warning_line,
+    )
+    if file:
+        write_files({file: csv_text(result)}, overwrite)
+    if as_json:
+        print(json.dumps(result, indent=2, allow_nan=False))
+    elif table == "-":
+        sys.stdout.write(csv_text(result))
+    else:
+        print_results(result, table_console())
+
+
+def _threads(text: str) -> list[int]:
+    """The numbers of `1,2,4`, each once.
+
+    Raises:
+        UsageError: something else.
+    """
+    try:
+        counts = [int(part) for part in text.split(",")]
+    except ValueError:
+        counts = [0]
+    if min(counts) < 1:
+        raise UsageError(f"--threads {text}: not whole numbers from 1 on with commas between, as 1,2,4")
+    return list(dict.fromkeys(counts))

@@ -1,0 +1,174 @@
+"""`dss evaluate`: scores of models, or of any tool's stems, on test sets."""
+
+from __future__ import annotations
+
+import json
+import shlex
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from ..errors import ExitCode, UsageError
+from . import options
+from .console import line, progress_bar, warning_line
+
+if TYPE_CHECKING:
+    from ..evaluation.systems import System
+    from ..separation.listening import Context
+
+_WEIGHTS = ".weights.h5"  # so end the names of trained weights
+
+
+def evaluate(
+    test_sets: Annotated[
+        list[Path] | None,
+        typer.Argument(metavar="TESTSET", help="Folders made by `dss simulate-test-set`."),
+    ] = None,
+    models: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--model",
+            help="Name of a model, path of a .tflite file, or of .weights.h5, which Keras runs without "
+            "--delegate and --threads; may be repeated.",
+        ),
+    ] = None,
+    stems: Annotated[
+        list[Path] | None,
+        typer.Option(
+            metavar="DIR",
+            help="Stems of any tool instead: near/ID.* and far/ID.*, or ID.near.* and ID.far.*.",
+        ),
+    ] = None,
+    delegate: options.Delegate = options.DelegateName.auto,
+    gpu_precision: options.GpuPrecision = options.PrecisionName.float32,
+    threads: options.Threads = None,
+    context: options.Context = None,
+    jobs: Annotated[int, typer.Option(min=1, help="Processes; the scores do not depend on it.")] = 1,
+    perceptual: Annotated[
+        bool, typer.Option("--perceptual", help="PESQ and STOI as well (needs the extra `metrics`).")
+    ] = False,
+    table: Annotated[
+        Path | None, typer.Option("--csv", metavar="FILE", help="Write every scene's scores as CSV.")
+    ] = None,
+    report: Annotated[
+        Path | None,
+        typer.Option(metavar="FILE", help="Write one HTML page with charts, and scenes to see and hear."),
+    ] = None,
+    write_card: Annotated[
+        bool, typer.Option("--write-card", help="Put the summary into the card of each model.")
+    ] = False,
+    compare: Annotated[
+        tuple[Path, Path] | None,
+        typer.Option(
+            metavar="A B",
+            help="Instead: what changed from A to B, both written by --json; exit code 1 if any stratum "
+            "got worse by more than --tolerance.",
+        ),
+    ] = None,
+    tolerance: Annotated[float, typer.Option(min=0.0, help="For --compare, in dB.")] = 0.2,
+    overwrite: options.Overwrite = False,
+    as_json: options.Json = False,
+    quiet: options.Quiet = False,
+    debug: options.Debug = False,
+) -> None:
+    """Score models on test sets, per stratum.
+
+    SI-SDR improvement of near and far, what is left in an output that should be silent, swapped
+    talkers, and leakage by distance; medians with their intervals, and the tenth that did worst.
+    """
+    if compare:
+        if test_sets or models or stems or table or report or write_card:
+            raise UsageError("--compare goes with two files alone; only --tolerance and --json go with it")
+        raise typer.Exit(_compare(*compare, tolerance, as_json))
+    if not test_sets:
+        raise UsageError("no test set given; `dss simulate-test-set` makes one")
+    if write_card and stems:
+        raise UsageError("--write-card is for models; --stems have no card")
+    if write_card and gpu_precision is not options.PrecisionName.float32:
+        raise UsageError("--write-card: the scores in a card are of float32 arithmetic")
+    if write_card and any(name.endswith(_WEIGHTS) for name in models or ()):
+        raise UsageError(f"--write-card is for models; `dss export` makes one of *{_WEIGHTS}")
+
+    from ..audio.targets import check_targets
+    from ..evaluation.cards import write_scores
+    from ..evaluation.output import csv_text
+    from ..evaluation.report import choose_examples, page
+    from ..evaluation.run import evaluate as run_evaluation
+    from ..evaluation.tables import run_tables, show
+    from ..evaluation.testset import read_test_set
+    from ..separation.separator import DEFAULT_MODEL
+    from ..utils.atomic_write import write_files
+
+    if targets := {name: path for name, path in (("csv", table), ("report", report)) if path}:
+        check_targets(targets, overwrite=overwrite)
+    read = [read_test_set(path) for path in test_sets]
+    names = models or ([] if stems else [DEFAULT_MODEL])
+    systems = _systems(
+        names,
+        stems or [],
+        delegate.value,
+        threads,
+        gpu_precision.value,
+        context.value if context else "recording",
+    )
+    with progress_bar(not quiet) as start:
+        result = run_evaluation(
+            read, systems, jobs=jobs, perceptual=perceptual, start=start, warn=warning_line
+        )
+    if as_json:
+        print(json.dumps(result, indent=2, allow_nan=False))
+    else:
+        show(map(run_tables, result["runs"]))
+    if table:
+        write_files({table: csv_text(result)}, overwrite)
+    if report:
+        pairs = [(system, test_set) for system in systems for test_set in read]
+        examples = [choose_examples(run, *pair) for run, pair in zip(result["runs"], pairs, strict=True)]
+        write_files({report: page(result, examples)}, overwrite)
+    if write_card:
+        for name, system in zip(names, systems, strict=True):
+            runs = [run for run in result["runs"] if run["system"]["name"] == system.name]
+            card = write_scores(name, runs, _command(runs, system.name))
+            if not quiet:
+                line(f"{card}: scores written")
+
+
+def _systems(
+    models: list[str],
+    stems: list[Path],
+    delegate: str,
+    threads: int | None,
+    gpu_precision: str,
+    context: Context,
+) -> list[System]:
+    from ..evaluation.systems import ModelSystem, StemsFolder, WeightsSystem
+    from ..runtime.registry import find_model
+
+    def system(name: str) -> System:
+        if name.endswith(_WEIGHTS):
+            return WeightsSystem(Path(name), context=context)
+        return ModelSystem(find_model(name).name, name, delegate, threads, gpu_precision, context)
+
+    return [*map(system, models), *map(StemsFolder, stems)]
+
+
+def _command(runs: list[dict[str, Any]], model: str) -> str:
+    """The command line that gives these scores, without the folders of this machine."""
+    names = [run["test_set"]["name"] for run in runs]
+    return shlex.join(["dss", "evaluate", *names, "--model", model])
+
+
+def _compare(before: Path, after: Path, tolerance: float, as_json: bool) -> ExitCode:
+    from ..evaluation.compare import compare
+    from ..evaluation.tables import comparison_tables, show
+
+    comparison = compare(before, after, tolerance)
+    if as_json:
+        print(json.dumps(comparison, indent=2, allow_nan=False))
+    else:
+        show(comparison_tables(comparison))
+    if comparison["worse"]:
+        line(f"{comparison['worse']} figures got worse by more than {tolerance:g} dB")
+        return ExitCode.FAILED
+    return ExitCode.OK

@@ -1,0 +1,198 @@
+"""`dss simulate-test-set`: scenes with known distances, to score separation on."""
+
+from __future__ import annotations
+
+import enum
+import json
+import os
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ..constants import SAMPLE_RATE
+from ..errors import DssError, UsageError
+from ..simulation.limits import GUARD, NEAR, UR0
+from . import options
+from .console import line, progress_bar, warning_line
+
+
+class Preset(str, enum.Enum):
+    """Which strata a test set has."""
+
+    standard = "standard"
+    quick = "quick"
+    patterson = "patterson"
+    ur0 = "ur0"
+    noise = "noise"
+    first = "first"
+
+
+class Format(str, enum.Enum):
+    """Of the files of a test set."""
+
+    flac = "flac"
+    wav = "wav"
+
+
+class Engine(str, enum.Enum):
+    """Who makes the scenes."""
+
+    processes = "processes"
+    dask = "dask"
+
+
+def simulate_test_set(
+    output: Annotated[Path, typer.Argument(metavar="OUT", help="Folder of the test set.")],
+    speech: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="DIR", help="Dry speech: MANIFEST.csv or a subfolder per talker; default: synthetic."
+        ),
+    ] = None,
+    noise: Annotated[
+        Path | None, typer.Option(metavar="DIR", help="Environmental noise; without it scenes are clean.")
+    ] = None,
+    rirs: Annotated[
+        Path | None,
+        typer.Option(metavar="DIR", help="Measured responses, with a MANIFEST.csv, for simulated ones."),
+    ] = None,
+    split: Annotated[
+        str | None, typer.Option(help="Rows of the manifests to use, by their column split; default: all.")
+    ] = None,
+    preset: Annotated[
+        Preset | None,
+        typer.Option(help="Strata by name, see docs/test-sets.md; default: standard."),
+    ] = None,
+    kind: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="KIND",
+            help="Scenes: near-only, far-only, 1N+1F, 1N+2F, 1N+4F, turns; again for more; default: all. "
+            "Any of --kind, --environment, --snr, --near, --category makes their product the strata.",
+        ),
+    ] = None,
+    environment: Annotated[
+        list[str] | None,
+        typer.Option(metavar="NAME", help="indoor or outdoor; again for more; default: both."),
+    ] = None,
+    snr: Annotated[
+        list[str] | None,
+        typer.Option(metavar="DB", help="Talkers above the noise, or clean; again for more; default: 20."),
+    ] = None,
+    near: Annotated[
+        tuple[float, float] | None,
+        typer.Option(
+            metavar="LOW HIGH",
+            help=f"Metres to a near talker, equal for one exact distance; {UR0[0]:g} {UR0[1]:g} is UR-0; "
+            f"default: {NEAR[0]:g} {NEAR[1]:g}.",
+        ),
+    ] = None,
+    category: Annotated[
+        list[str] | None,
+        typer.Option(metavar="WORD", help="Noise of a category, say wind; again for more; default: any."),
+    ] = None,
+    protocol: Annotated[
+        int,
+        typer.Option(min=1, max=2, help="Simulated rooms: 2 as measured ones are, 1 the former ones."),
+    ] = 2,
+    seed: Annotated[int, typer.Option(min=0, help="Of every random number.")] = 0,
+    seconds: Annotated[float, typer.Option(min=1.0, max=60.0, help="Length of a scene.")] = 5.0,
+    count: Annotated[
+        int | None, typer.Option(min=1, max=9999, help="Scenes of each stratum; default: the preset's, or 5.")
+    ] = None,
+    threshold: Annotated[
+        float | None,
+        typer.Option(
+            min=0.3,
+            max=5.0,
+            help=f"Near ends and far begins here; default: at {GUARD[0]:g} and at {GUARD[1]:g} m.",
+        ),
+    ] = None,
+    jobs: Annotated[
+        int | None, typer.Option("--jobs", "-j", min=1, help="Processes; default: one per processor.")
+    ] = None,
+    engine: Annotated[
+        Engine, typer.Option(help="Who makes the scenes: processes here, or the workers of a Dask cluster.")
+    ] = Engine.processes,
+    scheduler: Annotated[
+        str | None,
+        typer.Option(metavar="ADDRESS", help="Of --engine dask: tcp://HOST:PORT, or its scheduler file."),
+    ] = None,
+    noise_stems: Annotated[bool, typer.Option("--noise-stems", help="Write the noise as well.")] = False,
+    rate: Annotated[
+        int,
+        typer.Option(
+            metavar="HZ",
+            min=8000,
+            max=48_000,
+            help="Of the files; scenes are rendered at 16000 Hz, then resampled.",
+        ),
+    ] = SAMPLE_RATE,
+    format: Annotated[
+        Format, typer.Option(help="Of the files: 24-bit FLAC or 32-bit float WAV.")
+    ] = Format.flac,
+    quiet: options.Quiet = False,
+    as_json: options.Json = False,
+    debug: options.Debug = False,
+) -> None:
+    """Simulate a test set: mixtures with their near and far stems, and what was drawn for each.
+
+    The same options give the same bytes on processors of one kind, whatever --jobs and --engine
+    are. An interrupted run goes on where it stopped when the same command is given again.
+    """
+    if engine == Engine.dask and scheduler is None:
+        raise UsageError("--engine dask needs --scheduler: the address of a running Dask scheduler")
+    if engine == Engine.dask and jobs is not None:
+        raise UsageError("--jobs and --engine dask: a cluster has the workers that it has")
+    if engine != Engine.dask and scheduler is not None:
+        raise UsageError("--scheduler is of --engine dask; give that as well")
+    try:
+        from ..testset.build import build
+        from ..testset.plan import draw_up
+        from ..testset.strata import Cells
+    except ImportError as error:
+        raise DssError(f"simulation needs more packages: pip install 'dss-cli[train]' ({error})") from None
+    started = time.perf_counter()
+    plan, notes = draw_up(
+        speech,
+        noise,
+        rirs,
+        split=split,
+        name=preset.value if preset else None,
+        cells=Cells(kind or (), environment or (), snr or (), near, category or ()),
+        seed=seed,
+        seconds=seconds,
+        count=count,
+        threshold=threshold,
+        noise_stems=noise_stems,
+        rate=rate,
+        format=format.value,
+        protocol=protocol,
+    )
+    for note in notes:
+        warning_line(note)
+
+    def warn(note: str) -> None:
+        notes.append(note)
+        warning_line(note)
+
+    with progress_bar(shown=not quiet) as start:
+        index = build(
+            output,
+            plan,
+            jobs or os.cpu_count() or 1,
+            start(output.name),
+            scheduler=scheduler,
+            warn=warn,
+        )
+    elapsed = time.perf_counter() - started
+    if as_json:
+        report = {"path": str(output), **index, "engine": engine.value, "warnings": notes, "elapsed": elapsed}
+        print(json.dumps(report, indent=2))
+    elif not quiet:
+        line(
+            f"{output}: {index['scenes']} scenes of {index['seconds']:g} s in {len(index['strata'])} strata, "
+            f"{index['redraws']} places drawn again ({elapsed:.0f} s)"
+        )

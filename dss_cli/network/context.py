@@ -1,0 +1,233 @@
+"""Context of the time stages: what linear attention keeps of everything that it has heard.
+
+In a time stage, `softmax_k(K^T) V` is a mean of the values, weighted per feature of the keys. The mean of two
+stretches of time is the weighted mean of their means, so the past is kept whole by its mean and the logarithm
+of its weight (docs/experiments/01-context.md):
+
+    own  = sum_t e^(k_t - m) v_t / s     s = sum_t e^(k_t - m)     l = m + log s     (m = max_t k_t)
+    g    = sigmoid(L - l)                the share of the past
+    C'   = own + g (C - own)
+    L'   = max(L, l) + log(1 + e^-|L - l|)
+
+Frames that carry no speech must not count: their keys are lowered by up to `-NOTHING` where they are
+faint beside the loudest frame heard so far, and by a learned weight of every frame. Old context fades by the
+amount of speech heard since.
+
+A network asks one of three memories for the context of each time stage: `Alone` (every chunk decides by
+itself), `Carried` (states in, states out: inference), `SharedInScene` (all chunks of training scenes at
+once).
+"""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Protocol
+
+import keras
+from keras import ops
+
+from .config import Context
+from .layers import Tensor
+
+NOTHING = -30.0  # log-weight of a context that has heard nothing: e^-30 vanishes beside any chunk in float32
+TINY = 1e-6  # compressed magnitude of silence
+LOWEST = -80.0  # log-weight relative to the heaviest chunk of a scene, below which e^x leaves float32
+LOUDNESS = "loudness"  # the state that holds the loudest frame
+
+
+class Memory(Protocol):
+    """What a time stage asks for the context of its chunk."""
+
+    @property
+    def silence(self) -> Tensor | None:
+        """(batch, 1, 1, frames) to take off the frames' log-weights, 0 up to -NOTHING; None: all count."""
+
+    def recall(self, own: list[Tensor], weights: list[Tensor], name: str) -> list[Tensor]:
+        """Return the context of each head: `own` together with what was heard before.
+
+        Args:
+            own: per head (batch, rows, d, d), the mean of the chunk alone.
+            weights: per head (batch, rows, d, 1), its log-weight.
+            name: of the stage.
+        """
+
+
+class Alone:
+    """Every chunk decides by itself, as in the published network.
+
+    Args:
+        mixture: compressed spectrum (batch, frames, bins, 3).
+        context: of the configuration; None: all frames count.
+    """
+
+    def __init__(self, mixture: Tensor, context: Context | None) -> None:
+        self.silence = None
+        if context is not None:
+            level = _levels(mixture)
+            self.silence = _silence(_audible(level, _loudest(level), context))
+
+    def recall(self, own: list[Tensor], weights: list[Tensor], name: str) -> list[Tensor]:
+        """See `Memory`."""
+        return own
+
+
+class Carried:
+    """Takes the context of what was heard before as inputs and gives the new one as outputs.
+
+    A state of zeros has heard nothing: log-weights are kept as their distance from NOTHING.
+
+    Args:
+        mixture: compressed spectrum of one chunk (1, frames, bins, 3).
+        context: how frames count and how context fades.
+        seconds: duration of the chunk's frames.
+
+    Attributes:
+        inputs, outputs: states by name, rank 4; they grow with every stage that asks.
+    """
+
+    def __init__(self, mixture: Tensor, context: Context, seconds: float) -> None:
+        self.inputs: dict[str, Tensor] = {}
+        self.outputs: dict[str, Tensor] = {}
+        level = _levels(mixture)
+        before = self._state(LOUDNESS, (1, 1, 1))
+        loudest = ops.maximum(before * _decay(seconds, context.loudness_half_life), _loudest(level))
+        audible = _audible(level, loudest, context)
+        self.outputs[LOUDNESS] = loudest
+        self.silence = _silence(audible)
+        # What was the loudest so far may be silence beside what comes now.
+        self._loss = _silence(_audible(before, loudest, context)) + _faded(
+            ops.mean(audible, axis=-1, keepdims=True), seconds, context
+        )
+
+    def _state(self, name: str, shape: tuple[int, ...]) -> Tensor:
+        return self.inputs.setdefault(name, keras.Input(shape, batch_size=1, name=name))
+
+    def recall(self, own: list[Tensor], weights: list[Tensor], name: str) -> list[Tensor]:
+        """See `Memory`; the state of a stage holds its heads side by side, (1, rows, d, heads * (d + 1))."""
+        _, rows, width, _ = own[0].shape
+        state = self._state(name, (rows, width, len(own) * (width + 1)))
+        contexts, after = [], []
+        for i, (mean, weight) in enumerate(zip(own, weights, strict=True)):
+            first = i * (width + 1)
+            past = state[:, :, :, first : first + width]
+            past_weight = state[:, :, :, first + width : first + width + 1] - (self._loss - NOTHING)
+            apart = past_weight - weight
+            context = mean + ops.sigmoid(apart) * (past - mean)
+            total = ops.maximum(past_weight, weight) + ops.log(1.0 + ops.exp(-ops.abs(apart)))
+            contexts.append(context)
+            after += [context, total - NOTHING]
+        self.outputs[name] = ops.concatenate(after, axis=-1)
+        return contexts
+
+
+class SharedInScene:
+    """Gives each chunk of a training scene the context of the chunks up to it, or of the whole scene.
+
+    Args:
+        scenes: compressed spectra (batch, chunks, frames, bins, 3).
+        whole: (batch,), 1 where every chunk sees the whole scene, 0 where it sees the past.
+        context: how frames count and how context fades.
+        hop_seconds: duration of a frame's hop.
+    """
+
+    def __init__(self, scenes: Tensor, whole: Tensor, context: Context, hop_seconds: float) -> None:
+        weights = SceneWeights(context, hop_seconds, name="scene_weights")
+        self.silence, self._offsets = weights([scenes, whole])
+        self._whole = whole
+
+    def recall(self, own: list[Tensor], weights: list[Tensor], name: str) -> list[Tensor]:
+        """See `Memory`; chunks of a scene follow each other in the batch."""
+        return [
+            SceneContext(name=f"{name}_context{i}")([mean, weight, self._offsets, self._whole])
+            for i, (mean, weight) in enumerate(zip(own, weights, strict=True), 1)
+        ]
+
+
+class SceneWeights(keras.layers.Layer):
+    """Log-weights of all frames of training scenes, and what the chunks' weights gain over older ones.
+
+    Takes scenes (batch, chunks, frames, bins, 3) and whole (batch,); gives (batch * chunks, 1, 1, frames) and
+    (batch, chunks): the sum of all fading up to each chunk.
+    """
+
+    def __init__(self, context: Context, hop_seconds: float, **options: Any) -> None:
+        super().__init__(dtype="float32", trainable=False, **options)
+        self.context, self.hop_seconds = context, hop_seconds
+
+    def call(self, inputs: Any) -> Any:
+        scenes, whole = inputs
+        level = ops.mean(scenes[..., 0], axis=-1)  # (batch, chunks, frames)
+        chunks, frames = ops.shape(level)[1], ops.shape(level)[2]
+        own = ops.max(level, axis=-1)
+        earlier = ops.tril(ops.ones((chunks, chunks)))
+        so_far = ops.max(own[:, None, :] * earlier, axis=-1)
+        everywhere = whole[:, None] > 0.5
+        loudest = ops.where(everywhere, ops.max(own, axis=1, keepdims=True), so_far)
+        audible = _audible(level, loudest[..., None], self.context)
+        before = ops.concatenate([loudest[:, :1], loudest[:, :-1]], axis=1)
+        seconds = ops.cast(frames, "float32") * self.hop_seconds
+        faded = _faded(ops.mean(audible, axis=-1), seconds, self.context)
+        loss = faded + _silence(_audible(before, loudest, self.context))
+        offsets = ops.cumsum(ops.where(everywhere, 0.0, loss), axis=1)
+        return ops.reshape(_silence(audible), (-1, 1, 1, frames)), offsets
+
+
+class SceneContext(keras.layers.Layer):
+    """Weighted means over the chunks of each training scene: those up to a chunk, or all.
+
+    Takes own (batch * chunks, rows, d, d), its log-weight (batch * chunks, rows, d, 1), offsets (batch,
+    chunks) and whole (batch,); gives contexts of the shape of own. Sums in float32, since weights differ by
+    many powers of e.
+    """
+
+    def __init__(self, **options: Any) -> None:
+        super().__init__(dtype="float32", trainable=False, autocast=False, **options)
+
+    def call(self, inputs: Any) -> Any:
+        own, weight, offsets, whole = inputs
+        batch, chunks = ops.shape(offsets)[0], ops.shape(offsets)[1]
+        rows, width = ops.shape(own)[1], own.shape[-1]
+        means = ops.reshape(ops.cast(own, "float32"), (batch, chunks, rows, width, width))
+        weights = ops.reshape(weight, (batch, chunks, rows, width, 1)) + offsets[:, :, None, None, None]
+        heaviest = ops.stop_gradient(ops.max(weights, axis=1, keepdims=True))
+        share = ops.exp(ops.maximum(weights - heaviest, LOWEST))
+        past, total = ops.cumsum(share * means, axis=1), ops.cumsum(share, axis=1)
+        everything = whole[:, None, None, None, None] > 0.5
+        sums = ops.where(everything, past[:, -1:], past)
+        totals = ops.where(everything, total[:, -1:], total)
+        return ops.cast(ops.reshape(sums / totals, (-1, rows, width, width)), own.dtype)
+
+
+def log_weight(keys: Tensor) -> Tensor:
+    """Logarithm of the sum of e^k over the last axis, (batch, rows, d, 1) float32."""
+    keys = ops.cast(keys, "float32")
+    most = ops.max(keys, axis=-1, keepdims=True)
+    return most + ops.log(ops.sum(ops.exp(keys - most), axis=-1, keepdims=True))
+
+
+def _levels(mixture: Tensor) -> Tensor:
+    """(batch, 1, 1, frames) mean compressed magnitude of each frame, as the keys of attention lie."""
+    # Transposed while it has several bins: a converter makes a reshape of it afterwards.
+    return ops.mean(ops.transpose(mixture[:, :, :, :1], (0, 3, 2, 1)), axis=2, keepdims=True)
+
+
+def _loudest(levels: Tensor) -> Tensor:
+    return ops.max(levels, axis=-1, keepdims=True)
+
+
+def _audible(level: Any, loudest: Any, context: Context) -> Any:
+    """How far from silence: 1 at `context.silence` of the loudest and above, 0 at digital silence."""
+    return 1.0 - ops.relu(1.0 - level / (ops.maximum(loudest, TINY) * context.silence))
+
+
+def _silence(audible: Any) -> Any:
+    return (1.0 - audible) * -NOTHING
+
+
+def _decay(seconds: float, half_life: float) -> float:
+    return float(2.0 ** (-seconds / half_life))
+
+
+def _faded(speech_share: Any, seconds: Any, context: Context) -> Any:
+    """What `seconds` with that share of speech take off the log-weight of everything older."""
+    return speech_share * (seconds * math.log(2.0) / context.half_life)

@@ -1,0 +1,27 @@
+"""Load Keras and its backend without their banners: the door to the training wing."""
+
+from __future__ import annotations
+
+import os
+
+from ..errors import DssError
+from ..utils.captured_output import captured_stderr
+
+
+def load_keras(backend: str | None = None) -> None:
+    """Import Keras, silently.
+
+    Args:
+        backend: `tensorflow`, `jax` or `torch`; None leaves the choice to KERAS_BACKEND.
+
+    Raises:
+        DssError: Keras or the backend is not installed.
+    """
+    if backend:
+        os.environ["KERAS_BACKEND"] = backend
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    try:
+        with captured_stderr():
+            import keras  # noqa: F401
+    except ImportError as error:
+        raise DssError(f"this needs Keras and TensorFlow: pip install 'dss-cli[train]' ({error})") from None

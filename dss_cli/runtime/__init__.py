@@ -1,0 +1,1 @@
+"""Running a model: LiteRT, its delegates, and which models there are."""

@@ -1,0 +1,122 @@
+"""Which delegates work here: each runs the tiny model in a process of its own, whose crash is survived.
+
+`python -m dss_cli.runtime.probe DELEGATE` is that process; it prints one line of JSON.
+"""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+from ..errors import DssError
+
+DELEGATES = ("cpu", "gpu")
+_PATIENCE = 10.0  # seconds: a driver may hang
+_TOLERANCE = 1e-3  # the tiny model's results are exact in float32
+_WAYS_OUT = {
+    "cpu": "`pip install --force-reinstall ai-edge-litert` may mend it",
+    "gpu": "update the GPU's driver, or do without it: `--delegate cpu`",
+}
+_NO_ADAPTER = (
+    "install the GPU's Vulkan driver (Debian: mesa-vulkan-drivers for AMD and Intel, NVIDIA's own "
+    "for theirs); `vulkaninfo --summary` lists it then"
+    if sys.platform == "linux"
+    else "update the GPU's driver"
+)
+
+
+@dataclass(frozen=True)
+class Trial:
+    """What became of one chunk on a delegate.
+
+    Attributes:
+        works: it gave the right result; else `problem` says why not, with the remedy.
+        adapter: the GPU as its driver names it, where one was found.
+        software: that adapter renders on the CPU, slower than the CPU itself is.
+    """
+
+    delegate: str
+    works: bool
+    adapter: str | None = None
+    software: bool = False
+    problem: str | None = None
+
+
+def try_delegates(delegates: Sequence[str] = DELEGATES, patience: float = _PATIENCE) -> list[Trial]:
+    """Run one chunk on each delegate, all at the same time; given up after `patience` seconds."""
+    deadline = time.monotonic() + patience
+    processes = [_start(delegate) for delegate in delegates]
+    return [
+        _outcome(process, delegate, max(0.0, deadline - time.monotonic()))
+        for process, delegate in zip(processes, delegates, strict=True)
+    ]
+
+
+def _start(delegate: str) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-m", __name__, delegate],
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.DEVNULL,
+        text=True,
+    )
+
+
+def _outcome(process: subprocess.Popen[str], delegate: str, patience: float) -> Trial:
+    try:
+        out, _ = process.communicate(timeout=patience)
+    except subprocess.TimeoutExpired:
+        process.kill()
+        process.communicate()
+        return Trial(delegate, False, problem=f"gave no answer in time; {_WAYS_OUT[delegate]}")
+    try:
+        return Trial(**json.loads(out.splitlines()[-1]))
+    except (IndexError, TypeError, ValueError):
+        return Trial(
+            delegate, False, problem=f"crashed with exit code {process.returncode}; {_WAYS_OUT[delegate]}"
+        )
+
+
+def _try(delegate: str) -> Trial:
+    """In this process."""
+    try:
+        import numpy as np
+
+        from . import probe_model
+        from .litert import LiteRTNetwork
+        from .registry import Model
+    except ImportError as error:
+        return Trial(delegate, False, problem=f"{error}; `pip install --force-reinstall dss-cli`")
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "tiny.tflite"
+        path.write_bytes(probe_model.pack(probe_model.graph()))
+        mixture = np.linspace(
+            -1, 1, probe_model.SIGNAL.frames * probe_model.SIGNAL.bins * 3, dtype=np.float32
+        )
+        mixture = mixture.reshape(1, probe_model.SIGNAL.frames, probe_model.SIGNAL.bins, 3)
+        try:
+            network = LiteRTNetwork(Model("tiny", path, {}, probe_model.SIGNAL), delegate)
+            near, far = network.separate(mixture)
+        except DssError as error:
+            return Trial(delegate, False, problem=f"{error}; {_WAYS_OUT[delegate]}")
+    adapter, software, problem = network.adapter, network.software, None
+    if network.fallback_reason:
+        remedy = _WAYS_OUT[delegate] if adapter else _NO_ADAPTER
+        problem = f"{network.fallback_reason}; {remedy}"
+    else:
+        stem = mixture[..., 1:]
+        wrong = np.abs([near - probe_model.NEAR_GAIN * stem, far - probe_model.FAR_GAIN * stem])
+        off = float(np.max(wrong))
+        if not off <= _TOLERANCE:  # also where it is no number
+            problem = f"gives wrong results (off by {off:.2g} of 1); {_WAYS_OUT[delegate]}"
+    return Trial(delegate, problem is None, adapter, software, problem)
+
+
+if __name__ == "__main__":
+    print(json.dumps(asdict(_try(sys.argv[1]))))

@@ -1,0 +1,163 @@
+"""Which models exist: bundled, the user's own, or a path; their cards and checksums."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import math
+import os
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+from ..constants import MAX_OVERLAP, OVERLAP, SignalConfig
+from ..errors import DssError, UsageError
+
+SCHEMA = 1  # of the model card
+SUFFIX = ".tflite"
+MAX_SIZE = 2**22  # numbers in one state
+
+
+@dataclass(frozen=True)
+class Model:
+    """A model file that is what its card says.
+
+    Attributes:
+        overlap: share of a chunk, faded into the next.
+        state: shape by name of what the model carries from chunk to chunk; empty: each is on its own.
+    """
+
+    name: str
+    path: Path
+    card: dict[str, Any]
+    signal: SignalConfig
+    overlap: float = OVERLAP
+    state: dict[str, tuple[int, ...]] = field(default_factory=dict)
+
+
+def find_model(name_or_path: str | os.PathLike[str]) -> Model:
+    """The model of that name, or in that `.tflite` file, with the card (`.json`) beside it.
+
+    A name is looked up among the bundled models, then in the user's folder.
+
+    Raises:
+        UsageError: no model of that name; the message lists those that exist.
+        DssError: a file or card that is missing, damaged, of another schema, or not of each other.
+    """
+    return load(model_path(name_or_path))
+
+
+def model_path(name_or_path: str | os.PathLike[str]) -> Path:
+    """Where the model of that name lies, or the path that is one already; nothing is read.
+
+    Raises:
+        UsageError: no model of that name; the message lists those that exist.
+    """
+    text = os.fspath(name_or_path)
+    if not isinstance(name_or_path, str) or text.endswith(SUFFIX) or Path(text).name != text:
+        return Path(text)
+    for folder in folders():
+        path = folder / f"{text}{SUFFIX}"
+        if path.exists():
+            return path
+    names = sorted({path.stem for folder in folders() for path in folder.glob(f"*{SUFFIX}")})
+    raise UsageError(
+        f"no model called {text!r}: there is {', '.join(names) or 'none'}; "
+        f"a path ending in {SUFFIX} names any other"
+    )
+
+
+def list_models(warn: Callable[[str], None] = warnings.warn) -> list[Model]:
+    """Every usable model, bundled ones first.
+
+    Args:
+        warn: given one line for each model that is damaged, or hidden by a bundled one's name.
+    """
+    models: dict[str, Model] = {}
+    for folder in folders():
+        for path in sorted(folder.glob(f"*{SUFFIX}")):
+            try:
+                model = load(path)
+            except DssError as error:
+                warn(str(error))
+                continue
+            if model.name in models:
+                warn(f"{path}: hidden by {models[model.name].path}; use its path")
+            models.setdefault(model.name, model)
+    return list(models.values())
+
+
+def folders() -> list[Path]:
+    """Where models are looked for: the bundled folder, then the user's."""
+    package = Path(__file__).resolve().parents[1]
+    bundled = package / "models"  # in a wheel
+    if not bundled.is_dir():
+        bundled = package.parent / "models"  # in a checkout
+    return [bundled, platformdirs.user_data_path("dss") / "models"]
+
+
+def load(path: Path) -> Model:
+    """The model in a `.tflite` file, checked against the card beside it.
+
+    Raises:
+        DssError: as `find_model`.
+    """
+    if path.suffix != SUFFIX:
+        raise DssError(f"{path}: not the path of a {SUFFIX} file")
+    data = _read(path, "the model")
+    card_path = path.with_suffix(".json")
+    try:
+        card = json.loads(_read(card_path, "the model card"))
+    except ValueError as error:
+        raise DssError(f"{card_path}: not a model card: {error}") from error
+    if not isinstance(card, dict):
+        raise DssError(f"{card_path}: not a model card: no JSON object")
+    if card.get("schema") != SCHEMA:
+        raise DssError(
+            f"{card_path}: schema {card.get('schema')!r} is not {SCHEMA}, "
+            "the one that this version of dss reads"
+        )
+    if missing := {"name", "sha256", "bytes", "signal", "overlap"} - set(card):
+        raise DssError(f"{card_path}: no {', '.join(sorted(missing))} in the model card")
+    if card["name"] != path.stem:
+        raise DssError(f"{card_path}: the card of {card['name']!r}, not of {path.stem!r}")
+    if len(data) != card["bytes"]:
+        raise DssError(
+            f"{path}: {len(data)} bytes where the card says {card['bytes']}: truncated, or another file"
+        )
+    if hashlib.sha256(data).hexdigest() != card["sha256"]:
+        raise DssError(f"{path}: damaged, or another file: its sha256 is not the card's")
+    if not isinstance(card["signal"], dict):
+        raise DssError(f"{card_path}: signal is {card['signal']!r}, not an object")
+    try:
+        signal = SignalConfig.from_dict(card["signal"])
+    except (DssError, TypeError) as error:
+        raise DssError(f"{card_path}: {error}") from error
+    overlap = card["overlap"]
+    if not isinstance(overlap, int | float) or isinstance(overlap, bool) or not 0 <= overlap <= MAX_OVERLAP:
+        raise DssError(f"{card_path}: overlap {overlap!r} lies outside 0 to {MAX_OVERLAP}")
+    return Model(path.stem, path, card, signal, float(overlap), _state(card.get("state", {}), card_path))
+
+
+def _state(state: Any, card_path: Path) -> dict[str, tuple[int, ...]]:
+    """The shapes of the states as a card has them, of rank 4."""
+    if not isinstance(state, dict):
+        raise DssError(f"{card_path}: state is {state!r}, not an object of shapes by name")
+    shapes: dict[str, tuple[int, ...]] = {}
+    for name, shape in state.items():
+        whole = isinstance(shape, list) and all(type(size) is int and 0 < size <= MAX_SIZE for size in shape)
+        if not whole or len(shape) != 4 or math.prod(shape) > MAX_SIZE:
+            raise DssError(f"{card_path}: state {name!r} is {shape!r}, not the four sizes of a small tensor")
+        shapes[name] = tuple(shape)
+    return shapes
+
+
+def _read(path: Path, what: str) -> bytes:
+    try:
+        return path.read_bytes()
+    except OSError as error:
+        raise DssError(f"{path}: {what} cannot be read: {error.strerror}") from error

@@ -1,0 +1,168 @@
+"""A model compiled by LiteRT: its signatures, its buffers, and the states that recordings have in it."""
+
+from __future__ import annotations
+
+import atexit
+import contextlib
+import functools
+import math
+import os
+import sys
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+from ai_edge_litert.compiled_model import CompiledModel, Environment, Options
+
+from ..constants import STEMS, SignalConfig
+from ..errors import DssError
+from ..utils.captured_output import captured_stderr
+from .registry import Model
+
+Floats = npt.NDArray[np.float32]
+Shape = tuple[int, ...]
+
+SEPARATE, LISTEN = "separate", "listen"  # signatures; models without states have the first alone
+INPUT = "mixture"  # and states; the results are named as STEMS, and as the states
+
+
+class State:
+    """The context of one recording in one model: two sets of buffers that take turns.
+
+    What a chunk leaves behind stays where the delegate wrote it and is read there by the next.
+
+    Attributes:
+        session: that it belongs to.
+    """
+
+    def __init__(self, session: Session) -> None:
+        self.session = session
+        create = session.compiled
+        self.before = {name: create.create_input_buffer_by_name(SEPARATE, name) for name in session.states}
+        self.after = {name: create.create_output_buffer_by_name(SEPARATE, name) for name in session.states}
+        for name, shape in session.states.items():
+            self.before[name].write(np.zeros(shape, np.float32))
+
+    def advance(self) -> None:
+        """Let what the last chunk left behind be what the next one begins with."""
+        self.before, self.after = self.after, self.before
+
+
+class Session:
+    """A compiled model and its buffers, allocated once.
+
+    Attributes:
+        compiled: LiteRT's own object.
+        states: shape of each state by name, none where every chunk is on its own.
+
+    Raises:
+        DssError: the model's signatures or shapes are not those of its card.
+        RuntimeError, ValueError: LiteRT does not like the file, or the delegate the graph.
+    """
+
+    def __init__(self, model: Model, options: Options) -> None:
+        self.compiled = CompiledModel.from_file(str(model.path), environment=_environment(), options=options)
+        self.states: Mapping[str, Shape] = model.state
+        _require_interface(self.compiled, model)
+        self._input = self.compiled.create_input_buffer_by_name(SEPARATE, INPUT)
+        self._stems = {name: self.compiled.create_output_buffer_by_name(SEPARATE, name) for name in STEMS}
+        mixture, stem = shapes(model.signal)
+        self._size = math.prod(stem)
+        self._input.write(np.zeros(mixture, np.float32))  # the first time, LiteRT prints here too
+        self._nothing = State(self)
+
+    def separate(self, mixture: Floats, state: State | None, update: bool = True) -> list[Floats]:
+        """Return near and far, flat; `update` lets the chunk count for the next one in `state`."""
+        within = state or self._nothing
+        self._input.write(mixture)
+        inputs, outputs = {INPUT: self._input, **within.before}, {**self._stems, **within.after}
+        self.compiled.run_by_name(SEPARATE, inputs, outputs)
+        if state and update:
+            state.advance()
+        return [self._stems[name].read(self._size, np.float32) for name in STEMS]
+
+    def listen(self, mixture: Floats, state: State) -> None:
+        """Let a chunk count for the next one in `state`, without separating it."""
+        self._input.write(mixture)
+        self.compiled.run_by_name(LISTEN, {INPUT: self._input, **state.before}, state.after)
+        state.advance()
+
+
+def shapes(signal: SignalConfig) -> tuple[Shape, Shape]:
+    """Shape of a chunk of the mixture, and of its stems."""
+    return (1, signal.frames, signal.bins, 3), (1, signal.frames, signal.bins, 2)
+
+
+def _require_interface(compiled: Any, model: Model) -> None:
+    """Raise DssError unless the signatures and their shapes are those that follow from the card."""
+    signatures = compiled.get_signature_list()
+    wanted = [SEPARATE, *([LISTEN] if model.state else [])]
+    if missing := [name for name in wanted if name not in signatures]:
+        form = (
+            "separate(mixture) -> near, far" if missing == [SEPARATE] else "listen(mixture, states) -> states"
+        )
+        found = ", ".join(signatures) or "none"
+        raise DssError(f"{model.path}: no signature `{form}` (it has: {found}); `dss export` writes it")
+    mixture, stem = shapes(model.signal)
+    for signature in wanted:
+        stems = dict.fromkeys(STEMS, stem) if signature == SEPARATE else {}
+        ends = {
+            "input": (compiled.get_input_tensor_details(signature), {INPUT: mixture, **model.state}),
+            "output": (compiled.get_output_tensor_details(signature), {**stems, **model.state}),
+        }
+        for role, (details, shape_of) in ends.items():
+            _require_tensors(f"{model.path}: {role}", details, shape_of)
+
+
+def _require_tensors(place: str, details: Mapping[str, Any], wanted: Mapping[str, Shape]) -> None:
+    if set(details) != set(wanted):
+        raise DssError(f"{place}s are {', '.join(sorted(details))}, not {', '.join(sorted(wanted))}")
+    for name, shape in wanted.items():
+        found, dtype = tuple(details[name]["shape"]), details[name]["dtype"]
+        if found != tuple(shape) or dtype != "float32":
+            raise DssError(f"{place} {name} is {dtype} {found}, where its card says float32 {tuple(shape)}")
+
+
+@functools.cache
+def _environment() -> Environment:
+    """LiteRT's environment: one for the whole process."""
+    atexit.register(_silence)
+    return Environment.create()
+
+
+def _silence() -> None:
+    """LiteRT says goodbye on file descriptor 2, after the interpreter's last word."""
+    with contextlib.suppress(OSError, ValueError):
+        sys.stderr.flush()
+        null = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(null, 2)
+        os.close(null)
+
+
+@contextlib.contextmanager
+def diverted(verbose: bool) -> Iterator[list[str]]:
+    """Keep what LiteRT prints on either standard descriptor; the lines are there afterwards."""
+    try:
+        with captured_stderr() as lines, _stdout_to_stderr():
+            yield lines
+    finally:
+        if verbose:
+            for line in lines:
+                print(line, file=sys.stderr)
+
+
+@contextlib.contextmanager
+def _stdout_to_stderr() -> Iterator[None]:
+    """One of its lines goes to file descriptor 1, where a stem may be on its way into a pipe."""
+    try:
+        original = os.dup(1)
+    except OSError:  # a daemon without a stdout
+        yield
+        return
+    os.dup2(2, 1)
+    try:
+        yield
+    finally:
+        os.dup2(original, 1)
+        os.close(original)

@@ -1,0 +1,93 @@
+"""Context of a recording: how much of it the network has heard when it separates a chunk.
+
+A network that carries context (`runtime.network.ContextNetwork`) can decide on the past alone, or listen
+ahead: frames wait until the network has heard AHEAD_SECONDS more, so that a recording up to that long is
+heard wholly before its first chunk is separated, and memory stays the same for any longer one.
+"""
+
+from __future__ import annotations
+
+from collections import deque
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, Any, Literal, get_args
+
+import numpy as np
+import numpy.typing as npt
+
+from ..constants import SignalConfig
+from ..errors import UsageError
+from ..runtime.network import carries_context
+from .stft import compress
+
+if TYPE_CHECKING:
+    from ..runtime.network import ContextNetwork, Network
+
+Spectrum = npt.NDArray[np.complex64]
+
+Context = Literal["recording", "past", "none"]
+CONTEXTS: tuple[Context, ...] = get_args(Context)
+AHEAD_SECONDS = 60.0  # about what a network's context keeps: what lies further off has faded
+
+
+def used_context(network: Network, asked: Context) -> Context:
+    """Return the context that a network can give: `none` where every chunk is on its own anyway.
+
+    Raises:
+        UsageError: an unknown word.
+    """
+    if asked not in CONTEXTS:
+        raise UsageError(f"context {asked!r}: choose one of {', '.join(CONTEXTS)}")
+    return asked if carries_context(network) else "none"
+
+
+def chunks_ahead(signal: SignalConfig) -> int:
+    """Chunks that are heard before the first one is separated."""
+    return max(1, round(AHEAD_SECONDS / signal.chunk_seconds))
+
+
+class Listener:
+    """Hears frames before they are separated, and holds them back meanwhile.
+
+    Args:
+        network: that listens.
+        state: of the recording, which grows with every chunk that is heard.
+    """
+
+    def __init__(self, network: ContextNetwork, state: Any) -> None:
+        self._network, self._state = network, state
+        self._frames = network.signal.frames
+        self._ahead = chunks_ahead(network.signal)
+        self._last = np.zeros((0, network.signal.bins + 1), np.complex64)
+        self._new: list[Spectrum] = []
+        self._count = 0  # frames in `_new`
+        self._held: deque[Spectrum] = deque()  # chunks that were heard
+
+    def push(self, frames: Spectrum) -> Iterator[Spectrum]:
+        """Hear frames [n, bins + 1]; yield those whose turn it is, each time the network has heard enough."""
+        while len(frames):
+            taken, frames = np.split(frames, [self._frames - self._count])
+            self._new.append(taken)
+            self._count += len(taken)
+            if self._count == self._frames:
+                self._last = self._take()
+                self._hear(self._last)
+                self._held.append(self._last)
+                if len(self._held) > self._ahead:
+                    yield self._held.popleft()
+
+    def flush(self) -> Spectrum:
+        """Hear what is left and return all frames that were held back. The last call."""
+        rest = self._take()
+        if len(rest):
+            known = np.concatenate((self._last, rest))[-self._frames :]
+            self._hear(np.pad(known, ((0, self._frames - len(known)), (0, 0))))
+        return np.concatenate((*self._held, rest))
+
+    def _take(self) -> Spectrum:
+        frames = np.concatenate([self._last[:0], *self._new])
+        self._new, self._count = [], 0
+        return frames
+
+    def _hear(self, chunk: Spectrum) -> None:
+        mixture = compress(chunk[np.newaxis, :, :-1], self._network.signal.exponent)
+        self._network.listen(mixture, self._state)

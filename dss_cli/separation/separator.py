@@ -1,0 +1,163 @@
+"""The array API: a recording in memory in, its stems out; and how a model is loaded."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..audio.reading import BLOCK
+from ..errors import UsageError
+from .listening import Context, used_context
+from .multichannel import Splitter, Stems
+from .streaming import StreamingSeparator, describe, require_finite
+
+if TYPE_CHECKING:
+    from ..runtime.litert import LiteRTNetwork
+    from ..runtime.network import Network
+
+Floats = npt.NDArray[np.float32]
+
+DEFAULT_MODEL = "lite"
+_MANY_CHANNELS = 32  # more columns than this, and fewer rows than columns: the axes are swapped
+
+
+def load_model(
+    model: str | Path = DEFAULT_MODEL,
+    delegate: str = "auto",
+    threads: int | None = None,
+    *,
+    strict_delegate: bool = False,
+    verbose: bool = False,
+    gpu_precision: str = "float32",
+    warn: Callable[[str], None] = warnings.warn,
+) -> LiteRTNetwork:
+    """Find a model by name or path and make it ready to run; the result serves any recording.
+
+    Args:
+        model: a bundled or cached name, or the path of a `.tflite` file beside its card.
+        delegate: `auto` (GPU if it takes the whole model, else CPU), `gpu` or `cpu`.
+        threads: of the CPU; None is 1.
+        strict_delegate: an error instead of a fallback to the CPU.
+        verbose: let LiteRT's own log lines through to stderr.
+        gpu_precision: of the GPU's arithmetic, `float32` or (where its driver has that) `float16`.
+        warn: given one line where the CPU replaces the GPU, where float32 replaces float16, and where the
+            model was never trained; by default it becomes a UserWarning.
+
+    Raises:
+        UsageError: no such model, or float16 with the delegate `cpu`.
+        DssError: a damaged model, or a delegate that is refused.
+    """
+    from ..runtime.litert import DEFAULT_THREADS, LiteRTNetwork
+    from ..runtime.registry import find_model
+
+    found = find_model(model)
+    if found.card.get("training", {}).get("untrained"):
+        warn(f"{found.name}: its weights are fresh: it separates nothing")
+    return LiteRTNetwork(
+        found,
+        delegate,
+        DEFAULT_THREADS if threads is None else threads,
+        strict=strict_delegate,
+        verbose=verbose,
+        warn=warn,
+        gpu_precision=gpu_precision,
+    )
+
+
+class Separator:
+    """Separates whole arrays.
+
+    Args:
+        model: a bundled or cached name, or the path of a `.tflite` file beside its card.
+        delegate: `auto`, `gpu` or `cpu`; a GPU that cannot means the CPU, and a UserWarning.
+        threads: of the CPU; None is 1.
+        overlap: of neighbouring chunks, 0 to 0.5 of a chunk; None is the model's own.
+        context: what a chunk is decided on: the `recording` (the default), the `past`, or `none`, the chunk
+            alone. Models without context decide on the chunk alone.
+        strict_delegate: an error instead of a fallback to the CPU.
+        gpu_precision: as `load_model` takes it.
+
+    Raises:
+        DssError: the model or the delegate cannot be used, or the overlap is out of range.
+    """
+
+    def __init__(
+        self,
+        model: str | Path = DEFAULT_MODEL,
+        delegate: str = "auto",
+        threads: int | None = None,
+        overlap: float | None = None,
+        strict_delegate: bool = False,
+        gpu_precision: str = "float32",
+        context: Context = "recording",
+    ) -> None:
+        network = load_model(
+            model, delegate, threads, strict_delegate=strict_delegate, gpu_precision=gpu_precision
+        )
+        self._use(network, overlap, context)
+
+    @classmethod
+    def from_network(
+        cls, network: Network, overlap: float | None = None, context: Context = "recording"
+    ) -> Separator:
+        """A separator around a network that is loaded already, or is not LiteRT's."""
+        separator = cls.__new__(cls)
+        separator._use(network, overlap, context)
+        return separator
+
+    def _use(self, network: Network, overlap: float | None, context: Context) -> None:
+        self.network = network
+        self.overlap, self.context = overlap, used_context(network, context)
+        self.stream()  # an overlap out of range fails here, not at the first recording
+
+    def stream(self) -> StreamingSeparator:
+        """A new streaming separator, for one channel at the model's sample rate.
+
+        It decides on the past: a recording that is still coming in cannot be heard ahead.
+        """
+        return StreamingSeparator(self.network, self.overlap, "none" if self.context == "none" else "past")
+
+    def separate(self, array: npt.NDArray[np.floating[Any]], sample_rate: float) -> Stems:
+        """Separate a recording, each channel on its own.
+
+        Args:
+            array: floating point, `(frames,)` or `(frames, channels)`, full scale at 1.
+            sample_rate: of the array, in Hz; it is converted to the model's and back.
+
+        Returns:
+            Stems of the array's shape. Above half the model's sample rate (8 kHz) the stems are
+            silent and the sound stays in the residual.
+
+        Raises:
+            UsageError: another shape or dtype, swapped axes, no samples, a sample rate of zero.
+            DssError: samples that are not finite.
+        """
+        samples = _checked(array)
+        if not (np.isfinite(sample_rate) and sample_rate > 0):
+            raise UsageError(f"sample rate {sample_rate!r} is not a positive number of Hz")
+        columns = samples.reshape(len(samples), -1)
+        splitter = Splitter(self.network, self.overlap, sample_rate, columns.shape[1], self.context)
+        blocks = (columns[start : start + BLOCK] for start in range(0, len(columns), BLOCK))
+        parts = zip(*map(splitter.push, blocks), splitter.flush(), strict=True)
+        return Stems(*(np.concatenate(part).reshape(samples.shape) for part in parts))
+
+
+def _checked(array: npt.NDArray[np.floating[Any]]) -> Floats:
+    """The array as float32, or an error that says what is wrong with it."""
+    if not isinstance(array, np.ndarray) or not np.issubdtype(array.dtype, np.floating):
+        raise UsageError(f"a recording is a floating-point array, not {describe(array)}")
+    if array.ndim not in (1, 2) or array.size == 0:
+        raise UsageError(f"a recording has the shape (frames,) or (frames, channels), not {array.shape}")
+    if array.ndim == 2 and len(array) < array.shape[1] > _MANY_CHANNELS:
+        raise UsageError(
+            f"shape {array.shape} would be {array.shape[1]} channels of {len(array)} frames; "
+            "for (channels, frames) pass array.T"
+        )
+    samples: Floats = array.astype(np.float32, copy=False)
+    require_finite(samples)
+    return samples

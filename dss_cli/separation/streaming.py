@@ -1,0 +1,217 @@
+"""The streaming engine: samples of one channel in, near and far samples out.
+
+A network sees chunks of `signal.frames` STFT frames. Neighbouring chunks share frames, over which
+their estimates are faded into each other with raised-cosine weights that add up to one, in the
+linear STFT domain; one synthesis per stem makes samples of the faded frames. Chunks are counted
+in frames from the first sample on, so the way the input is cut into blocks changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING, Any, cast
+
+import numpy as np
+import numpy.typing as npt
+
+from ..constants import MAX_OVERLAP, SignalConfig
+from ..errors import DssError, UsageError
+from ..runtime.network import carries_context
+from .listening import Context, Listener, chunks_ahead, used_context
+from .stft import StreamingISTFT, StreamingSTFT, compress, decompress
+
+if TYPE_CHECKING:
+    from ..runtime.network import ContextNetwork, Network
+
+Floats = npt.NDArray[np.float32]
+Spectrum = npt.NDArray[np.complex64]
+
+
+def latency(signal: SignalConfig) -> int:
+    """Of the engine, in samples: once n + latency samples were pushed, sample n has left."""
+    return signal.frames * signal.hop + signal.window - signal.hop
+
+
+class StreamingSeparator:
+    """Separates one channel at the network's sample rate, block by block, in constant memory.
+
+    Args:
+        network: what estimates the stems; it may be shared, the state of each channel is its own.
+        overlap: share of a chunk that is faded into the next, 0 to 0.5; None is the network's own.
+            More costs computing time (a chunk advances by `1 - overlap`) and changes no latency.
+        context: what a chunk is decided on, where the network carries context: the `past`; the `recording`,
+            by listening `listening.AHEAD_SECONDS` ahead; or `none`, the chunk alone.
+
+    Attributes:
+        context: as asked for; `none` where the network carries none.
+
+    Raises:
+        UsageError: an overlap out of range, an unknown context.
+    """
+
+    def __init__(self, network: Network, overlap: float | None = None, context: Context = "past") -> None:
+        overlap = network.overlap if overlap is None else overlap
+        if not 0.0 <= overlap <= MAX_OVERLAP:
+            raise UsageError(f"overlap {overlap!r} lies outside 0 to {MAX_OVERLAP}")
+        signal = network.signal
+        self._network: Network = network
+        self.context = used_context(network, context)
+        self._state: Any = None
+        self._listener: Listener | None = None
+        if self.context != "none" and carries_context(network):
+            self._state = network.begin()
+            self._listener = Listener(network, self._state) if self.context == "recording" else None
+        self._frames = signal.frames
+        self._shared = int(signal.frames * overlap)
+        self._analysis = StreamingSTFT(signal)
+        self._syntheses = (StreamingISTFT(signal), StreamingISTFT(signal))
+        # The frames of the last chunk (zeros before the first), and those that came after it.
+        self._covered = np.zeros((self._frames, signal.bins + 1), np.complex64)
+        self._waiting: list[Spectrum] = []
+        self._new = 0  # frames waiting
+        self._tail: Spectrum | None = None  # [2, shared, bins + 1]: to be faded into the next chunk
+        fade = (np.arange(self._shared, dtype=np.float32) + 0.5) / np.float32(self._shared or 1)
+        self._fade_in = (0.5 - 0.5 * np.cos(np.pi * fade)).astype(np.float32)[:, np.newaxis]
+        self._length = 0
+        self._flushed = False
+
+    @property
+    def latency(self) -> int:
+        """In samples: once n + latency samples were pushed, sample n has left."""
+        signal = self._network.signal
+        ahead = 0 if self._listener is None else (chunks_ahead(signal) + 1) * signal.frames * signal.hop
+        return latency(signal) + ahead
+
+    def push(self, block: Floats) -> tuple[Floats, Floats]:
+        """Take float32 `[n]` (any n), return the near and far samples that are ready, equally many.
+
+        Raises:
+            UsageError: not a one-dimensional float32 array, or pushed after `flush`.
+            DssError: samples, or the network's estimates, that are not finite.
+        """
+        if self._flushed:
+            raise UsageError("this separator was flushed: start a new one for the next recording")
+        if not isinstance(block, np.ndarray) or block.dtype != np.float32 or block.ndim != 1:
+            raise UsageError(f"a block is a float32 array of shape (samples,), not {describe(block)}")
+        require_finite(block)
+        self._length += len(block)
+        # A long block is worked through in pieces, so that memory does not follow its length.
+        piece = self._frames * self._network.signal.hop
+        parts = [
+            self._synthesise(self._separate(frames))
+            for start in range(0, len(block), piece)
+            for frames in self._due(self._analysis.push(block[start : start + piece]))
+        ]
+        return _joined([near for near, _ in parts]), _joined([far for _, far in parts])
+
+    def flush(self) -> tuple[Floats, Floats]:
+        """The rest of near and far: with it, as many samples have left as came in. The last call.
+
+        Raises:
+            UsageError: flushed before.
+            DssError: the network's estimates are not finite.
+        """
+        if self._flushed:
+            raise UsageError("this separator was flushed already")
+        self._flushed = True
+        if self._length == 0:
+            return np.zeros(0, np.float32), np.zeros(0, np.float32)
+        ready = [self._separate(frames) for frames in self._due(self._analysis.flush())]
+        if self._listener is not None:
+            ready.append(self._separate(self._listener.flush()))
+        if self._new:
+            ready.append(self._last_chunk())
+        if self._tail is not None:
+            ready.append(self._tail)
+        near, far = np.concatenate(ready, axis=1)
+        first, second = self._syntheses
+        return first.flush(near, self._length), second.flush(far, self._length)
+
+    def _due(self, frames: Spectrum) -> Iterable[Spectrum]:
+        """Take frames, give those that can be separated now, in pieces whose context differs."""
+        return [frames] if self._listener is None else self._listener.push(frames)
+
+    def _separate(self, frames: Spectrum) -> Spectrum:
+        """Take frames, return the finished ones of both stems: [2, frames, bins + 1]."""
+        ready = [np.zeros((2, 0, self._covered.shape[1]), np.complex64)]
+        while len(frames):
+            wanted = self._frames if self._tail is None else self._frames - self._shared
+            taken = frames[: wanted - self._new]
+            frames = frames[len(taken) :]
+            self._waiting.append(taken)
+            self._new += len(taken)
+            if self._new == wanted:
+                ready.append(self._faded(self._estimates(self._recent())))
+        return np.concatenate(ready, axis=1)
+
+    def _last_chunk(self) -> Spectrum:
+        """What was too little for a chunk: with the frames before it, or zeros behind it."""
+        if self._tail is not None:
+            return self._faded(self._estimates(self._recent()))
+        padded = np.roll(self._recent(), self._new, axis=0)  # the leading zeros go to the end
+        return self._faded(self._estimates(padded)[:, : self._new])
+
+    def _recent(self) -> Spectrum:
+        """The last chunk's worth of frames, up to the newest."""
+        self._covered = np.concatenate((self._covered, *self._waiting))[-self._frames :]
+        self._waiting.clear()
+        return self._covered
+
+    def _faded(self, estimates: Spectrum) -> Spectrum:
+        """Fade the estimates of the newest frames into the last chunk; hold back what is shared."""
+        if self._tail is not None:
+            estimates = estimates[:, -(self._new + self._shared) :]
+            faded = self._tail + self._fade_in * (estimates[:, : self._shared] - self._tail)
+            estimates = np.concatenate((faded, estimates[:, self._shared :]), axis=1)
+        self._new = 0
+        finished = max(0, estimates.shape[1] - self._shared)
+        self._tail = estimates[:, finished:]
+        return estimates[:, :finished]
+
+    def _estimates(self, mixture: Spectrum) -> Spectrum:
+        """Run the network on one chunk [frames, bins + 1]: near and far, [2, frames, bins + 1]."""
+        signal = self._network.signal
+        outputs = self._run(compress(mixture[np.newaxis, :, :-1], signal.exponent))
+        estimates = np.empty((2, *mixture.shape), np.complex64)
+        neighbour = np.abs(mixture[:, -2])
+        with np.errstate(over="ignore", invalid="ignore"):  # what overflows is an error below
+            for estimate, output in zip(estimates, outputs, strict=True):
+                estimate[:, :-1] = decompress(output, signal.exponent)[0]
+                share = np.zeros_like(neighbour)
+                np.divide(np.abs(estimate[:, -2]), neighbour, out=share, where=neighbour > 0)
+                estimate[:, -1] = mixture[:, -1] * np.minimum(share, 1)
+        if not np.isfinite(estimates).all():
+            raise DssError(
+                "the model gave values that are not finite; `--delegate cpu` may help where the "
+                "GPU's arithmetic does not suffice"
+            )
+        return estimates
+
+    def _run(self, chunk: Floats) -> tuple[Floats, Floats]:
+        if self._state is None:
+            return self._network.separate(chunk)
+        # What a listener has heard holds this chunk already.
+        network = cast("ContextNetwork", self._network)
+        return network.separate(chunk, self._state, update=self._listener is None)
+
+    def _synthesise(self, stems: Spectrum) -> tuple[Floats, Floats]:
+        near, far = (one.push(stem) for one, stem in zip(self._syntheses, stems, strict=True))
+        return near, far
+
+
+def _joined(parts: list[Floats]) -> Floats:
+    return np.concatenate(parts) if parts else np.zeros(0, np.float32)
+
+
+def require_finite(samples: Floats) -> None:
+    """Raises DssError where there are NaN or infinities, with their number."""
+    bad = samples.size - np.count_nonzero(np.isfinite(samples))
+    if bad:
+        raise DssError(f"{bad} of {samples.size} samples are NaN or infinite")
+
+
+def describe(value: object) -> str:
+    """Type and shape, for messages about what is no recording."""
+    if isinstance(value, np.ndarray):
+        return f"{value.dtype} {value.shape}"
+    return type(value).__name__

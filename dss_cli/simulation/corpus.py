@@ -1,0 +1,217 @@
+"""Dry speech and noise, read once into flat arrays: what scenes are drawn from."""
+
+from __future__ import annotations
+
+import contextlib
+import csv
+import hashlib
+import os
+import zipfile
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+import platformdirs
+import soundfile
+import soxr
+from numpy.typing import NDArray
+
+from ..constants import SAMPLE_RATE
+from ..errors import DssError
+from ..utils.atomic_write import write_files
+
+SPEECH_RMS = 0.05  # -26 dBFS: each dry utterance's level over its active parts, at 1 m
+AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif"}
+
+# What NumPy raises where an .npz is damaged, or something else.
+DAMAGED = (OSError, ValueError, LookupError, TypeError, AttributeError, EOFError, zipfile.BadZipFile)
+
+
+@dataclass(frozen=True)
+class Material:
+    """Recordings end to end, grouped (speech: by talker; noise: by recording).
+
+    Attributes:
+        samples: int16 at 16 kHz, all recordings one behind the other.
+        spans: (groups, 2) start and end of each group in `samples`.
+        names: of the groups: speaker, or path of the noise recording.
+        notes: what a user should know of how it was read, one line each.
+    """
+
+    samples: NDArray[np.int16]
+    spans: NDArray[np.int64]
+    names: NDArray[np.str_]
+    notes: tuple[str, ...] = ()
+
+    @property
+    def seconds(self) -> float:
+        """Duration of everything, in seconds."""
+        return len(self.samples) / SAMPLE_RATE
+
+    def draw_start(self, rng: np.random.Generator, group: int) -> int:
+        """A random sample of a group, counted from the group's beginning."""
+        start, end = self.spans[group]
+        return int(rng.integers(end - start))
+
+    def take(self, group: int, first: int, length: int) -> NDArray[np.float32]:
+        """`length` consecutive samples of a group from its sample `first`, around from end to beginning."""
+        start, end = self.spans[group]
+        index = start + (first + np.arange(length)) % (end - start)
+        return self.samples[index].astype(np.float32) / 32768.0
+
+
+def load_speech(folder: Path, split: str | None = None) -> Material:
+    """Dry speech by talker, each utterance at the same active level.
+
+    Args:
+        folder: has a MANIFEST.csv (path, speaker, split), or one subfolder per talker.
+        split: the manifest's rows to read; None reads all.
+
+    Raises:
+        DssError: no audio there, a file that cannot be read, a manifest without the columns, or the split.
+    """
+    return _load(Path(folder), split, "speaker", speech=True)
+
+
+def load_noise(folder: Path, split: str | None = None) -> Material:
+    """Noise by recording, levels as they are. Arguments and errors as of `load_speech`."""
+    return _load(Path(folder), split, "path", speech=False)
+
+
+def _load(folder: Path, split: str | None, key: str, speech: bool) -> Material:
+    try:
+        os.scandir(folder).close()
+    except OSError as error:
+        reason = (
+            "no such folder" if isinstance(error, FileNotFoundError) else f"cannot be read: {error.strerror}"
+        )
+        raise DssError(f"{folder}: {reason}") from error
+    listing = _listing(folder, split, key)
+    if not listing:
+        raise DssError(f"{folder}: no audio files (WAV, FLAC, Ogg, Opus or MP3)")
+    state = [(name, str(path), *_state(path)) for name, path in listing]
+    return remembered((str(folder.resolve()), speech, state), lambda: _read(folder, listing, speech))
+
+
+def remembered(key: object, make: Callable[[], Material]) -> Material:
+    """What `make` returns; from the user's cache if it was made for an equal key before."""
+    digest = hashlib.sha256(repr(key).encode()).hexdigest()
+    cache = Path(platformdirs.user_cache_dir("dss")) / "material" / f"{digest[:16]}.npz"
+    # A damaged file is made again: nothing is lost with it.
+    with contextlib.suppress(*DAMAGED), np.load(cache) as data:
+        return Material(data["samples"], data["spans"], data["names"], tuple(data["notes"].tolist()))
+    material = make()
+    arrays = {**vars(material), "notes": np.array(material.notes, dtype=np.str_)}
+    write_files({cache: partial(np.savez, **arrays)})
+    return material
+
+
+def joined(recordings: Iterable[tuple[str, NDArray[np.float32]]]) -> Material:
+    """Recordings at 16 kHz as material, those of a group one after the other: (group, samples)."""
+    pieces = [np.zeros(0, np.int16)]
+    spans: list[list[int]] = []
+    names: list[str] = []
+    position = 0
+    for name, piece in recordings:
+        pieces.append(np.round(np.clip(piece, -1, 1) * 32767).astype(np.int16))
+        if not names or names[-1] != name:
+            names.append(name)
+            spans.append([position, position])
+        position += len(piece)
+        spans[-1][1] = position
+    return Material(np.concatenate(pieces), np.array(spans), np.array(names, np.str_))
+
+
+def _read(folder: Path, listing: Sequence[tuple[str, Path]], speech: bool) -> Material:
+    oddities = {
+        "not at 16 kHz: resampled": 0,
+        "of several channels: the first is used": 0,
+        "silent: left out": 0,
+    }
+
+    def recordings() -> Iterator[tuple[str, NDArray[np.float32]]]:  # one at a time: hours are gigabytes
+        for name, path in listing:
+            piece, rate, channels = read_mono(path)
+            if speech:
+                piece = even_level(piece)
+            silent = not np.any(piece)
+            for what, so in zip(oddities, (rate != SAMPLE_RATE, channels > 1, silent), strict=True):
+                oddities[what] += so
+            if not silent:
+                yield name, piece
+
+    material = joined(recordings())
+    if not len(material.spans):
+        raise DssError(f"{folder}: every audio file there is silent")
+    notes = [f"{folder}: {n} of {len(listing)} files {what}" for what, n in oddities.items() if n]
+    return replace(material, notes=tuple(notes))
+
+
+def _listing(folder: Path, split: str | None, key: str) -> list[tuple[str, Path]]:
+    """(group, file) pairs, the files of a group together."""
+    manifest = folder / "MANIFEST.csv"
+    if manifest.exists():
+        try:
+            with manifest.open(newline="", encoding="utf-8") as handle:
+                every = list(csv.DictReader(handle))
+        except OSError as error:
+            raise DssError(f"{manifest}: cannot be read: {error.strerror}") from error
+        except (UnicodeDecodeError, csv.Error) as error:
+            raise DssError(f"{manifest}: not a CSV file in UTF-8: {error}") from error
+        rows = [row for row in every if split is None or row.get("split") == split]
+        if every and not rows:
+            there = sorted({row["split"] for row in every if row.get("split")})
+            has = f"there is {', '.join(there)}" if there else "there is no column split"
+            raise DssError(f"{manifest}: no line of split {split!r}; {has}")
+        try:
+            first = rows[0]["path"] if rows else ""
+            beside = not (folder / first).exists() and (folder.parent / first).exists()
+            root = folder.parent if beside else folder
+            return sorted((row[key], root / row["path"]) for row in rows)
+        except (KeyError, TypeError):
+            columns = " and ".join(dict.fromkeys(("path", key)))
+            raise DssError(f"{manifest}: every line needs {columns}") from None
+    files = sorted(p for p in folder.rglob("*") if p.suffix.lower() in AUDIO_SUFFIXES)
+    return sorted((p.parent.name if key == "speaker" else p.relative_to(folder).as_posix(), p) for p in files)
+
+
+def _state(path: Path) -> tuple[int, int]:
+    """Size and time of a file: another of the same name is read again."""
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise DssError(f"{path}: cannot be read: {error.strerror}; mend it or leave it out") from error
+    return status.st_size, status.st_mtime_ns
+
+
+def read_mono(path: Path) -> tuple[NDArray[np.float32], int, int]:
+    """The first channel of a file at 16 kHz, and the file's own rate and number of channels.
+
+    Raises:
+        DssError: it cannot be read.
+    """
+    try:
+        samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
+    except (soundfile.SoundFileError, OSError) as error:
+        reason = getattr(error, "error_string", None) or str(error)
+        raise DssError(f"{path}: cannot be read: {reason.rstrip('.')}; mend it or leave it out") from error
+    if not np.isfinite(samples).all():
+        raise DssError(f"{path}: samples that are not numbers; mend it or leave it out")
+    mono = samples[:, 0]  # one channel, not a sum: channels of one take would comb-filter
+    if rate != SAMPLE_RATE:
+        mono = soxr.resample(mono, rate, SAMPLE_RATE)
+    return mono, rate, samples.shape[1]
+
+
+def even_level(samples: NDArray[np.float32]) -> NDArray[np.float32]:
+    """Scale to SPEECH_RMS over the 20 ms frames that lie within 30 dB of the loudest."""
+    frame = SAMPLE_RATE // 50
+    usable = len(samples) // frame * frame
+    if not usable:
+        return samples * 0
+    power = np.mean(samples[:usable].reshape(-1, frame) ** 2, axis=1)
+    active = power[power > power.max() * 1e-3]
+    level = float(np.sqrt(active.mean())) if len(active) else 0.0
+    return samples * np.float32(SPEECH_RMS / level) if level > 1e-5 else samples * 0

@@ -1,0 +1,176 @@
+"""Measured responses: rooms in which someone recorded both a near and a far loudspeaker."""
+
+from __future__ import annotations
+
+import csv
+import hashlib
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from ..constants import SAMPLE_RATE
+from ..errors import DssError
+from .corpus import read_mono
+from .image_sources import LEAD
+from .limits import FAR_INDOOR, NEAR
+from .rir import Response, direct_to_reverberant, onset, reverberation_time, split_at_onset
+
+LONGEST = 2.0  # seconds of a response that are kept
+
+
+@dataclass(frozen=True)
+class Row:
+    """One measured response, not yet read; `rt60` is what the manifest says of it, in seconds."""
+
+    path: Path
+    name: str
+    room: str
+    microphone: str
+    distance: float
+    gain_db: float
+    rt60: float | None = None
+
+
+@dataclass(frozen=True)
+class Rooms:
+    """Responses by room and microphone: near and far of a scene come from the same two.
+
+    Attributes:
+        places: (near, far) rows of each.
+    """
+
+    places: tuple[tuple[tuple[Row, ...], tuple[Row, ...]], ...]
+
+    def digest(self) -> str:
+        """sha256 of the recordings and of what the manifest says of them."""
+        total = hashlib.sha256()
+        for near, far in self.places:
+            for row in (*near, *far):
+                total.update(repr((row.name, row.room, row.microphone, row.distance, row.gain_db)).encode())
+                total.update(row.path.read_bytes())
+        return total.hexdigest()
+
+    def fits(self, near_count: int, far_count: int) -> bool:
+        """Whether any place has so many responses."""
+        return any(len(near) >= near_count and len(far) >= far_count for near, far in self.places)
+
+    def draw(
+        self, rng: np.random.Generator, near_count: int, far_count: int
+    ) -> tuple[Sequence[Response], Sequence[Response], dict[str, Any]]:
+        """Responses near and far in one place, and what there is to say of the place.
+
+        Levels are comparable within a place, and such that near talkers have 1 / r on average.
+        """
+        fitting = [p for p in self.places if len(p[0]) >= near_count and len(p[1]) >= far_count]
+        near, far = fitting[int(rng.integers(len(fitting)))]
+        chosen = [
+            [rows[int(i)] for i in rng.choice(len(rows), count, replace=False)]
+            for rows, count in ((near, near_count), (far, far_count))
+        ]
+        scale = _scale(near)
+        responses = [[_response(row, scale) for row in rows] for rows in chosen]
+        decays = [split_at_onset(r.samples, onset(r.samples))[1] for side in responses for r in side]
+        where = {
+            "room": near[0].room,
+            "microphone": near[0].microphone,
+            "rt60": None,
+            "rt60_measured": reverberation_time([d.astype(np.float64) for d in decays]),
+            "redraws": 0,
+        }
+        return responses[0], responses[1], where
+
+
+def load_rooms(folder: Path, split: str | None = None) -> Rooms:
+    """Rooms of a folder with a MANIFEST.csv (path, room, distance_m; calib_gain_db and microphone if known).
+
+    Without a column `microphone` the number after `ch` or `mic` in the file's name tells them apart.
+
+    Raises:
+        DssError: no manifest, a damaged line, or no room with both a near and a far response.
+    """
+    groups: dict[tuple[str, str], tuple[list[Row], list[Row]]] = {}
+    for row in read_rows(folder, split):
+        near, far = groups.setdefault((row.room, row.microphone), ([], []))
+        if row.distance <= NEAR[1]:
+            near.append(row)
+        elif row.distance >= FAR_INDOOR[0]:
+            far.append(row)
+    places = [(tuple(near), tuple(far)) for _, (near, far) in sorted(groups.items()) if near and far]
+    if not places:
+        raise DssError(
+            f"{folder / 'MANIFEST.csv'}: no room has responses from both up to {NEAR[1]} m and "
+            f"{FAR_INDOOR[0]} m or more"
+        )
+    return Rooms(tuple(places))
+
+
+def read_rows(folder: Path, split: str | None = None) -> list[Row]:
+    """Return the lines of a folder's MANIFEST.csv, in order.
+
+    Args:
+        folder: of the manifest.
+        split: reads only the lines with it in the column `split`, where there is such a column.
+
+    Raises:
+        DssError: no manifest, a damaged line, or no line of the split.
+    """
+    manifest = folder / "MANIFEST.csv"
+    if not manifest.is_file():
+        raise DssError(f"{folder}: no MANIFEST.csv (columns path, room, distance_m, calib_gain_db)")
+    rows: list[Row] = []
+    there: set[str] = set()
+    with manifest.open(newline="", encoding="utf-8") as handle:
+        for number, line in enumerate(csv.DictReader(handle), start=2):
+            there.add(line.get("split", split) or "")
+            if split is not None and line.get("split", split) != split:
+                continue
+            try:
+                rows.append(_row(folder, line))
+            except (KeyError, TypeError, ValueError) as error:
+                raise DssError(f"{manifest}: line {number}: {error!r}") from None
+    if split is not None and not rows:
+        raise DssError(
+            f"{manifest}: no line of split {split!r}; there is {', '.join(sorted(there)) or 'none'}"
+        )
+    return rows
+
+
+def _row(folder: Path, line: dict[str, str]) -> Row:
+    name = line["path"]
+    path = folder / name if (folder / name).exists() else folder.parent / name
+    microphone = line.get("microphone")
+    if microphone is None:
+        numbered = re.search(r"(?:ch|mic)(\d+)", Path(name).stem)
+        microphone = numbered[1] if numbered else ""
+    distance = float(line["distance_m"])
+    gain = float(line.get("calib_gain_db") or 0)
+    rt60 = float(line.get("rt60_s") or "nan")
+    return Row(path, name, line["room"], microphone, distance, gain, rt60 if rt60 > 0 else None)
+
+
+def _scale(near: Sequence[Row]) -> float:
+    levels = []
+    for row in near:
+        samples = read_mono(row.path)[0] * 10 ** (row.gain_db / 20)
+        direct = split_at_onset(samples, onset(samples))[0]
+        levels.append(float(np.sqrt(np.sum(np.square(direct)))) * row.distance)
+    return 1 / max(float(np.median(levels)), 1e-12)
+
+
+def _response(row: Row, scale: float) -> Response:
+    samples = read_mono(row.path)[0] * np.float32(scale * 10 ** (row.gain_db / 20))
+    start = onset(samples)
+    direct, rest = split_at_onset(samples, start)
+    first = max(0, start - LEAD)  # the recorder's latency is no property of the room
+    return Response(
+        samples[first : first + round(LONGEST * SAMPLE_RATE)],
+        {
+            "distance_m": row.distance,
+            "drr_db": direct_to_reverberant(direct, rest),
+            "response_file": row.name,
+        },
+    )

@@ -1,0 +1,257 @@
+"""The plan of a test set: what is to be made of which material. Small, picklable, fit for JSON."""
+
+from __future__ import annotations
+
+import csv
+import functools
+import hashlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from .._version import __version__
+from ..constants import SAMPLE_RATE
+from ..errors import DssError, UsageError
+from ..simulation.corpus import Material, load_noise, load_speech
+from ..simulation.measured_rirs import load_rooms
+from ..simulation.mixing import KINDS
+from ..simulation.synthetic import load_synthetic
+from .format import CUSTOM, SCHEMA
+from .render import Ingredients
+from .responses import PROTOCOL
+from .strata import COUNT, Cells, Stratum, preset
+
+USUAL = "standard"  # preset
+SYNTHETIC = "synthetic"  # in the place of the folder's name
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A test set to be.
+
+    Attributes:
+        preset: name it was drawn up from, or "custom".
+        strata: its cells, scenes are numbered through them in this order.
+        count: scenes of each stratum.
+        seed: of every random number.
+        seconds: length of a scene.
+        threshold: distance that parts near from far in every stratum, or None.
+        speech, noise, rirs: folders; without speech the voices are synthetic.
+        split: of the manifests of speech and noise, from protocol 2 on of responses too; None for all.
+        noise_stems: whether the noise is written as well.
+        rate: of the files, in Hz; scenes are rendered at 16 kHz.
+        format: of the files: "flac" (24-bit) or "wav" (32-bit float).
+        protocol: of the simulated rooms, 1 or 2.
+    """
+
+    preset: str
+    strata: tuple[Stratum, ...]
+    count: int
+    seed: int
+    seconds: float
+    threshold: float | None
+    speech: Path | None
+    noise: Path | None
+    rirs: Path | None
+    split: str | None
+    noise_stems: bool
+    rate: int
+    format: str
+    protocol: int = PROTOCOL
+
+    def __len__(self) -> int:
+        return len(self.strata) * self.count
+
+    def scene(self, number: int) -> tuple[Stratum, int]:
+        """Stratum and index of scene `number`."""
+        return self.strata[number // self.count], number % self.count
+
+    def scenes(self) -> Iterator[tuple[Stratum, int]]:
+        """Every scene, in order."""
+        return map(self.scene, range(len(self)))
+
+    def ingredients(self) -> Ingredients:
+        """The material, read once per process."""
+        return _ingredients(self.speech, self.noise, self.rirs, self.split, self.protocol)
+
+    def settings(self) -> dict[str, Any]:
+        """What identifies the test set: equal settings give equal files."""
+        return {
+            "schema": SCHEMA,
+            "version": __version__,
+            "preset": self.preset,
+            "protocol": self.protocol,
+            "seed": self.seed,
+            "rate": self.rate,
+            "band_hz": min(self.rate, SAMPLE_RATE) / 2,
+            "format": self.format,
+            "seconds": self.seconds,
+            "threshold_m": self.threshold,
+            "split": self.split,
+            "speech": self.speech.resolve().name if self.speech else SYNTHETIC,
+            "noise": self.noise and self.noise.resolve().name,
+            "rirs": self.rirs and self.rirs.resolve().name,
+            "noise_stems": self.noise_stems,
+            "strata": {stratum.name: self.count for stratum in self.strata},
+            "scenes": len(self),
+            "material": _described(self.speech, self.noise, self.rirs, self.split, self.protocol),
+        }
+
+
+def draw_up(
+    speech: Path | None,
+    noise: Path | None = None,
+    rirs: Path | None = None,
+    *,
+    split: str | None = None,
+    name: str | None = None,
+    cells: Cells | None = None,
+    seed: int = 0,
+    seconds: float = 5.0,
+    count: int | None = None,
+    threshold: float | None = None,
+    noise_stems: bool = False,
+    rate: int = SAMPLE_RATE,
+    format: str = "flac",
+    protocol: int = PROTOCOL,
+) -> tuple[Plan, list[str]]:
+    """Settle what is to be made, and check that the material is there for it.
+
+    Args:
+        speech, noise, rirs, split, seed, seconds, threshold, noise_stems, rate, format,
+            protocol: as of `Plan`.
+        name: of a preset, `standard` by default.
+        cells: strata instead of a preset's.
+        count: scenes of each stratum; by default the preset's own number.
+
+    Returns:
+        The plan, and what had to be left out or replaced, one line each.
+
+    Raises:
+        UsageError: nothing of it can be made of this material, or options that exclude each other.
+        DssError: material that cannot be read.
+    """
+    cells = cells or Cells()
+    chosen, strata, usual = _choose(name, cells, threshold, rirs)
+    what = ", ".join(cells.given) or f"--preset {chosen}"
+    notes: list[str] = []
+    ingredients = _ingredients(speech, noise, rirs, split, protocol)
+    if speech is None:
+        notes.append("without --speech the voices are synthetic: scores on them say little of real ones")
+    notes += [n for m in (ingredients.speech, ingredients.noise) if m is not None for n in m.notes]
+    if ingredients.noise is None and any(stratum.snr_db is not None for stratum in strata):
+        if any(stratum.category for stratum in strata):
+            raise UsageError(f"{what}: categories of noise need --noise, a folder of recordings")
+        notes.append("without --noise every scene is clean but for the microphone's own noise")
+        strata = [stratum.without_noise() for stratum in strata]
+    strata = list({stratum.name: stratum for stratum in strata}.values())
+    for category in dict.fromkeys(s.category for s in strata if s.category):
+        if not ingredients.noises(category):
+            notes.append(f"{noise}: no noise of category {category!r}; its strata are left out")
+            strata = [stratum for stratum in strata if stratum.category != category]
+    for kind in dict.fromkeys(stratum.kind for stratum in strata):
+        why = _lacking(kind, ingredients)
+        if why:
+            notes.append(f"{why}; the strata of {kind} are left out")
+            strata = [stratum for stratum in strata if stratum.kind != kind]
+    if not strata:
+        raise UsageError(f"nothing of {what} can be made: {'; '.join(notes)}")
+    plan = Plan(
+        chosen,
+        tuple(strata),
+        usual if count is None else count,
+        seed,
+        seconds,
+        threshold,
+        speech,
+        noise,
+        rirs,
+        split,
+        noise_stems,
+        rate,
+        format,
+        protocol,
+    )
+    return plan, notes
+
+
+def _choose(
+    name: str | None, cells: Cells, threshold: float | None, rirs: Path | None
+) -> tuple[str, list[Stratum], int]:
+    """Name, strata and usual count of what is asked for, whatever the material has."""
+    if cells.given and name is not None:
+        raise UsageError(f"{cells.given[0]} and --preset {name}: a preset has its own strata; drop either")
+    distances = {"--environment", "--near"}.intersection(cells.given)
+    if threshold is not None:
+        distances.add("--threshold")
+    if rirs is not None and distances:
+        raise UsageError(f"{min(distances)} and --rirs: measured rooms have the distances that they have")
+    if cells.given:
+        strata, usual, name = cells.strata(threshold), COUNT, CUSTOM
+    else:
+        name = name or USUAL
+        strata, usual = preset(name)
+    if threshold is not None:
+        strata = [stratum.split_at(threshold, cells.near) for stratum in strata]
+    if rirs is not None:
+        strata = [stratum.measured() for stratum in strata]
+    return name, strata, usual
+
+
+def _lacking(kind: str, ingredients: Ingredients) -> str | None:
+    needed = sum(KINDS[kind])
+    talkers = len(ingredients.speech.spans)
+    if talkers < needed:
+        return f"{talkers} talkers are too few"
+    if ingredients.rooms is not None and not ingredients.rooms.fits(*KINDS[kind]):
+        return "no measured room has so many responses of one microphone"
+    return None
+
+
+@functools.lru_cache(maxsize=2)
+def _ingredients(
+    speech: Path | None, noise: Path | None, rirs: Path | None, split: str | None, protocol: int
+) -> Ingredients:
+    for folder in (speech, noise, rirs):
+        if folder is not None and not folder.is_dir():
+            raise DssError(f"{folder}: no such folder")
+    sounds = None if noise is None else load_noise(noise, split)
+    return Ingredients(
+        load_synthetic() if speech is None else load_speech(speech, split),
+        sounds,
+        () if noise is None or sounds is None else _categories(noise, sounds),
+        None if rirs is None else load_rooms(rirs, split if protocol > 1 else None),
+    )
+
+
+def _categories(folder: Path, noise: Material) -> tuple[str, ...]:
+    """Category of each recording: of the manifest, else the name of the folder it is in."""
+    manifest = folder / "MANIFEST.csv"
+    known: dict[str, str] = {}
+    if manifest.is_file():
+        with manifest.open(newline="", encoding="utf-8") as handle:
+            known = {row["path"]: row.get("category") or "" for row in csv.DictReader(handle)}
+        return tuple(known.get(name, "") for name in noise.names.tolist())
+    return tuple(name.split("/")[0] if "/" in name else "" for name in noise.names.tolist())
+
+
+@functools.lru_cache(maxsize=2)
+def _described(
+    speech: Path | None, noise: Path | None, rirs: Path | None, split: str | None, protocol: int
+) -> dict[str, Any]:
+    material = _ingredients(speech, noise, rirs, split, protocol)
+    rooms = material.rooms
+    return {
+        "speech": _recordings(material.speech, "talkers"),
+        "noise": material.noise and _recordings(material.noise, "recordings"),
+        "rirs": rooms and {"places": len(rooms.places), "sha256": rooms.digest()},
+    }
+
+
+def _recordings(material: Material, of: str) -> dict[str, Any]:
+    return {
+        of: len(material.spans),
+        "seconds": round(material.seconds, 1),
+        "sha256": hashlib.sha256(material.samples.tobytes()).hexdigest(),
+    }

@@ -1,0 +1,252 @@
+"""Strata, the cells of a test set: those of a preset, or those that options cross."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, replace
+
+from ..errors import UsageError
+from ..simulation.limits import GUARD, NEAR, UR0
+from ..simulation.mixing import KINDS
+
+Range = tuple[float, float]
+
+ENVIRONMENTS = ("indoor", "outdoor")
+SNRS = (None, 20.0, 10.0, 5.0, 0.0)
+CATEGORIES = ("wind", "traffic", "crowd", "rain", "construction")
+CLEAN = "clean"  # in the place of a level: no environmental noise
+LEVELS = (-60.0, 60.0)  # dB between talkers and noise that can be asked for
+NEAREST = 0.05  # metres that a near band can begin at
+COUNT = 5  # scenes of each stratum, unless a preset has more
+
+
+@dataclass(frozen=True)
+class Stratum:
+    """What the scenes of one cell have in common.
+
+    Attributes:
+        kind: a key of `mixing.KINDS`.
+        environment: "indoor", "outdoor" or "measured".
+        snr_db: talkers above the environmental noise; None leaves the noise out.
+        near: distances of the near talker in metres, equal for one exact distance.
+        beyond: where far begins, in metres.
+        category: word that the category of the noise must contain, or None for any.
+        facade: whether the wall of a house stands near, outdoors.
+    """
+
+    kind: str
+    environment: str
+    snr_db: float | None = None
+    near: Range = NEAR
+    beyond: float = GUARD[1]
+    category: str | None = None
+    facade: bool = False
+
+    @property
+    def near_band(self) -> Range | None:
+        """Distances of the near talker, or None where nobody is near."""
+        return self.near if KINDS[self.kind][0] else None
+
+    @property
+    def ur0(self) -> bool:
+        """Whether the near talker stands in the boundary band UR-0."""
+        return self.near_band is not None and UR0[0] <= self.near[0] and self.near[1] <= UR0[1]
+
+    @property
+    def name(self) -> str:
+        """Of the files and of the random numbers: environment, kind, noise, distances in decimetres."""
+        parts = [self.environment, *(["facade"] if self.facade else [])]
+        parts.append(self.kind.lower().replace("+", ""))
+        parts.append(CLEAN if self.snr_db is None else f"snr{self.snr_db:g}")
+        if band := self.near_band:
+            parts.append(
+                "-".join(["n" + _tenths(band[0]), *([_tenths(band[1])] if band[0] < band[1] else [])])
+            )
+        if KINDS[self.kind][1] and self.beyond != GUARD[1]:
+            parts.append("f" + _tenths(self.beyond))
+        if self.category:
+            parts.append(self.category)
+        return "-".join(parts)
+
+    def without_noise(self) -> Stratum:
+        """The same cell without environmental noise."""
+        return replace(self, snr_db=None, category=None)
+
+    def measured(self) -> Stratum:
+        """The same cell in measured rooms, which have the distances that they have."""
+        return replace(self, environment="measured", near=NEAR, beyond=GUARD[1], facade=False)
+
+    def split_at(self, threshold: float, near: Range | None = None) -> Stratum:
+        """The same cell with near and far on either side of a threshold in metres.
+
+        Args:
+            threshold: where far begins, and near ends unless a narrower band is given.
+            near: such a band.
+        """
+        return replace(self, near=near or (NEAR[0], threshold), beyond=threshold)
+
+
+def _tenths(metres: float) -> str:
+    return f"{10 * metres:.4g}".zfill(2)
+
+
+@dataclass(frozen=True)
+class Cells:
+    """Strata as the command line asks for them: the product of what is listed.
+
+    What is left empty is as in the preset `quick`: every kind, both environments, 20 dB, the whole
+    near band, any noise.
+
+    Attributes:
+        kinds: keys of `mixing.KINDS`, in any case.
+        environments: of ENVIRONMENTS.
+        snrs: dB, or "clean".
+        near: distances of the near talker in metres, equal for one exact distance.
+        categories: words that the category of the noise must contain.
+    """
+
+    kinds: Sequence[str] = ()
+    environments: Sequence[str] = ()
+    snrs: Sequence[str] = ()
+    near: Range | None = None
+    categories: Sequence[str] = ()
+
+    @property
+    def given(self) -> list[str]:
+        """The options that something was asked with."""
+        values = {
+            "--kind": self.kinds,
+            "--environment": self.environments,
+            "--snr": self.snrs,
+            "--near": self.near,
+            "--category": self.categories,
+        }
+        return [option for option, value in values.items() if value]
+
+    def strata(self, threshold: float | None = None) -> list[Stratum]:
+        """The cells, each once.
+
+        Args:
+            threshold: where near ends, to check the near band against; the strata are not split.
+
+        Raises:
+            UsageError: an unknown word, a level or band out of range, an option without effect.
+        """
+        kinds = [_known("--kind", kind, KINDS) for kind in self.kinds] or list(KINDS)
+        environments = [_known("--environment", e, ENVIRONMENTS) for e in self.environments]
+        snrs = [_level(snr) for snr in self.snrs] or [20.0]
+        categories = [_word(category) for category in self.categories]
+        if categories and snrs == [None] * len(snrs):
+            raise UsageError(f"--category {categories[0]}: without effect, every --snr is {CLEAN}")
+        if self.near is not None:
+            _check_near(self.near, kinds, threshold)
+        cells = [
+            Stratum(kind, environment, snr, self.near or NEAR, category=category)
+            for environment in environments or ENVIRONMENTS
+            for kind in kinds
+            for snr in snrs
+            for category in (categories if categories and snr is not None else [None])
+        ]
+        return list(dict.fromkeys(cells))
+
+
+def _known(option: str, word: str, known: Iterable[str]) -> str:
+    by_lower = {name.lower(): name for name in known}
+    if word.lower() not in by_lower:
+        raise UsageError(f"{option} {word}: unknown; there are {', '.join(by_lower.values())}")
+    return by_lower[word.lower()]
+
+
+def _level(word: str) -> float | None:
+    if word.lower() == CLEAN:
+        return None
+    try:
+        level = float(word) + 0.0  # minus zero would have a name of its own
+    except ValueError:
+        level = float("nan")
+    if not LEVELS[0] <= level <= LEVELS[1]:
+        raise UsageError(f"--snr {word}: dB from {LEVELS[0]:g} to {LEVELS[1]:g}, or {CLEAN}")
+    return level
+
+
+def _word(word: str) -> str:
+    if not re.fullmatch("[A-Za-z0-9]+", word):
+        raise UsageError(f"--category {word}: one word of letters and digits, such as {CATEGORIES[0]}")
+    return word.lower()
+
+
+def _check_near(near: Range, kinds: Iterable[str], threshold: float | None) -> None:
+    low, high = near
+    asked = f"--near {low:g} {high:g}"
+    talkers = [KINDS[kind] for kind in kinds if KINDS[kind][0]]
+    if not NEAREST <= low <= high:
+        raise UsageError(f"{asked}: LOW HIGH in metres, from {NEAREST:g}, the greater one last")
+    if not talkers:
+        raise UsageError(f"{asked}: without effect, nobody is near in {', '.join(kinds)}")
+    if threshold is not None:
+        if high > threshold:
+            raise UsageError(f"{asked}: beyond --threshold {threshold:g}, where far begins")
+    elif high > GUARD[1]:
+        raise UsageError(f"{asked}: far begins at {GUARD[1]:g} m; --threshold moves that")
+    elif high > GUARD[0] and any(far for _, far in talkers):
+        raise UsageError(
+            f"{asked}: near ends at {GUARD[0]:g} m, and further off, up to {GUARD[1]:g} m, "
+            "there is --kind near-only alone; --threshold moves that"
+        )
+
+
+def _standard() -> list[Stratum]:
+    bands = ((NEAR[0], UR0[0]), UR0)
+    cells = [
+        Stratum(kind, environment, snr, band)
+        for environment in ENVIRONMENTS
+        for kind in KINDS
+        for snr in SNRS
+        for band in (bands if KINDS[kind][0] else (NEAR,))
+    ]
+    echoes = [Stratum(kind, "outdoor", 20.0, facade=True) for kind in KINDS]
+    return cells + echoes
+
+
+def _quick() -> list[Stratum]:
+    return Cells().strata()
+
+
+def _patterson() -> list[Stratum]:
+    return [Stratum("1N+4F", "indoor", snr).split_at(1.5) for snr in (None, 20.0)]
+
+
+def _ur0() -> list[Stratum]:
+    distances = [tenths / 10 for tenths in range(3, 13)]
+    return [Stratum("near-only", where, 20.0, (d, d)) for where in ENVIRONMENTS for d in distances]
+
+
+def _noise() -> list[Stratum]:
+    return [
+        Stratum("1N+1F", "outdoor", snr, category=category)
+        for category in CATEGORIES
+        for snr in (20.0, 10.0, 5.0, 0.0, -5.0)
+    ]
+
+
+def _first() -> list[Stratum]:
+    return [Stratum(kind, "indoor", 20.0) for kind in ("1N+1F", "near-only", "far-only")] + [
+        Stratum("1N+1F", "outdoor", 20.0)
+    ]
+
+
+PRESETS: dict[str, tuple[Callable[[], list[Stratum]], int]] = {  # strata, scenes of each
+    "standard": (_standard, COUNT),
+    "quick": (_quick, COUNT),
+    "patterson": (_patterson, 60),
+    "ur0": (_ur0, 20),
+    "noise": (_noise, 10),
+    "first": (_first, 60),
+}
+
+
+def preset(name: str) -> tuple[list[Stratum], int]:
+    """The strata of a preset, and how many scenes each has unless asked otherwise."""
+    strata, count = PRESETS[name]
+    return strata(), count

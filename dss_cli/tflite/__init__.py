@@ -1,0 +1,1 @@
+"""What a TFLite file holds; nothing in it is run."""

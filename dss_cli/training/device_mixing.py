@@ -1,0 +1,267 @@
+"""Mixing on the accelerator: the draws of a batch to its spectra, in Keras' `ops`; `mixing.mix` is its twin.
+
+Inputs and targets come of one rendering, so the renderer is a layer in front of the network, and the loss is
+asked of pairs of outputs through `compute_loss`, the hook that Keras' trainers share under every backend.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import keras
+import numpy as np
+from keras import ops
+from scipy import fft
+
+from ..constants import SAMPLE_RATE, STEMS
+from ..separation.stft import root_hann
+from ..simulation.mixing import BALANCING
+from ..simulation.recording_chain import Capture, device_gain, low_pass
+from ..simulation.scene_sampling import KNOTS
+from ..simulation.turns import FOREVER, RAMP
+from .cut import Cut, in_segments, inputs_of
+from .device_batches import DEVICE, ROW, SLOTS, STRETCH, TURNS, Desk, shapes
+
+Spectrum = tuple[Any, Any]  # real and imaginary part
+
+EASE = 0.06  # of half the rate: what the low-pass of a faster voice takes to close
+TINY = 1e-30  # power below which a bin is silent
+
+
+class Mixing(keras.layers.Layer):
+    """A batch of scenes from `Desk.numbers`.
+
+    Speech, noise and responses are its variables, which do not train: constants of a compiled step would be
+    compiled into it. It computes in float32 whatever the policy: levels span 100 dB.
+
+    Gives what `data.examples` does, "inputs" (size, frames, bins, 3) and "targets" by stem (size, frames,
+    bins, 4).
+    """
+
+    def __init__(self, desk: Desk):
+        super().__init__(name="mixing", dtype="float32", trainable=False)
+        self.signal, self.length, self.taps = desk.signal, desk.length, desk.taps
+        self.reach, self.noise_reach = desk.speech.reach, desk.noise.reach
+        self.size = fft.next_fast_len(self.length + self.taps, real=True)
+        self.speech = self._table("speech", desk.speech.rows)
+        self.noise = self._table("noise", desk.noise.rows)
+        self.responses = self._table("responses", desk.responses)
+        self.hiss = self._table("hiss", desk.hiss)
+
+    def _table(self, name: str, values: Any) -> Any:
+        return self.add_weight(
+            shape=values.shape,
+            initializer=lambda shape, dtype: ops.convert_to_tensor(values),
+            dtype=str(values.dtype),
+            trainable=False,
+            autocast=False,
+            name=name,
+        )
+
+    def call(self, numbers: Any) -> Any:
+        n = numbers
+        gates = self._gates(n)
+        images = self._images(n, gates)
+        near, far, talkers = self._balanced(images[:, 0], images[:, 1], n, gates[..., self.taps :])
+        hiss = ops.take(self.hiss, n["hiss"][:, None] + ops.arange(self.length, dtype="int32"), axis=0)
+        band = self._band(n)
+        hiss = ops.irfft(tuple(part * band for part in ops.rfft(hiss, self.size)), self.size)[
+            :, : self.length
+        ]
+        noise = self._noise(n)
+        level = _level(noise)
+        share = ops.where(level > 1e-6, n["noise"][:, None] / ops.maximum(level, 1e-6), 0.0)
+        noise *= self._gate(n["noise_span"], self.length)
+        rest = talkers * (hiss * n["floor"][:, None] + noise * share) + self._tone(n)
+        begins = ops.stack([n["begins"], ops.full_like(n["begins"], FOREVER)], axis=-1)
+        begun = self._gate(begins, self.length)
+        near, far, rest = near * begun, far * begun, rest * begun
+        mixture = near + far + rest
+        gain = n["gain"][:, None]
+        gain = ops.where(n["free"][:, None], gain / (_level(mixture) + 1e-9), gain)
+        gain = ops.minimum(gain, 0.99 / (ops.max(ops.abs(mixture), axis=1, keepdims=True) + 1e-9))
+        device = Capture(**{name: n[name][:, None] for name in DEVICE})
+        gain = gain * device_gain(mixture * gain, device, ops)
+        real, imaginary = self._spectra(ops.stack([near, far, mixture], axis=1) * gain[:, None])
+        heard = [real[:, 2], imaginary[:, 2]]
+        return {
+            "inputs": self._compressed(*heard),
+            "targets": {
+                stem: ops.stack([real[:, i], imaginary[:, i], *heard], axis=-1)
+                for i, stem in enumerate(STEMS)
+            },
+        }
+
+    def _gate(self, span: Any, length: int) -> Any:
+        """(..., length): factors of one interval (..., 2), as of `turns.gate`."""
+        samples = ops.arange(length, dtype="float32")
+        rise, fall = (ops.clip((samples - span[..., i : i + 1]) / RAMP, 0.0, 1.0) for i in range(2))
+        return rise - fall
+
+    def _gates(self, n: Any) -> Any:
+        """(size, slots, length + taps): when each voice speaks."""
+        whole = self.length + self.taps
+        return sum(self._gate(n["spans"][..., i, :], whole) for i in range(TURNS))
+
+    def _balanced(self, near: Any, far: Any, n: Any, gates: Any) -> tuple[Any, Any, Any]:
+        """Near and far as loud as they are to be, and the level of both while anybody speaks, (size, 1)."""
+        gates *= ops.cast(n["level"] > 0, "float32")[..., None]
+        near_gate, far_gate = (
+            ops.max(gates[:, slots], axis=1) for slots in (slice(SLOTS[0]), slice(SLOTS[0], None))
+        )
+        active = n["active"][:, None]
+
+        def level(samples: Any, gate: Any) -> Any:
+            share = ops.maximum(ops.mean(gate, axis=-1, keepdims=True), RAMP / self.length)
+            return _level(samples) / ops.sqrt(ops.where(active, share, 1.0))
+
+        factor = (level(near, near_gate) + 1e-9) / (level(far, far_gate) + 1e-9) * n["balance"][:, None]
+        factor = ops.where(active, ops.clip(factor, *BALANCING), factor)
+        far = ops.where(n["balance"][:, None] > 0, far * factor, far)
+        both = level(near + far, ops.maximum(near_gate, far_gate))
+        return near, far, ops.sqrt(ops.square(both) + 1e-12)
+
+    def _tone(self, n: Any) -> Any:
+        """(size, length): stationary noise as the microphone hears it, at its level."""
+        white = ops.take(self.hiss, n["tone_first"][:, None] + ops.arange(self.length, dtype="int32"), axis=0)
+        curve = self._curve(n["tone_colour"]) * self._microphone(n)
+        spectrum = ops.rfft(white, self.size)
+        heard = ops.irfft((spectrum[0] * curve, spectrum[1] * curve), self.size)[:, : self.length]
+        return heard * (n["tone"][:, None] / (_level(heard) + 1e-9))
+
+    def _images(self, n: Any, gates: Any) -> Any:
+        """(size, 2, length): what the microphone hears of near and of far talkers."""
+        dry = self._dry(n) * n["level"][..., None] * gates
+        responses = ops.cast(ops.take(self.responses, n["response"], axis=0), "float32")
+        real, imaginary = _product(ops.rfft(dry, self.size), ops.rfft(responses, self.size))
+        timbre = self._curve(n["timbre"])
+        colour = self._microphone(n)[:, None]
+        parts = [
+            tuple(
+                ops.sum((part * timbre)[:, slots], axis=1)
+                for slots in (slice(SLOTS[0]), slice(SLOTS[0], None))
+            )
+            for part in (real, imaginary)
+        ]
+        real, imaginary = (ops.stack(part, axis=1) * colour for part in parts)
+        return self._heard((real, imaginary))
+
+    def _dry(self, n: Any) -> Any:
+        """(size, slots, length + taps): the voices at their pace.
+
+        A recording's cubic spline at twice its rate, its images 68 dB down at 4 kHz. The coefficients come of
+        the transform that doubles the rate, where a faster voice is kept below half the rate as well.
+        """
+        half = self.reach * ROW // 2
+        pieces = _pieces(self.speech, n["row"], self.reach)
+        spline = 12 / (4 + 2 * np.cos(np.pi / (2 * half) * np.arange(half + 1)))  # twice as many samples
+        spline[-1] /= 2  # was its own mirror image, is no more
+        edge = half / n["pace"][..., None]
+        bins = ops.arange(half + 1, dtype="float32")
+        kept = ops.clip(1 + (edge - bins) / (EASE * edge), 0.0, 1.0) * _constant(spline)
+        double = [ops.pad(part * kept, ((0, 0), (0, 0), (0, half))) for part in ops.rfft(pieces, 2 * half)]
+        coefficients = ops.reshape(ops.irfft(tuple(double), 4 * half), (-1,))
+        # Positions as whole numbers and what is left: float32 alone would be off by a hundredth of a sample.
+        stretch, within = np.divmod(np.arange(self.length + self.taps, dtype=np.int32), STRETCH)
+        left = n["part"][..., None] * _constant(stretch) + 2 * n["pace"][..., None] * _constant(within)
+        floor = ops.floor(left)
+        t = left - floor
+        position = (
+            2 * n["shift"][..., None]
+            + n["whole"][..., None] * ops.convert_to_tensor(stretch)
+            + ops.cast(floor, "int32")
+        )
+        batch, slots = n["row"].shape
+        position += 4 * half * ops.reshape(ops.arange(batch * slots, dtype="int32"), (batch, slots, 1))
+        weights = (
+            (1 - t) ** 3 / 6,
+            2 / 3 - t**2 * (1 - t / 2),
+            2 / 3 - (1 - t) ** 2 * (1 + t) / 2,
+            t**3 / 6,
+        )
+        return sum(w * ops.take(coefficients, position + i, axis=0) for i, w in enumerate(weights, -1))
+
+    def _noise(self, n: Any) -> Any:
+        """(size, length): the environment's noise through the microphone, at any level."""
+        pieces = _pieces(self.noise, n["noise_row"], self.noise_reach)
+        batch, samples = pieces.shape
+        first = n["noise_shift"] + samples * ops.arange(batch, dtype="int32")
+        index = first[:, None] + ops.arange(self.length + self.taps, dtype="int32")
+        colour = self._microphone(n)
+        heard = ops.rfft(ops.take(ops.reshape(pieces, (-1,)), index, axis=0), self.size)
+        return self._heard((heard[0] * colour, heard[1] * colour))
+
+    def _heard(self, spectrum: Spectrum) -> Any:
+        return ops.irfft(spectrum, self.size)[..., self.taps : self.taps + self.length]
+
+    def _curve(self, decibels: Any) -> Any:
+        """Factors over the transform's bins from decibels (..., knots)."""
+        hertz = np.fft.rfftfreq(self.size, 1 / SAMPLE_RATE)
+        place = np.log(np.maximum(hertz, 1.0))
+        basis = [np.interp(place, np.log(KNOTS), knot) for knot in np.eye(len(KNOTS))]
+        return ops.power(10.0, ops.matmul(decibels, _constant(np.array(basis) / 20)))
+
+    def _microphone(self, n: Any) -> Any:
+        square = _constant(np.fft.rfftfreq(self.size, 1 / SAMPLE_RATE) ** 2)
+        high_pass = square / (square + ops.square(n["corner"])[:, None])
+        return self._curve(n["colour"]) * high_pass * self._band(n)
+
+    def _band(self, n: Any) -> Any:
+        return low_pass(_constant(np.fft.rfftfreq(self.size, 1 / SAMPLE_RATE)), n["band"][:, None], ops)
+
+    def _spectra(self, samples: Any) -> Spectrum:
+        frames = ops.extract_sequences(samples, self.signal.window, self.signal.hop)
+        real, imaginary = ops.rfft(frames * _constant(root_hann(self.signal.window)), self.signal.window)
+        return real[..., : self.signal.bins], imaginary[..., : self.signal.bins]
+
+    def _compressed(self, real: Any, imaginary: Any) -> Any:
+        power = ops.square(real) + ops.square(imaginary)
+        squeezed = ops.where(power > TINY, ops.power(ops.maximum(power, TINY), self.signal.exponent / 2), 0.0)
+        factor = squeezed / ops.sqrt(ops.maximum(power, TINY))
+        return ops.stack([squeezed, real * factor, imaginary * factor], axis=-1)
+
+
+class MixedTraining(keras.Model):
+    """A network behind `Mixing`: what it takes are the numbers of a batch, and it brings its own targets."""
+
+    @classmethod
+    def of(cls, network: keras.Model, mixing: Mixing, cut: Cut) -> MixedTraining:
+        """For batches of scenes cut like that; `heard_whole` is asked for beside the numbers."""
+        numbers = {
+            name: keras.Input(batch_shape=shape, dtype=kind, name=name)
+            for name, (shape, kind) in shapes(cut.scenes).items()
+        }
+        whole = keras.Input(batch_shape=(cut.scenes,), name="heard_whole")
+        mixed = mixing(numbers)
+        estimates = network(inputs_of(network, mixed["inputs"], cut, whole))
+        targets = in_segments(mixed["targets"], mixing.signal)
+        return cls(numbers | {"heard_whole": whole}, {**mixed, "targets": targets, "estimates": estimates})
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """The compiled loss of the estimates against the targets beside them."""
+        return super().compute_loss(x, y_pred["targets"], y_pred["estimates"], sample_weight, training)
+
+
+def _pieces(table: Any, rows: Any, reach: int) -> Any:
+    """`reach` rows of samples from each of `rows` on, end to end, full scale 1."""
+    taken = ops.take(table, rows[..., None] + ops.arange(reach, dtype="int32"), axis=0)
+    return ops.reshape(ops.cast(taken, "float32"), (*rows.shape, -1)) / 32768.0
+
+
+def _constant(values: Any) -> Any:
+    return ops.convert_to_tensor(values, "float32")
+
+
+def _product(one: Spectrum, other: Spectrum) -> Spectrum:
+    return one[0] * other[0] - one[1] * other[1], one[0] * other[1] + one[1] * other[0]
+
+
+def _level(samples: Any) -> Any:
+    return ops.sqrt(ops.mean(ops.square(samples), axis=-1, keepdims=True))

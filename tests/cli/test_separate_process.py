@@ -1,0 +1,124 @@
+"""`dss separate` in a process of its own: pipes, signals, terminals, silence of the libraries."""
+
+from __future__ import annotations
+
+import os
+import signal
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from tests.helpers import tiny
+from tests.helpers.stub import files
+
+
+def test_pipes_in_and_out(stubbed, recording, here):
+    samples = recording("a.wav")
+    command = [*stubbed(), "separate", "-", "--near", "-"]
+    result = subprocess.run(command, input=(here / "a.wav").read_bytes(), capture_output=True, timeout=60)
+    assert result.returncode == 0, result.stderr
+    (here / "out.wav").write_bytes(result.stdout)
+    np.testing.assert_allclose(sf.read(here / "out.wav", always_2d=True)[0], 0.75 * samples, atol=1e-6)
+    assert len(result.stderr.splitlines()) == 1
+
+
+def test_a_reader_that_leaves_ends_it_quietly(stubbed, recording):
+    recording("a.wav", seconds=30)
+    process = subprocess.Popen(
+        [*stubbed(), "separate", "a.wav", "--near", "-"],
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
+    process.stdout.read(10)
+    process.stdout.close()
+    err = process.stderr.read().decode()
+    assert process.wait(60) == 1
+    assert "Traceback" not in err
+    assert "Exception ignored" not in err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize(
+    ("number", "status", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+)
+def test_signals_in_mid_file_leave_nothing(stubbed, recording, here, number, status, word):
+    """The third chunk takes a minute; the signal comes then."""
+    stalling = """
+quick, calls = Stub.separate, []
+
+def separate(self, mixture):
+    calls.append(mixture)
+    if len(calls) == 3:
+        print("stalled", file=sys.stderr, flush=True)
+        time.sleep(60)
+    return quick(self, mixture)
+
+Stub.separate = separate
+"""
+    recording("a.wav", seconds=10)
+    process = subprocess.Popen([*stubbed(stalling), "separate", "a.wav"], stderr=subprocess.PIPE)
+    assert process.stderr.readline() == b"stalled\n"
+    process.send_signal(number)
+    err = process.stderr.read().decode().splitlines()
+    assert process.wait(30) == status
+    assert err == [f"dss: error: {word}; nothing half-written is left"]
+    assert files(here) == ["a.wav"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a pseudo-terminal")
+def test_the_bar_is_for_terminals_alone(stubbed, recording):
+    import pty
+
+    recording("a.wav", seconds=20)
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [*stubbed("Stub.pause = 0.02"), "separate", "a.wav"],
+        stdout=subprocess.PIPE,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm"},
+    )
+    os.close(theirs)
+    seen = b""
+    try:
+        while chunk := os.read(ours, 65_536):
+            seen += chunk
+    except OSError:  # how Linux says that the other end has closed
+        pass
+    os.close(ours)
+    assert process.stdout.read() == b""
+    assert process.wait(60) == 0
+    assert b"%" in seen
+    assert 0 < seen.index(b"a.wav: separating") < seen.index(b"a.wav: writing")
+    assert b"a.wav -> a.near.wav" in seen
+
+
+@pytest.fixture(params=["tiny", "toy"])
+def model(request, tmp_path_factory):
+    """A model file, made by hand or from the network `toy` with random weights."""
+    if request.param == "tiny":
+        return tiny.write(tmp_path_factory.mktemp("model"))
+    return request.getfixturevalue("toy_model").path
+
+
+def test_a_fallback_is_one_line_and_litert_is_silent(model, recording, here, no_gpu):
+    recording("a.wav", seconds=3)
+    command = [sys.executable, "-m", "dss_cli", "separate", "a.wav", "--model", model]
+    command += ["--subtype", "FLOAT"]  # which never clips, whatever the weights make of noise
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout) == (0, "")
+    warning, summary = done.stderr.splitlines()
+    assert warning == "dss: warning: running on the CPU: no GPU adapter was found"
+    assert summary.startswith("a.wav -> a.near.wav, a.far.wav (3.0 s of audio in ")
+
+
+def test_verbose_says_what_is_done_and_what_litert_says(recording, here, no_gpu):
+    recording("a.wav")
+    path = tiny.write(here)
+    command = [sys.executable, "-m", "dss_cli", "separate", "a.wav", "--model", path, "--verbose"]
+    err = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stderr.splitlines()
+    assert "dss: info: a.wav: WAV PCM_24, 16000 Hz, channels: 1, frames: 16000" in err
+    assert f"dss: info: model tiny ({path}): on the CPU, threads: 1" in err
+    assert any("No adapters found" in line for line in err)

@@ -1,0 +1,1 @@
+"""Test signals, small models, fake machines: what several test files share."""

@@ -1,0 +1,63 @@
+"""The smallest model (`dss_cli.runtime.probe_model`), for tests to damage, and a card for it."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from pathlib import Path
+from typing import Any
+
+from dss_cli.constants import SignalConfig
+from dss_cli.runtime.probe_model import (
+    FAR_GAIN,
+    NEAR_GAIN,
+    SIGNAL,
+    constant,
+    convolution,
+    graph,
+    named,
+    pack,
+    tensor,
+)
+from dss_cli.runtime.registry import Model
+
+__all__ = [
+    "FAR_GAIN",
+    "NEAR_GAIN",
+    "SIGNAL",
+    "card",
+    "constant",
+    "convolution",
+    "graph",
+    "model",
+    "named",
+    "pack",
+    "tensor",
+    "write",
+]
+
+
+def card(data: bytes, name: str = "tiny", signal: SignalConfig = SIGNAL) -> dict[str, Any]:
+    return {
+        "schema": 1,
+        "name": name,
+        "sha256": hashlib.sha256(data).hexdigest(),
+        "bytes": len(data),
+        "signal": signal.to_dict(),
+        "overlap": 0.25,
+    }
+
+
+def write(folder: Path, name: str = "tiny", data: bytes | None = None, signal: SignalConfig = SIGNAL) -> Path:
+    """`NAME.tflite` and its card in a folder; the path of the first."""
+    data = pack(graph()) if data is None else data
+    path = folder / f"{name}.tflite"
+    path.write_bytes(data)
+    path.with_suffix(".json").write_text(json.dumps(card(data, name, signal)))
+    return path
+
+
+def model(folder: Path, data: bytes | None = None, signal: SignalConfig = SIGNAL) -> Model:
+    """A model that no store has looked at: whatever `data` holds, LiteRT is the first to see it."""
+    path = write(folder, data=data)
+    return Model("tiny", path, {}, signal)

@@ -1,0 +1,121 @@
+"""LiteRT's GPU accelerator on a software Vulkan driver: whole graphs, the same results, fallbacks.
+
+The driver is SwiftShader, which Debian's `chromium` package carries. Each test runs its own
+process: Vulkan reads its environment once, and LiteRT keeps the adapter that it found.
+"""
+
+from __future__ import annotations
+
+import ctypes.util
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dss_cli.runtime import registry
+from tests.helpers import tiny
+from tests.helpers.vulkan import DRIVER
+
+pytestmark = [
+    pytest.mark.gpu,
+    pytest.mark.skipif(
+        not DRIVER.exists() or ctypes.util.find_library("vulkan") is None,
+        reason=f"no software Vulkan driver: {DRIVER} (Debian: chromium, libvulkan1)",
+    ),
+]
+
+COMPARE = """
+import json, sys
+from pathlib import Path
+import numpy as np
+from dss_cli.runtime.litert import LiteRTNetwork
+from dss_cli.constants import SignalConfig
+from dss_cli.runtime.registry import Model
+
+path, signal, delegate = sys.argv[1:]
+model = Model("model", Path(path), {}, SignalConfig.from_dict(json.loads(signal)))
+said = []
+network = LiteRTNetwork(model, delegate, warn=said.append)
+cpu = LiteRTNetwork(model, "cpu")
+shape = (1, model.signal.frames, model.signal.bins, 3)
+mixture = np.random.default_rng(0).standard_normal(shape).astype(np.float32)
+found, expected = (np.array(n.separate(mixture), np.float64) for n in (network, cpu))
+print(json.dumps({
+    "used": network.used, "reason": network.fallback_reason, "adapter": network.adapter,
+    "said": said, "error": np.linalg.norm(found - expected) / np.linalg.norm(expected),
+    "trivial": bool(np.allclose(expected[0], expected[1])),
+}))
+"""
+
+
+def compare(model: registry.Model, delegate: str, driver: Path = DRIVER):
+    """What became of a model on a delegate, and how far it is from the CPU; nothing on stderr."""
+    variables = dict.fromkeys(("VK_DRIVER_FILES", "VK_ICD_FILENAMES"), str(driver))
+    done = subprocess.run(
+        [sys.executable, "-c", COMPARE, model.path, json.dumps(model.signal.to_dict()), delegate],
+        env=os.environ | variables,
+        capture_output=True,
+        text=True,
+        timeout=300,
+    )
+    assert (done.returncode, done.stderr) == (0, "")
+    return json.loads(done.stdout)
+
+
+def assert_whole_on_gpu(result):
+    assert (result["used"], result["reason"], result["said"]) == ("gpu", None, [])
+    assert result["adapter"].startswith("SwiftShader")
+    assert result["error"] < 1e-3
+
+
+def test_the_hand_made_model_runs_wholly_on_the_gpu(tmp_path):
+    result = compare(tiny.model(tmp_path), "gpu")
+    assert_whole_on_gpu(result)
+
+
+def test_the_toy_model_runs_wholly_on_the_gpu(toy_model):
+    result = compare(toy_model, "gpu")
+    assert_whole_on_gpu(result)
+    assert not result["trivial"]
+
+
+@pytest.mark.parametrize("model", registry.list_models(), ids=lambda model: model.name)
+def test_every_bundled_model_runs_wholly_on_the_gpu(model):
+    result = compare(model, "gpu")
+    assert_whole_on_gpu(result)
+    assert not result["trivial"]
+
+
+def test_auto_prefers_the_cpu_to_a_gpu_in_software(tmp_path):
+    result = compare(tiny.model(tmp_path), "auto")
+    assert result["used"] == "cpu"
+    assert result["adapter"].endswith("(Vulkan, CPU / Software)")
+    (said,) = result["said"]
+    assert said.startswith("running on the CPU: the only GPU adapter, SwiftShader Device")
+    assert said.endswith("renders in software and is slower (`--delegate gpu` uses it all the same)")
+
+
+@pytest.mark.parametrize("delegate", ["auto", "gpu"])
+def test_without_the_driver_the_cpu_runs_and_it_is_said_once(tmp_path, delegate):
+    result = compare(tiny.model(tmp_path), delegate, Path("/nonexistent.json"))
+    assert (result["used"], result["adapter"]) == ("cpu", None)
+    assert result["said"] == ["running on the CPU: no GPU adapter was found"]
+
+
+def test_a_graph_that_the_gpu_takes_in_part_runs_on_the_cpu(tmp_path):
+    pytest.importorskip("tensorflow")
+    from keras import Input, Model, layers
+
+    from dss_cli.export.convert import convert
+
+    mixture = Input((6, 256, 3), batch_size=1, name="mixture")
+    near = layers.Reshape((6, 256, 2, 1))(layers.Conv2D(2, 1)(mixture))
+    near = layers.Reshape((6, 256, 2))(layers.Permute((2, 1, 3, 4))(near))
+    network = Model(mixture, {"near": near, "far": layers.Conv2D(2, 1)(mixture)})
+    result = compare(tiny.model(tmp_path, convert(network, "float32")), "gpu")
+    assert result["used"] == "cpu"
+    assert result["reason"] == "the GPU does not take RESHAPE, TRANSPOSE"
+    assert result["said"] == [f"running on the CPU: {result['reason']}"]

@@ -1,0 +1,69 @@
+"""Hours of audio in bounded memory: the whole command with LiteRT, in a process of its own."""
+
+from __future__ import annotations
+
+import struct
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from dss_cli.constants import SignalConfig
+from dss_cli.runtime.registry import list_models
+from tests.helpers import tiny
+
+pytestmark = [
+    pytest.mark.slow,
+    pytest.mark.skipif(sys.platform != "linux", reason="peak memory is read from Linux's /proc"),
+]
+
+RATE = 8000
+LIMIT = 350  # MB of resident memory
+TOLERANCE = 10  # MB between two runs
+CHUNKS = SignalConfig(hop=256, frames=188)  # of three seconds, on a network that costs next to nothing
+
+# VmHWM is of this program alone; ru_maxrss would start at what pytest had in memory.
+COMMAND = """
+import sys
+from pathlib import Path
+from dss_cli.__main__ import main
+
+code = main()
+lines = Path("/proc/self/status").read_text().splitlines()
+print(next(line.split()[1] for line in lines if line.startswith("VmHWM:")))
+sys.exit(code)
+"""
+
+
+def silence(path: Path, seconds: int) -> Path:
+    """A 16-bit mono WAV that takes no room on the disk."""
+    size = seconds * RATE * 2
+    layout = struct.pack("<IHHIIHH", 16, 1, 1, RATE, 2 * RATE, 2, 16)
+    sizes = (struct.pack("<I", number) for number in (36 + size, size))
+    path.write_bytes(b"RIFF%bWAVEfmt %bdata%b" % (next(sizes), layout, next(sizes)))
+    with path.open("r+b") as file:
+        file.truncate(44 + size)
+    return path
+
+
+def peak_memory(folder: Path, model: Path, seconds: int) -> float:
+    """Of `dss separate` on a recording of that length, in MB."""
+    source, target = silence(folder / "a.wav", seconds), folder / "near.flac"
+    options = ["--near", target, "--model", model, "--delegate", "cpu", "--overwrite", "--quiet"]
+    command = [sys.executable, "-c", COMMAND, "separate", source, *options]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=300)
+    assert (done.returncode, done.stderr) == (0, "")
+    return int(done.stdout) / 1000
+
+
+def test_two_hours_take_no_more_memory_than_one(tmp_path):
+    model = tiny.write(tmp_path, data=tiny.pack(tiny.graph(CHUNKS)), signal=CHUNKS)
+    one = peak_memory(tmp_path, model, 3600)
+    assert one <= LIMIT
+    assert peak_memory(tmp_path, model, 7200) <= one + TOLERANCE
+
+
+@pytest.mark.parametrize("model", list_models(), ids=lambda model: model.name)
+def test_every_bundled_model_stays_within_the_limit(tmp_path, model):
+    assert peak_memory(tmp_path, model.path, 60) <= LIMIT

@@ -1,0 +1,215 @@
+"""Short, equal, seeded runs that differ in one choice each, and a table of how they did.
+
+`python -m tools.ablation FOLDER --speech DIR --noise DIR --bank NPZ --weights lite.weights.h5
+--document FILE` trains what FOLDER lacks, each run resumed where it stopped, and puts the tables between the
+document's `<!-- ablations -->` and `<!-- ablations: end -->`. `--only NAME` trains one.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from dss_cli.cli.console import error_line, line
+from dss_cli.errors import DssError, ExitCode, UsageError
+from dss_cli.network.keras_backend import load_keras
+from dss_cli.utils.atomic_write import write_files
+from dss_cli.utils.markdown import write_section
+from dss_cli.utils.tables import markdown_table
+
+LABEL = "ablations"
+SCENES = 32  # per stratum of validation
+SCORES = {  # columns: stratum and figure
+    "indoor near, dB": ("indoor 1N+1F 20 dB", "near_si_sdri"),
+    "indoor far, dB": ("indoor 1N+1F 20 dB", "far_si_sdri"),
+    "outdoor near, dB": ("outdoor 1N+1F 20 dB", "near_si_sdri"),
+    "outdoor far, dB": ("outdoor 1N+1F 20 dB", "far_si_sdri"),
+    "near-only kept, dB": ("indoor near-only", "near_si_sdr"),
+    "far-only kept, dB": ("indoor far-only", "far_si_sdr"),
+}
+
+Rows = Mapping[str, Sequence[Mapping[str, float]]]  # scores of each scene, by stratum
+
+
+@dataclass(frozen=True)
+class Group:
+    """Runs that differ from the first in one setting each.
+
+    Attributes:
+        about: what they have in common.
+        tuned: they begin with trained weights, not afresh.
+        settings: of `loop.Settings`, of the first.
+        others: what each of the others changes, by name.
+    """
+
+    about: str
+    tuned: bool
+    settings: Mapping[str, Any]
+    others: Mapping[str, Mapping[str, Any]]
+
+
+NEVER = 10**9  # a step that no run comes to
+COMMON = {"precision": "mixed_bfloat16", "near_ratio": 2.0, "validate_every": NEVER}
+GROUPS = {
+    "fresh": Group(
+        "From fresh weights, on the easiest scenes (both talkers, little noise and reverberation)",
+        False,
+        {
+            **COMMON,
+            "configuration": "lite",
+            "seed": 11,
+            "peak": 1.5e-3,
+            "warmup": 100,
+            "hold": 200,
+            "total": 400,
+            "average": 0.99,
+            "curriculum": (NEVER, NEVER),
+        },
+        {
+            "quadratic": {"configuration": "quadratic"},
+            "no-rope": {"configuration": "lite,rotary=false"},
+            "mask-alone": {"configuration": "lite,refinement=false"},
+            "layer-norm": {"configuration": "lite,norm=layer"},
+            "near-after-2": {"configuration": "lite,near_after=2"},
+            "blstm": {"configuration": "blstm"},
+        },
+    ),
+    "tuned": Group(
+        "From the weights of `lite`, on all scenes",
+        True,
+        {
+            **COMMON,
+            "configuration": "lite",
+            "seed": 12,
+            "peak": 6e-4,
+            "warmup": 50,
+            "hold": 100,
+            "total": 250,
+            "average": 0.99,
+            "curriculum": (0, 0),
+        },
+        {
+            "no-ratio": {"near_ratio": 0.0, "far_ratio": 0.0},
+            "captured": {"captured": 0.5},
+            "outdoor-0": {"outdoor": 0.0},
+            "outdoor-25": {"outdoor": 0.25},
+            "outdoor-60": {"outdoor": 0.6},
+        },
+    ),
+}
+
+
+def plan() -> dict[str, tuple[str, dict[str, Any]]]:
+    """Every run: its group, and its settings."""
+    runs = {}
+    for group_name, group in GROUPS.items():
+        runs[group_name] = (group_name, dict(group.settings))
+        runs |= {name: (group_name, {**group.settings, **other}) for name, other in group.others.items()}
+    return runs
+
+
+def tables(found: Mapping[str, Rows]) -> str:
+    """Markdown of the runs that there are: medians, and differences from the first of the group.
+
+    Args:
+        found: the scores of each run, by name.
+    """
+    parts = []
+    for name, group in GROUPS.items():
+        if name not in found:
+            continue
+        length = f"{group.settings['total']:,} steps, seed {group.settings['seed']}"
+        rows = []
+        for run, changed in {name: {}, **group.others}.items():
+            if run in found:
+                told = ", ".join(f"`{key}` {value}" for key, value in changed.items()) or "-"
+                rows.append([run, told, *(_cell(found[run], found[name], *at) for at in SCORES.values())])
+        parts.append(f"{group.about}: {length}.\n\n{markdown_table(['run', 'what differs', *SCORES], rows)}")
+    return "\n\n".join(parts)
+
+
+def _cell(rows: Rows, first: Rows, stratum: str, figure: str) -> str:
+    values, before = (np.array([row[figure] for row in r[stratum]]) for r in (rows, first))
+    median = f"{np.median(values):+.1f}"
+    if rows is first:
+        return median
+    difference = values - before
+    error = np.std(difference, ddof=1) / len(difference) ** 0.5
+    return f"{median} ({np.mean(difference):+.2f} ± {error:.2f})"
+
+
+def _train(given: argparse.Namespace, wanted: Sequence[str]) -> None:
+    load_keras()
+    import keras
+
+    from dss_cli.network.weights import weights_file
+    from dss_cli.simulation.corpus import load_noise, load_speech
+    from dss_cli.simulation.rir_bank import Bank
+    from dss_cli.training.data import Sources
+    from dss_cli.training.loop import Settings, train
+    from dss_cli.training.validation import Validation
+
+    def sources(split: str, bank: Path) -> Sources:
+        return Sources(load_speech(given.speech, split), load_noise(given.noise, split), Bank.load(bank))
+
+    training = sources("train", given.bank)
+    dev: Validation | None = None
+    for name in wanted:
+        group, changed = plan()[name]
+        settings = Settings(**changed)
+        line(f"{name}: {settings}")
+        run = train(
+            settings,
+            training,
+            given.folder / name,
+            weights=given.weights if GROUPS[group].tuned else None,
+            report=lambda row: line(json.dumps(row)),
+        )
+        if dev is None:
+            held_out = sources("dev", given.bank.with_name(f"{given.bank.stem}-dev.npz"))
+            dev = Validation.draw(held_out, run.config, SCENES, seed=100)
+        rows = dev.rows(run.averaged())
+        weights = given.folder / name / f"{settings.configuration.partition(',')[0]}.weights.h5"
+        write_files(
+            {weights: weights_file(run.averaged()), given.folder / name / "rows.json": json.dumps(rows)}
+        )
+        keras.utils.clear_session()
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command; gives its exit code."""
+    parser = argparse.ArgumentParser(prog=f"python -m {__spec__.name}", description=__doc__)
+    parser.add_argument("folder", type=Path, metavar="FOLDER")
+    for option, what in (("speech", "DIR"), ("noise", "DIR"), ("bank", "NPZ"), ("weights", "H5")):
+        parser.add_argument(f"--{option}", type=Path, required=True, metavar=what)
+    parser.add_argument("--document", type=Path, metavar="FILE")
+    parser.add_argument("--only", action="append", choices=list(plan()), metavar="NAME")
+    given = parser.parse_args(arguments)
+    try:
+        if given.document:
+            write_section(given.document, LABEL, None)
+        wanted = [n for n in given.only or plan() if not (given.folder / n / "rows.json").exists()]
+        if wanted:  # else only the table is written anew, which needs no data
+            _train(given, wanted)
+        if given.document:
+            found = {
+                name: json.loads((given.folder / name / "rows.json").read_bytes())
+                for name in plan()
+                if (given.folder / name / "rows.json").exists()
+            }
+            write_section(given.document, LABEL, tables(found))
+    except (DssError, UsageError) as error:
+        error_line(str(error))
+        return error.exit_code
+    return ExitCode.OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())
