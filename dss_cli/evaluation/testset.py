@@ -117,6 +117,7 @@ def read_test_set(path: Path) -> TestSet:
     about = {
         "name": path.resolve().name,
         **{key: header.get(key) for key in (*_SETTINGS, *_MATERIAL)},
+        "protocol": header.get("protocol", 1),  # unsaid when there was but one
         "scenes": len(scenes),
         "sha256": hashlib.sha256(data).hexdigest(),
     }

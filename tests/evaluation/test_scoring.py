@@ -318,12 +318,14 @@ def test_every_figure_is_in_every_row(folder, perfect):
 
 
 @pytest.mark.parametrize(
-    ("preset", "rirs", "expected"),
+    ("preset", "rirs", "protocol", "expected"),
     [
-        ("quick", None, "quick, seed 3"),
-        ("quick", "rooms", "quick in measured rooms, seed 3"),
-        ("custom", None, "mine, seed 3"),
+        ("quick", None, 1, "quick, seed 3"),
+        ("quick", None, 2, "quick, protocol 2, seed 3"),
+        ("quick", "rooms", 2, "quick in measured rooms, seed 3"),
+        ("custom", None, 1, "mine, seed 3"),
     ],
 )
-def test_test_sets_of_other_scenes_have_other_entries_in_a_card(preset, rirs, expected):
-    assert entry_name({"name": "mine", "preset": preset, "seed": 3, "rirs": rirs}) == expected
+def test_test_sets_of_other_scenes_have_other_entries_in_a_card(preset, rirs, protocol, expected):
+    about = {"name": "mine", "preset": preset, "seed": 3, "rirs": rirs, "protocol": protocol}
+    assert entry_name(about) == expected
