@@ -20,6 +20,15 @@ EXTENSIONS = frozenset(
         *("caf", "au", "snd", "ogg", "oga", "opus", "mp3"),
     )
 )
+# Read through the extra `formats`, never written: their stems are WAV files.
+DECODED = frozenset(
+    f".{name}"
+    for name in (
+        *("m4a", "m4b", "aac", "mp4", "m4v", "mov", "3gp", "webm", "mkv", "mka", "wma", "wmv", "asf"),
+        *("avi", "flv", "ts", "mts", "mpg", "mpeg", "mp2", "ac3", "eac3", "dts", "amr", "wv", "ape", "tta"),
+        *("ogv", "mpc", "tak", "dsf", "rm"),
+    )
+)
 
 
 @dataclass
@@ -118,8 +127,10 @@ def _named_job(
 
 
 def _defaults(place: Path, extension: str | None) -> dict[str, str]:
-    """NAME.near.EXT and NAME.far.EXT where NAME.EXT would stand."""
+    """NAME.near.EXT and NAME.far.EXT where NAME.EXT would stand; .wav where EXT is only read."""
     suffix = place.suffix or ".wav"
+    if suffix.lower() in DECODED:
+        suffix = ".wav"
     if extension is not None:
         suffix = f".{extension.removeprefix('.')}"
     return {stem: str(place.with_name(f"{place.stem}.{stem}{suffix}")) for stem in STEMS}

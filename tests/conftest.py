@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -85,6 +88,30 @@ def toy_model(tmp_path_factory):
 
 
 # For command lines.
+
+
+@pytest.fixture
+def feed(monkeypatch):
+    """`feed(data)` sends bytes to standard input through a real pipe."""
+    threads = []
+
+    def write(data: bytes) -> None:
+        receiver, sender = os.pipe()
+
+        def send() -> None:
+            with os.fdopen(sender, "wb") as pipe, contextlib.suppress(BrokenPipeError):
+                pipe.write(data)
+
+        threads.append(threading.Thread(target=send))
+        threads[-1].start()
+        monkeypatch.setattr(sys, "stdin", os.fdopen(receiver, "rb", buffering=0))
+
+    yield write
+    if threads:
+        sys.stdin.close()
+    for thread in threads:
+        thread.join(timeout=10)
+        assert not thread.is_alive()
 
 
 @pytest.fixture

@@ -67,6 +67,9 @@ def separate(
     channels: Annotated[
         Channels, typer.Option(help="Separate each channel on its own, or their mix.")
     ] = Channels.each,
+    track: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Audio track of a file that has several, as videos may.")
+    ] = 1,
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse damaged input instead of warning.")
     ] = False,
@@ -125,6 +128,7 @@ def separate(
     arguments: dict[str, Any] = {
         "overlap": overlap,
         "channels": channels.value,
+        "track": track,
         "subtype": subtype,
         "overwrite": overwrite,
         "strict": strict,
