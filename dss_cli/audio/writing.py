@@ -166,7 +166,7 @@ class StemGroup:
                 for frames in self._render(spool, temporary, layout, np.float32(gain)):
                     done += frames
                     progress(done, total)
-                written = sf.info(temporary).frames
+                written = sf.info(_native(temporary)).frames
             except (OSError, sf.SoundFileError, AssertionError) as error:
                 raise _write_error(name, error) from error
             if abs(written - length) > (layout.rate != self.rate):
@@ -218,7 +218,7 @@ class StemGroup:
         spool.seek(0)
         resampler = Resampler(self.rate, layout.rate, self.channels)
         with sf.SoundFile(
-            path, "w", layout.rate, self.channels, layout.subtype, format=layout.container
+            _native(path), "w", layout.rate, self.channels, layout.subtype, format=layout.container
         ) as sound:
             for block in self._spooled(spool):
                 sound.write(rounded(resampler.push(block * gain), layout.subtype))
@@ -228,6 +228,11 @@ class StemGroup:
     def _spooled(self, spool: IO[bytes]) -> Iterator[NDArray[np.float32]]:
         while data := spool.read(BLOCK * self.channels * 4):
             yield np.frombuffer(data, np.float32).reshape(-1, self.channels)
+
+
+def _native(path: Path) -> bytes | str:
+    """A path as soundfile takes it: its text cannot hold names that are no UTF-8."""
+    return os.fspath(path) if os.name == "nt" else os.fsencode(path)
 
 
 def _write_error(name: str, error: BaseException) -> DssError:

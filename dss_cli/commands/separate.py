@@ -6,21 +6,16 @@ import enum
 import json
 import time
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
 from .. import options
-from .._version import __version__
 from ..batch import PIPE, plan
-from ..console import error_line, line, log_lines, progress_bar, warning_line
-from ..errors import DssError, ExitCode, UsageError
-
-if TYPE_CHECKING:
-    from ..batch import Job
-    from ..console import Start, Step
-    from ..files import Phase, Progress
-    from ..runtime import LiteRTNetwork
+from ..console import log_lines, progress_bar, warning_line
+from ..errors import UsageError
+from ..reporting import BatchReport
+from ..running import NetworkFacts, run_here
 
 
 class Channels(str, enum.Enum):
@@ -125,7 +120,7 @@ def separate(
         gpu_precision=gpu_precision.value,
         warn=warn,
     )
-    arguments: dict[str, Any] = {
+    files: dict[str, Any] = {
         "overlap": overlap,
         "channels": channels.value,
         "track": track,
@@ -133,110 +128,13 @@ def separate(
         "overwrite": overwrite,
         "strict": strict,
     }
-    alone = len(planned.jobs) == 1
     started = time.perf_counter()
-    status = ExitCode.OK
-    entries = []
     with progress_bar(shown=not quiet) as start:
-        for number, job in enumerate(planned.jobs, start=1):
-            count = "" if alone else f"[{number}/{len(planned.jobs)}] "
-            bars = _bars(start, f"{count}{Path(job.source).name}")
-            try:
-                entry = _separate(job, network, bars, arguments)
-            except DssError as error:
-                if debug:
-                    raise
-                error_line(str(error))
-                entry = {"input": job.source, "error": str(error)}
-                status = error.exit_code if alone else ExitCode.FAILED
-            entries.append(entry)
-            if not (quiet or as_json or "error" in entry):
-                line(_summary(entry, network.used))
+        report = BatchReport(planned.jobs, not (quiet or as_json), start)
+        report.used = network.used
+        run_here(planned.jobs, network, files, report, debug)
+        report.close()
     if as_json:
         elapsed = time.perf_counter() - started
-        print(json.dumps(_report(entries, model, network, notes, elapsed), indent=2))
-    raise typer.Exit(status)
-
-
-def _separate(
-    job: Job, network: LiteRTNetwork, progress: Progress, arguments: dict[str, Any]
-) -> dict[str, Any]:
-    """Run one job and say its warnings; its report, as it stands in the JSON object."""
-    from ..files import separate_file
-
-    if job.finished:
-        return {"input": job.source, "outputs": job.targets, "skipped": True}
-    if job.folder is not None:
-        try:
-            job.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DssError(f"{job.folder}: cannot be made a folder: {error.strerror}") from error
-    name = "standard input" if job.source == PIPE else job.source
-    said: set[str] = set()
-
-    def warn(message: str) -> None:
-        if message not in said:
-            warning_line(message if message.startswith(name) else f"{name}: {message}")
-        said.add(message)
-
-    report = separate_file(
-        job.source,
-        near=job.targets.get("near"),
-        far=job.targets.get("far"),
-        residual=job.targets.get("residual"),
-        network=network,
-        progress=progress,
-        warn=warn,
-        **arguments,
-    )
-    return report.to_dict()
-
-
-def _bars(start: Start, label: str) -> Progress:
-    """A bar for each phase of a recording's way, one after the other."""
-    steps: dict[Phase, Step | None] = {}
-
-    def progress(phase: Phase, done: int, total: int | None) -> None:
-        if phase not in steps:
-            steps[phase] = start(f"{label}: {phase}")
-        if step := steps[phase]:
-            step(done, total)
-
-    return progress
-
-
-def _summary(entry: dict[str, Any], used: str) -> str:
-    """What became of one recording, in a line."""
-    if "skipped" in entry:
-        return f"{entry['input']}: left out, its outputs exist"
-    return (
-        f"{entry['input']} -> {', '.join(entry['outputs'].values())} "
-        f"({entry['seconds']:.1f} s of audio in {entry['elapsed']:.1f} s, "
-        f"real-time factor {entry['rtf']:.3f}, {used.upper()})"
-    )
-
-
-def _report(
-    entries: list[dict[str, Any]],
-    model: str,
-    network: LiteRTNetwork,
-    notes: list[str],
-    elapsed: float,
-) -> dict[str, Any]:
-    """The object of --json."""
-    seconds = sum(entry.get("seconds", 0.0) for entry in entries)
-    return {
-        "version": __version__,
-        "model": model,
-        "delegate": {
-            "asked": network.asked,
-            "used": network.used,
-            "fallback_reason": network.fallback_reason,
-            "gpu_precision": network.gpu_precision,
-        },
-        "files": entries,
-        "warnings": notes + [note for entry in entries for note in entry.get("warnings", ())],
-        "seconds": seconds,
-        "elapsed": elapsed,
-        "rtf": elapsed / seconds if seconds else None,
-    }
+        print(json.dumps(report.to_dict(model, NetworkFacts.of(network), notes, elapsed), indent=2))
+    raise typer.Exit(report.status)
