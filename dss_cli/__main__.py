@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import signal
 import sys
 from collections.abc import Sequence
@@ -13,6 +12,7 @@ import typer
 
 from .app import app
 from .console import error_line
+from .descriptors import drop_standard_output, secure_standard_streams
 from .errors import DssError, ExitCode
 
 
@@ -22,6 +22,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     A DssError, a wrong command line or an error of the system ends in one line on stderr;
     `--debug` gives the traceback instead. SIGTERM unwinds like Ctrl-C, so that temporary files go.
     """
+    secure_standard_streams()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
     signal.signal(signal.SIGTERM, _terminate)
     try:
@@ -31,16 +32,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = ExitCode.INTERRUPTED
     except _Terminated:
         status = ExitCode.TERMINATED
-    except BrokenPipeError:
-        # The reader of our output has gone, which is its right (`dss ... | head`). Python would
-        # complain once more when it flushes stdout at exit; it may do so into nothing.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except BrokenPipeError:  # the reader of our output has gone, which is its right (`dss ... | head`)
+        drop_standard_output()
         status = ExitCode.FAILED
     except Exception as error:
         line, status = _explained(error)
         if line is None or "--debug" in arguments:
             raise
         error_line(line)
+        try:
+            sys.stdout.flush()
+        except OSError:
+            drop_standard_output()
     if status in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
         error_line(f"{ExitCode(status).name.lower()}; nothing half-written is left")
     return int(status or ExitCode.OK)

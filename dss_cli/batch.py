@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from .descriptors import is_stream
 from .errors import UsageError
 from .signal import STEMS
 
@@ -88,7 +89,11 @@ def plan(
             result.jobs += [Job(source, _defaults(place, extension), place.parent) for source, place in pairs]
     _refuse_collisions(result.jobs)
     for job in result.jobs:
-        there = [path for path in job.targets.values() if path != PIPE and os.path.lexists(path)]
+        there = [
+            path
+            for path in job.targets.values()
+            if path != PIPE and os.path.lexists(path) and not is_stream(path)
+        ]
         job.finished = skip_existing and len(there) == len(job.targets)
         if there and not overwrite and not job.finished:
             raise UsageError(f"{there[0]}: exists already; --overwrite replaces it")
@@ -171,7 +176,7 @@ def _refuse_collisions(jobs: list[Job]) -> None:
     owners: dict[str, str] = {}
     for job in jobs:
         for stem, target in job.targets.items():
-            if target == PIPE:
+            if target == PIPE or is_stream(target):
                 continue
             real = os.path.normcase(os.path.realpath(target))
             if real in sources:

@@ -13,6 +13,7 @@ import typer
 from .. import options
 from ..batch import PIPE, plan
 from ..console import log_lines, progress_bar, warning_line
+from ..descriptors import STANDARD_OUTPUT_NAMES, standard_output
 from ..errors import UsageError
 from ..reporting import BatchReport
 from ..running import NetworkFacts, run_here
@@ -87,7 +88,7 @@ def separate(
     from ..separator import load_model
 
     named = {
-        stem: path
+        stem: PIPE if path in STANDARD_OUTPUT_NAMES else path
         for stem, path in (("near", near), ("far", far), ("residual", residual))
         if path is not None
     }
@@ -111,15 +112,6 @@ def separate(
 
     for note in planned.notes:
         warn(note)
-    network = load_model(
-        model,
-        delegate.value,
-        threads,
-        strict_delegate=strict_delegate,
-        verbose=verbose,
-        gpu_precision=gpu_precision.value,
-        warn=warn,
-    )
     files: dict[str, Any] = {
         "overlap": overlap,
         "channels": channels.value,
@@ -128,12 +120,22 @@ def separate(
         "overwrite": overwrite,
         "strict": strict,
     }
-    started = time.perf_counter()
-    with progress_bar(shown=not quiet) as start:
-        report = BatchReport(planned.jobs, not (quiet or as_json), start)
-        report.used = network.used
-        run_here(planned.jobs, network, files, report, debug)
-        report.close()
+    with standard_output():
+        network = load_model(
+            model,
+            delegate.value,
+            threads,
+            strict_delegate=strict_delegate,
+            verbose=verbose,
+            gpu_precision=gpu_precision.value,
+            warn=warn,
+        )
+        started = time.perf_counter()
+        with progress_bar(shown=not quiet) as start:
+            report = BatchReport(planned.jobs, not (quiet or as_json), start)
+            report.used = network.used
+            run_here(planned.jobs, network, files, report, debug)
+            report.close()
     if as_json:
         elapsed = time.perf_counter() - started
         print(json.dumps(report.to_dict(model, NetworkFacts.of(network), notes, elapsed), indent=2))
