@@ -2,36 +2,47 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import sys
 from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
 
-import typer
 
-from .app import app
-from .console import error_line
-from .descriptors import drop_standard_output, secure_standard_streams
-from .errors import DssError, ExitCode
+def _interrupted_early(number: int, frame: FrameType | None) -> NoReturn:
+    os.write(2, b"dss: error: interrupted; nothing half-written is left\n")
+    os._exit(130)
+
+
+# Ctrl-C while the modules below are loaded: there is nothing to tidy up, and no traceback to show.
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, _interrupted_early)
+
+import typer  # noqa: E402
+
+from .app import app  # noqa: E402
+from .console import error_line  # noqa: E402
+from .descriptors import drop_standard_output, secure_standard_streams  # noqa: E402
+from .errors import DssError, ExitCode  # noqa: E402
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line, `sys.argv` by default, and return its exit code.
 
     A DssError, a wrong command line or an error of the system ends in one line on stderr;
-    `--debug` gives the traceback instead. SIGTERM unwinds like Ctrl-C, so that temporary files go.
+    `--debug` gives the traceback instead. SIGTERM and SIGHUP unwind like Ctrl-C, so that temporary files go.
     """
     secure_standard_streams()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    signal.signal(signal.SIGTERM, _terminate)
     try:
+        _handle_signals()
         status = app(arguments, prog_name="dss", standalone_mode=False)
         sys.stdout.flush()
     except (KeyboardInterrupt, typer.Abort):
         status = ExitCode.INTERRUPTED
-    except _Terminated:
-        status = ExitCode.TERMINATED
+    except _Ended as ending:
+        status = ending.status
     except BrokenPipeError:  # the reader of our output has gone, which is its right (`dss ... | head`)
         drop_standard_output()
         status = ExitCode.FAILED
@@ -44,8 +55,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             sys.stdout.flush()
         except OSError:
             drop_standard_output()
-    if status in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
-        error_line(f"{ExitCode(status).name.lower()}; nothing half-written is left")
+    if status in _ENDINGS:
+        error_line(f"{_ENDINGS[status]}; nothing half-written is left")
     return int(status or ExitCode.OK)
 
 
@@ -64,12 +75,31 @@ def _explained(error: Exception) -> tuple[str | None, int]:
     return None, ExitCode.FAILED
 
 
-class _Terminated(BaseException):
-    """SIGTERM, as KeyboardInterrupt is SIGINT: nothing but `main` catches it."""
+_ENDINGS = {
+    int(ExitCode.INTERRUPTED): "interrupted",
+    int(ExitCode.TERMINATED): "terminated",
+    int(ExitCode.HUNG_UP): "hung up",
+}
 
 
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    raise _Terminated
+class _Ended(BaseException):
+    """SIGTERM or SIGHUP, as KeyboardInterrupt is SIGINT: nothing but `main` catches it."""
+
+    def __init__(self, status: ExitCode) -> None:
+        self.status = status
+
+
+def _handle_signals() -> None:
+    """SIGINT, SIGTERM and SIGHUP as exceptions; what the caller has us ignore (`nohup`) stays ignored."""
+    if signal.getsignal(signal.SIGINT) is _interrupted_early:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _end)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, _end)
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    raise _Ended(ExitCode(128 + number))
 
 
 if __name__ == "__main__":

@@ -155,11 +155,13 @@ def dss(capfd):
     """`dss(*arguments)` runs main() in this process: exit code, stdout, lines of stderr."""
 
     def run(*arguments):
-        before = signal.getsignal(signal.SIGTERM)
+        numbers = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+        before = {number: signal.getsignal(number) for number in numbers}
         try:
             status = main([str(argument) for argument in arguments])
         finally:
-            signal.signal(signal.SIGTERM, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
         out, err = capfd.readouterr()
         return status, out, err.splitlines()
 

@@ -6,6 +6,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -41,9 +42,10 @@ def test_a_reader_that_leaves_ends_it_quietly(stubbed, recording):
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 @pytest.mark.parametrize(
-    ("number", "status", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+    ("name", "status", "word"),
+    [("SIGINT", 130, "interrupted"), ("SIGTERM", 143, "terminated"), ("SIGHUP", 129, "hung up")],
 )
-def test_signals_in_mid_file_leave_nothing(stubbed, recording, here, number, status, word):
+def test_signals_in_mid_file_leave_nothing(stubbed, recording, here, name, status, word):
     """The third chunk takes a minute; the signal comes then."""
     stalling = """
 quick, calls = Stub.separate, []
@@ -60,10 +62,50 @@ Stub.separate = separate
     recording("a.wav", seconds=10)
     process = subprocess.Popen([*stubbed(stalling), "separate", "a.wav"], stderr=subprocess.PIPE)
     assert process.stderr.readline() == b"stalled\n"
-    process.send_signal(number)
+    process.send_signal(getattr(signal, name))
     err = process.stderr.read().decode().splitlines()
     assert process.wait(30) == status
     assert err == [f"dss: error: {word}; nothing half-written is left"]
+    assert files(here) == ["a.wav"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_a_program_under_nohup_outlives_its_terminal(stubbed, recording, here):
+    recording("a.wav", seconds=2)
+    started = "print('started', file=sys.stderr, flush=True)\nStub.pause = 0.02"
+    command = ["nohup", *stubbed(started), "separate", "a.wav"]
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    while process.stderr.readline() != b"started\n":
+        pass
+    process.send_signal(signal.SIGHUP)
+    process.stderr.read()
+    assert process.wait(60) == 0
+    assert sf.info(here / "a.far.wav").frames == 32_000
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize("milliseconds", [0, 5, 10, 20, 40, 60, 80, 100, 150, 200])
+def test_ctrl_c_while_it_starts_is_130_without_a_traceback(recording, here, milliseconds):
+    """The clock starts when the first module is looked for after the handler is in place."""
+    recording("a.wav", seconds=60)
+    script = (
+        "import os, sys\n"
+        "class Finder:\n"
+        "    def find_spec(name, *rest):\n"
+        "        if name == 'typer': os.write(1, b'x'); sys.meta_path.remove(Finder)\n"
+        "sys.meta_path.insert(0, Finder)\n"
+        "from dss_cli.__main__ import main\n"
+        "sys.exit(main())\n"
+    )
+    command = [sys.executable, "-c", script, "separate", "a.wav"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout.read(1) == b"x"
+    time.sleep(milliseconds / 1000)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, b"dss: error: interrupted; nothing half-written is left\n")
     assert files(here) == ["a.wav"]
 
 
