@@ -85,12 +85,27 @@ def run_job(
     except DssError as error:
         if debug:
             raise
-        return {"input": job.source, "error": str(error), "exit_code": int(error.exit_code)}
+        reason = str(error) if _names_a_file(str(error), job) else f"{_name(job)}: {error}"
+        return {"input": job.source, "error": reason, "exit_code": int(error.exit_code)}
     except Exception as error:  # a bug costs one recording, not the batch
         if debug:
             raise
         reason = f"{job.source}: {type(error).__name__}: {error}; `--debug` shows where"
         return {"input": job.source, "error": reason, "exit_code": int(ExitCode.FAILED)}
+
+
+def _name(job: Job) -> str:
+    return "standard input" if job.source == PIPE else job.source
+
+
+def _names_a_file(message: str, job: Job) -> bool:
+    places = (
+        _name(job),
+        "standard output",
+        *job.targets.values(),
+        *([str(job.folder)] if job.folder else []),
+    )
+    return message.startswith(tuple(f"{place}: " for place in places if place != PIPE))
 
 
 def _separate(
@@ -107,7 +122,7 @@ def _separate(
             job.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
             raise DssError(f"{job.folder}: cannot be made a folder: {error.strerror}") from error
-    name = "standard input" if job.source == PIPE else job.source
+    name = _name(job)
     said: set[str] = set()
 
     def warn_once(message: str) -> None:

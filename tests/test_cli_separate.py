@@ -219,3 +219,12 @@ def test_file_names_of_any_script(dss, stub, recording, here):
     recording("Gespräch, 会話 [1 of 2].wav")
     assert dss("separate", "Gespräch, 会話 [1 of 2].wav")[0] == 0
     assert (here / "Gespräch, 会話 [1 of 2].near.wav").exists()
+
+
+def test_a_model_that_gives_no_numbers_is_an_error_with_the_files_name(dss, stub, recording, monkeypatch):
+    recording("a.wav")
+    monkeypatch.setattr(Stub, "separate", lambda self, m: (np.nan * m[..., 1:], m[..., 1:]))
+    status, _, err = dss("separate", "a.wav")
+    assert (status, err) == (1, ["dss: error: a.wav: the model gave values that are not finite"])
+    monkeypatch.setattr(Stub, "used", "gpu")
+    assert "--delegate cpu" in dss("separate", "a.wav")[2][0]

@@ -18,6 +18,7 @@ from .decoding import Undecodable
 from .sources import open_source
 
 BLOCK = 65_536  # frames
+LARGEST = 1e10  # times full scale: above 32-bit integers in a float file, far below what float32 holds
 RATES = range(8_000, 192_001)  # Hz
 _SIZE_FIELD = 1 << 32  # bytes, where the 32-bit size of a WAV or AIFF starts again from 0
 
@@ -104,7 +105,8 @@ class AudioReader:
         """Yield (frames, channels) float32, `size` frames each, the last one shorter.
 
         Raises:
-            DssError: no frame came at all; with `strict`, damage that shows on the way.
+            DssError: no frame came at all; a sample beyond `LARGEST`; with `strict`, damage that shows
+            on the way.
         """
         odd = 0  # samples that are not finite
         while len(block := self._read(size)):
@@ -113,6 +115,7 @@ class AudioReader:
             if not finite.all():
                 odd += block.size - int(np.count_nonzero(finite))
                 block[~finite] = 0.0
+            self._refuse_absurd(block)
             yield block
         if not self.delivered:
             raise DssError(f"{self.name}: no audio could be decoded (0 frames); is it truncated?")
@@ -145,6 +148,17 @@ class AudioReader:
         if total := self.delivered + count:
             self._damage(f"damaged: nothing can be decoded after {total} frames ({reason})")
         return block[:count]
+
+    def _refuse_absurd(self, block: NDArray[np.float32]) -> None:
+        """Values that no recording has, and that a spectrum in float32 could not hold."""
+        if not block.size or max(float(block.max()), -float(block.min())) <= LARGEST:
+            return
+        row = int(np.abs(block).max(axis=1).argmax())
+        seconds = (self.delivered - len(block) + row) / self.samplerate
+        raise DssError(
+            f"{self.name}: a sample of {np.abs(block[row]).max():.3g} at {seconds:.2f} s, where full scale is 1: "
+            "no audio, or bytes that were taken for numbers of another kind"
+        )
 
     def _check_header(self) -> None:
         if self.format == "RAW":
