@@ -228,3 +228,14 @@ def test_a_model_that_gives_no_numbers_is_an_error_with_the_files_name(dss, stub
     assert (status, err) == (1, ["dss: error: a.wav: the model gave values that are not finite"])
     monkeypatch.setattr(Stub, "used", "gpu")
     assert "--delegate cpu" in dss("separate", "a.wav")[2][0]
+
+
+def test_what_a_folder_holds_beside_recordings_is_in_the_tally(dss, stub, recording, here):
+    recording("in/a.wav")
+    (here / "in/notes.txt").write_text("x")
+    (here / "in/data").write_text("x")
+    status, _, err = dss("separate", "in", "-r", "-o", "out")
+    assert (status, err[-1]) == (0, "1 separated, 2 left out (1 without extension, 1 .txt)")
+    assert not any("notes" in text for text in err)
+    err = dss("separate", "in", "-r", "-o", "out2", "--verbose")[2]
+    assert "dss: info: left out: in/notes.txt (.txt)" in err

@@ -155,8 +155,9 @@ class AudioReader:
             return
         row = int(np.abs(block).max(axis=1).argmax())
         seconds = (self.delivered - len(block) + row) / self.samplerate
+        largest = np.abs(block[row]).max()
         raise DssError(
-            f"{self.name}: a sample of {np.abs(block[row]).max():.3g} at {seconds:.2f} s, where full scale is 1: "
+            f"{self.name}: a sample of {largest:.3g} at {seconds:.2f} s, where full scale is 1: "
             "no audio, or bytes that were taken for numbers of another kind"
         )
 

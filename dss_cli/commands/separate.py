@@ -56,6 +56,9 @@ def separate(
     recursive: Annotated[
         bool, typer.Option("--recursive", "-r", help="Work through folders, mirroring their tree.")
     ] = False,
+    follow_links: Annotated[
+        bool, typer.Option("--follow-links", help="With --recursive: into linked folders, each once.")
+    ] = False,
     overwrite: options.Overwrite = False,
     skip_existing: Annotated[
         bool, typer.Option("--skip-existing", help="Leave out recordings whose outputs all exist.")
@@ -101,6 +104,7 @@ def separate(
         output_dir=output_dir,
         extension=format,
         recursive=recursive,
+        follow_links=follow_links,
         overwrite=overwrite,
         skip_existing=skip_existing,
     )
@@ -132,7 +136,7 @@ def separate(
         )
         started = time.perf_counter()
         with progress_bar(shown=not quiet) as start:
-            report = BatchReport(planned.jobs, not (quiet or as_json), start)
+            report = BatchReport(planned.jobs, not (quiet or as_json), start, planned.left_out)
             report.used = network.used
             run_here(planned.jobs, network, files, report, debug)
             report.close()
