@@ -41,6 +41,7 @@ Floats = npt.NDArray[np.float32]
 DELEGATES = ("auto", "gpu", "cpu")
 GPU_PRECISIONS = ("float32", "float16")
 DEFAULT_THREADS = 1  # `lite` runs some 30 times faster than real time on one
+NO_ADAPTER = "no GPU adapter was found"
 REFUSED = "the GPU does not take"  # so begins a reason that lies in the graph
 SIGNATURE, INPUT = "separate", "mixture"  # its results are named as STEMS
 
@@ -79,7 +80,8 @@ class LiteRTNetwork:
         threads: of the CPU, 1 or more; the results are the same whatever their number.
         strict: an error instead of a fallback to the CPU.
         verbose: let LiteRT's own lines through to stderr.
-        warn: given one line when the CPU replaces the GPU. `fallback_reason` keeps the reason.
+        warn: given one line when the CPU replaces a GPU that was asked for or is there; with `auto`
+            and no adapter at all that line goes to the log. `fallback_reason` keeps the reason.
         gpu_precision: of the GPU's arithmetic: `float32`, or `float16` where its driver has that;
             one line to `warn` where it has not.
 
@@ -142,7 +144,9 @@ class LiteRTNetwork:
                 f"the GPU cannot run {model.name}: {self.fallback_reason}; "
                 "`--delegate cpu`, or no --strict-delegate, runs it on the CPU"
             )
-        if self.fallback_reason:
+        if delegate == "auto" and self.fallback_reason == NO_ADAPTER:
+            _log.info("running on the CPU: %s", self.fallback_reason)  # nobody asked for what is not there
+        elif self.fallback_reason:
             warn(f"running on the CPU: {self.fallback_reason}")
         where = self.adapter if self.used == "gpu" else f"CPU, threads: {threads}"
         _log.info("model %s (%s): on the %s", model.name, model.path, where)
@@ -300,7 +304,7 @@ def plain_reason(lines: list[str], failure: str) -> str:
     """Why the GPU was refused, in one plain line, from what LiteRT printed and raised."""
     text = "\n".join(lines)
     if "No adapters found" in text or "No supported adapters" in text:
-        return "no GPU adapter was found"
+        return NO_ADAPTER
     if _UNSUPPORTED in text:
         start = next(i for i, line in enumerate(lines) if _UNSUPPORTED in line)
         named = (re.match(r"([A-Z][A-Z0-9_]*): ", line) for line in lines[start + 1 :])

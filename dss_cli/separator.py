@@ -43,8 +43,8 @@ def load_model(
         strict_delegate: an error instead of a fallback to the CPU.
         verbose: let LiteRT's own log lines through to stderr.
         gpu_precision: of the GPU's arithmetic, `float32` or (where its driver has that) `float16`.
-        warn: given one line where the CPU replaces the GPU, where float32 replaces float16, and where the
-            model was never trained; by default it becomes a UserWarning.
+        warn: given one line where the CPU replaces a GPU that was asked for or is there, where float32
+            replaces float16, and where the model was never trained; by default it becomes a UserWarning.
 
     Raises:
         UsageError: no such model, or float16 with the delegate `cpu`.
@@ -72,7 +72,8 @@ class Separator:
 
     Args:
         model: a bundled or cached name, or the path of a `.tflite` file beside its card.
-        delegate: `auto`, `gpu` or `cpu`; a GPU that cannot means the CPU, and a UserWarning.
+        delegate: `auto`, `gpu` or `cpu`; a GPU that cannot means the CPU, and a UserWarning
+            unless it is `auto` and there is none.
         threads: of the CPU; None is 1.
         overlap: of neighbouring chunks, 0 to 0.5 of a chunk; None is the model's own.
         strict_delegate: an error instead of a fallback to the CPU.

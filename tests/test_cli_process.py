@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import signal
 import subprocess
@@ -146,13 +147,25 @@ def model(request, tmp_path_factory):
 
 def test_a_fallback_is_one_line_and_litert_is_silent(model, recording, here, no_gpu):
     recording("a.wav", seconds=3)
-    command = [sys.executable, "-m", "dss_cli", "separate", "a.wav", "--model", model]
+    command = [sys.executable, "-m", "dss_cli", "separate", "a.wav", "--model", model, "--delegate", "gpu"]
     command += ["--subtype", "FLOAT"]  # which never clips, whatever the weights make of noise
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (0, "")
     warning, summary = done.stderr.splitlines()
     assert warning == "dss: warning: running on the CPU: no GPU adapter was found"
     assert summary.startswith("a.wav -> a.near.wav, a.far.wav (3.0 s of audio in ")
+
+
+def test_without_a_gpu_an_ordinary_run_says_nothing_of_it(recording, here, no_gpu):
+    recording("a.wav")
+    path = tiny.write(here)
+    command = [sys.executable, "-m", "dss_cli", "separate", "a.wav", "--model", path]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (0, "", 1)
+    done = subprocess.run([*command, "--overwrite", "--json"], capture_output=True, text=True, timeout=60)
+    report = json.loads(done.stdout)
+    assert report["delegate"]["fallback_reason"] == "no GPU adapter was found"
+    assert (report["warnings"], done.stderr) == ([], "")
 
 
 def test_verbose_says_what_is_done_and_what_litert_says(recording, here, no_gpu):
@@ -163,3 +176,4 @@ def test_verbose_says_what_is_done_and_what_litert_says(recording, here, no_gpu)
     assert "dss: info: a.wav: WAV PCM_24, 16000 Hz, channels: 1, frames: 16000" in err
     assert f"dss: info: model tiny ({path}): on the CPU, threads: 1" in err
     assert any("No adapters found" in line for line in err)
+    assert "dss: info: running on the CPU: no GPU adapter was found" in err

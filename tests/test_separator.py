@@ -28,13 +28,19 @@ FALLBACK = """
 import sys
 from types import SimpleNamespace
 from dss_cli import Separator
-separator = Separator(sys.argv[1])
+separator = Separator(sys.argv[1], sys.argv[2])
 separator.separate(__import__("numpy").zeros(8000), 16000)
 """
 
 
+def test_without_a_gpu_auto_is_silent(tmp_path, no_gpu):
+    command = [sys.executable, "-W", "always", "-c", FALLBACK, tiny.write(tmp_path), "auto"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_a_fallback_is_one_warning_and_nothing_else(tmp_path, no_gpu):
-    command = [sys.executable, "-W", "always", "-c", FALLBACK, tiny.write(tmp_path)]
+    command = [sys.executable, "-W", "always", "-c", FALLBACK, tiny.write(tmp_path), "gpu"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (0, "")
     said = [line for line in done.stderr.splitlines() if not line.startswith(" ")]
