@@ -12,7 +12,7 @@ from typing import Any
 from .errors import DssError
 from .graph import Graph, Tensor, multiply_accumulates, operator_macs, parameters, read_graph, stored
 from .graph_rules import Violation, graph_violations
-from .store import Model, load, model_path
+from .store import Model, load, model_path, read_model
 
 
 @dataclass(frozen=True)
@@ -104,10 +104,7 @@ def inspect_model(name_or_path: str | os.PathLike[str]) -> Inspection:
         DssError: the file cannot be read, is damaged, or is no TFLite file.
     """
     path = model_path(name_or_path)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DssError(f"{path}: the model cannot be read: {error.strerror}") from error
+    data = read_model(path)
     try:
         graph = read_graph(data)
         counted = parameters(graph), multiply_accumulates(graph)
