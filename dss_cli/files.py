@@ -125,6 +125,7 @@ def separate_file(
             frames=reader.frames,
             source=source,
             subtype=subtype,
+            mask=reader.mask if width == reader.channels else None,
             overwrite=overwrite,
             warn=keep,
         ) as writers:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -135,6 +137,36 @@ def test_the_bar_is_for_terminals_alone(stubbed, recording):
     assert b"%" in seen
     assert 0 < seen.index(b"a.wav: separating") < seen.index(b"a.wav: writing")
     assert b"a.wav -> a.near.wav" in seen
+
+
+@pytest.mark.skipif(os.name == "nt", reason="a pseudo-terminal")
+@pytest.mark.parametrize(
+    ("variables", "escapes"), [({"NO_COLOR": "1"}, r"\x1b\[[\d;]*m"), ({"TERM": "dumb"}, r"\x1b")]
+)
+def test_terminals_without_colours_get_none(stubbed, recording, variables, escapes):
+    """NO_COLOR: no colour, the bar may move; a dumb terminal: no escape at all."""
+    import pty
+
+    recording("a.wav", seconds=10)
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [*stubbed("Stub.pause = 0.02"), "separate", "a.wav"],
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm-256color", **variables},
+    )
+    os.close(theirs)
+    seen = b""
+    with contextlib.suppress(OSError):  # how Linux says that the other end has closed
+        while chunk := os.read(ours, 65_536):
+            seen += chunk
+    os.close(ours)
+    assert process.wait(60) == 0
+    assert b"a.wav -> a.near.wav" in seen
+    colours = [
+        code for code in re.findall(escapes, seen.decode()) if code not in ("\x1b[0m", "\x1b[m", "\x1b[1m")
+    ]
+    assert colours == []
 
 
 @pytest.fixture(params=["tiny", "toy"])

@@ -239,3 +239,14 @@ def test_what_a_folder_holds_beside_recordings_is_in_the_tally(dss, stub, record
     assert not any("notes" in text for text in err)
     err = dss("separate", "in", "-r", "-o", "out2", "--verbose")[2]
     assert "dss: info: left out: in/notes.txt (.txt)" in err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="characters that Windows has in no name")
+def test_escape_characters_in_names_are_shown_harmless(dss, stub, recording, here):
+    name = "a\x1b[31mred\x07\r\u202egnp.wav"
+    recording("a.wav")
+    (here / "a.wav").rename(here / name)
+    status, _, err = dss("separate", name)
+    assert status == 0
+    assert err[0].startswith("a\\x1b[31mred\\x07 \\u202egnp.wav -> ")
+    assert not any(character in err[0] for character in "\x1b\x07\u202e")

@@ -19,6 +19,7 @@ from numpy.typing import NDArray
 
 from ..errors import DssError, UsageError
 from .blocks import BlockBuffer, at_one_rate
+from .layouts import mask_of
 from .mpeg import DECODER_DELAY, InfoFrame, info_frame_within
 
 if TYPE_CHECKING:
@@ -69,6 +70,7 @@ class FFmpegSound(BlockBuffer):
         subtype: libsndfile's name of the encoding where it has one, else FFmpeg's in capitals.
         frames: None: no length is relied on.
         estimate: the length as the container states or estimates it, for a progress bar; None without one.
+        mask: which loudspeaker each channel is for (see `layouts`), None where that is not said.
         tracks: how many audio tracks there are.
 
     Raises:
@@ -105,6 +107,7 @@ class FFmpegSound(BlockBuffer):
         self.channels: int = context.layout.nb_channels
         self.format: str = container.format.name.split(",")[0].upper()
         self.subtype = _subtype(context.name, context.format.name if context.format else "")
+        self.mask = mask_of([channel.name for channel in context.layout.channels])
         self.frames: int | None = None
         self.estimate: int | None = self._estimated_length(container)
         self.bad_packets = 0

@@ -51,6 +51,7 @@ class AudioReader:
         subtype: libsndfile's name of the encoding, e.g. 'PCM_16', or FFmpeg's in capitals.
         frames: the frames to come, None where no header knows them to the sample.
         estimate: the frames to come, perhaps by estimate, for a progress bar; None where nothing is known.
+        mask: which loudspeaker each channel is for (see `layouts`), None where that is not said.
         delivered: the frames that came so far.
 
     Raises:
@@ -80,6 +81,7 @@ class AudioReader:
             self.format = self._source.format
             self.subtype: str = self._sound.subtype
             self.frames = self._source.frames
+            self.mask = self._source.mask
             self.estimate = self._source.estimate if self.frames is None else self.frames
             self._check_header()
             for note in self._source.notes:

@@ -26,6 +26,7 @@ from ..quiet import captured_stderr
 from . import decoding
 from .chain import ChainedSound
 from .containers import Header, read_header
+from .layouts import STANDARD
 from .mpeg import InfoFrame, holds_sound, id3_size, info_frame
 from .ogg import Link, links
 
@@ -63,6 +64,7 @@ class Source:
         present: bytes from its first sample to the end of the file; None for a pipe.
         log: what libsndfile noted when it opened the file.
         notes: lines for the user: what was chosen among several.
+        mask: which loudspeaker each channel is for (see `layouts`), None where that is not said.
         estimate: the length for a progress bar where `frames` is None.
         complaints: called with the frames that came, once all is read: what is damaged or missing.
     """
@@ -74,6 +76,7 @@ class Source:
     present: int | None = None
     log: str = ""
     notes: list[str] = field(default_factory=list)
+    mask: int | None = None
     estimate: int | None = None
     complaints: Callable[[int], list[str]] = lambda delivered: []
 
@@ -162,7 +165,7 @@ def _open_file(raw: BinaryIO, size: int, name: str, track: int, stack: ExitStack
     present = max(size - raw.tell(), 0) if header else None
     if header and header.audio_bytes is None and header.subtype and track == 1:
         sound = _open_samples(_Window(raw, raw.tell()), header, name, stack)
-        return Source(sound, "WAV", sound.frames, header, present)
+        return Source(sound, "WAV", sound.frames, header, present, mask=header.mask)
     chain = links(raw, size)
     if len(chain) > 1 and track == 1 and all(link.streams == 1 for link in chain):
         return _open_chain(raw, chain, name, stack)
@@ -185,6 +188,7 @@ def _open_file(raw: BinaryIO, size: int, name: str, track: int, stack: ExitStack
         header,
         present,
         sound.extra_info,
+        mask=STANDARD.get(sound.channels) if sound.format == "FLAC" else header.mask if header else None,
         estimate=estimate,
         complaints=partial(_undecoded, raw, size, sound.format, name),
     )
@@ -240,7 +244,13 @@ def _open_by_ffmpeg(
     if sound.tracks > 1 and track == 1:
         notes.append(f"{sound.tracks} audio tracks: the first is taken; --track 2 takes the next")
     return Source(
-        sound, sound.format, None, notes=notes, estimate=sound.estimate, complaints=sound.complaints
+        sound,
+        sound.format,
+        None,
+        notes=notes,
+        mask=sound.mask,
+        estimate=sound.estimate,
+        complaints=sound.complaints,
     )
 
 
@@ -273,7 +283,7 @@ def _open_pipe(raw: BinaryIO, name: str, track: int, stack: ExitStack) -> Source
     if header and header.subtype and track == 1:
         frames = None if header.audio_bytes is None else header.audio_bytes // header.frame_bytes
         sound = _open_samples(raw.fileno(), header, name, stack)
-        return Source(sound, "WAV", frames, header, None)
+        return Source(sound, "WAV", frames, header, None, mask=header.mask)
     _log.info("%s: not a plain WAV stream; copied to a temporary file first", name)
     spool = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
     spool.write(recorder.taken)

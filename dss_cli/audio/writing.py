@@ -19,6 +19,7 @@ from ..descriptors import standard_output
 from ..errors import DssError
 from ..publish import PendingFiles
 from .formats import OutputFormat, choose_format, rounded
+from .layouts import write_mask
 from .pipes import PipeWriter
 from .reading import BLOCK
 from .resampling import Resampler
@@ -59,6 +60,7 @@ class StemGroup:
         frames: the length if it is known, to choose RF64 or to refuse in time.
         source: the input's path, which no output may be.
         subtype: encoding of all outputs, e.g. 'PCM_24' or 'FLOAT'; None: as the input.
+        mask: which loudspeaker each channel is for (see `layouts`), None where that is not said.
         overwrite: replace existing files.
         warn: is told what could not be kept, once, and of clipping.
 
@@ -77,6 +79,7 @@ class StemGroup:
         frames: int | None = None,
         source: str | os.PathLike[str] | None = None,
         subtype: str | None = None,
+        mask: int | None = None,
         overwrite: bool = False,
         warn: Callable[[str], None] = lambda message: None,
     ) -> None:
@@ -86,7 +89,7 @@ class StemGroup:
         self._warn = warn
         self._names = {stem: os.fspath(target) for stem, target in targets.items()}
         self._paths, streams = check_targets(targets, source, overwrite)
-        self._formats = self._choose_formats(source_subtype, subtype, frames or 0)
+        self._formats = self._choose_formats(source_subtype, subtype, mask, frames or 0)
         self._peaks = dict.fromkeys(self._formats, 0.0)
         self._clipped = dict.fromkeys(self._formats, 0)
         self._pending = PendingFiles(overwrite)
@@ -102,7 +105,13 @@ class StemGroup:
                 self._spools[stem] = stack.enter_context(spool)
             for stem, name in streams.items():
                 self._pipes[stem] = PipeWriter(
-                    self._open_stream(name, stack), _called(name), rate, channels, subtype, source_subtype
+                    self._open_stream(name, stack),
+                    _called(name),
+                    rate,
+                    channels,
+                    subtype,
+                    source_subtype,
+                    mask if channels > 2 else None,
                 )
             self._stack = stack.pop_all()
 
@@ -168,6 +177,8 @@ class StemGroup:
                 for frames in self._render(spool, temporary, layout, np.float32(gain)):
                     done += frames
                     progress(done, total)
+                if layout.channels > 2 and layout.mask is not None:
+                    write_mask(temporary, layout.mask)
                 written = sf.info(_native(temporary)).frames
             except (OSError, sf.SoundFileError, AssertionError) as error:
                 raise _write_error(name, error) from error
@@ -199,7 +210,7 @@ class StemGroup:
         return pipe.clipped
 
     def _choose_formats(
-        self, source_subtype: str, subtype: str | None, frames: int
+        self, source_subtype: str, subtype: str | None, mask: int | None, frames: int
     ) -> dict[str, OutputFormat]:
         said: set[str] = set()
 
@@ -216,6 +227,7 @@ class StemGroup:
                 channels=self.channels,
                 source_subtype=source_subtype,
                 subtype=subtype,
+                mask=mask,
                 warn=warn_once,
             )
             formats[stem] = layout.for_length(
