@@ -23,6 +23,11 @@ def warning_line(message: str) -> None:
     line(f"dss: warning: {message}")
 
 
+def info_line(message: str) -> None:
+    """One line `dss: info: ...`."""
+    line(f"dss: info: {message}")
+
+
 def line(message: str) -> None:
     """One line, also if the message (a file name, say) holds line breaks or moves the cursor."""
     print(harmless(" ".join(message.splitlines())), file=sys.stderr)

@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ._version import __version__
-from .console import error_line, line, warning_line
+from .console import error_line, info_line, line, warning_line
 from .errors import ExitCode
 
 if TYPE_CHECKING:
@@ -38,11 +40,12 @@ class BatchReport:
         self, jobs: Sequence[Job], summaries: bool, start: Start, left_out: Counter[str] | None = None
     ) -> None:
         self.entries: list[dict[str, Any]] = [{} for _ in jobs]
-        self.used = ""  # the delegate, for the summaries
+        self.notes: list[str] = []  # warnings about the batch and the network
+        self._facts: NetworkFacts | None = None
         self._jobs = jobs
         self._summaries = summaries
         self._left_out = Counter(left_out or {})
-        self._lines: list[list[str]] = [[] for _ in jobs]  # warnings that wait
+        self._lines: list[list[Callable[[], None]]] = [[] for _ in jobs]  # what waits to be said
         self._next = 0  # the first job that is not finished
         self._shares = [0.0] * len(jobs)
         self._start = start
@@ -50,12 +53,24 @@ class BatchReport:
 
     # The listener.
 
+    def ready(self, facts: NetworkFacts, notes: list[str]) -> None:
+        """Keep what network runs, and say the warnings that came with it."""
+        self._facts = facts
+        for note in notes:
+            self.note(note)
+
+    def note(self, message: str) -> None:
+        """Say a warning about the batch, and keep it for the JSON object."""
+        self.notes.append(message)
+        warning_line(message)
+
     def warning(self, number: int, message: str) -> None:
         """Say a warning about a recording, at once or in its turn."""
-        if number == self._next:
-            warning_line(message)
-        else:
-            self._lines[number].append(message)
+        self._in_turn(number, partial(warning_line, message))
+
+    def info(self, number: int, message: str) -> None:
+        """Say a line of the log about a recording, at once or in its turn."""
+        self._in_turn(number, partial(info_line, message))
 
     def progress(self, number: int, phase: Phase, done: int, total: int | None) -> None:
         """Move the bar: each phase of a single recording, or the share of the whole batch."""
@@ -76,8 +91,8 @@ class BatchReport:
         while self._next < len(self._jobs) and self.entries[self._next]:
             self._say(self.entries[self._next])
             self._next += 1
-            for message in self._lines[self._next] if self._next < len(self._jobs) else ():
-                warning_line(message)
+            for say in self._lines[self._next] if self._next < len(self._jobs) else ():
+                say()
 
     # The end.
 
@@ -118,8 +133,10 @@ class BatchReport:
             parts.append(f"{sum(kinds.values()):,} left out ({named})")
         line(", ".join(parts))
 
-    def to_dict(self, model: str, network: NetworkFacts, notes: list[str], elapsed: float) -> dict[str, Any]:
+    def to_dict(self, model: str, elapsed: float) -> dict[str, Any]:
         """The object of --json."""
+        network = self._facts
+        assert network is not None
         seconds = sum(entry.get("seconds", 0.0) for entry in self.entries)
         files = [{key: value for key, value in e.items() if key != "exit_code"} for e in self.entries]
         return {
@@ -133,17 +150,23 @@ class BatchReport:
             },
             "files": files,
             "tally": self.tally,
-            "warnings": notes + [note for entry in files for note in entry.get("warnings", ())],
+            "warnings": self.notes + [note for entry in files for note in entry.get("warnings", ())],
             "seconds": seconds,
             "elapsed": elapsed,
             "rtf": elapsed / seconds if seconds else None,
         }
 
+    def _in_turn(self, number: int, say: Callable[[], None]) -> None:
+        if number == self._next:
+            say()
+        else:
+            self._lines[number].append(say)
+
     def _say(self, entry: dict[str, Any]) -> None:
         if "error" in entry:
             error_line(entry["error"])
         elif self._summaries:
-            line(_summary(entry, self.used))
+            line(_summary(entry, self._facts.used if self._facts else ""))
 
     def _move_all(self) -> None:
         self._move(f"{len(self._jobs):,} recordings", round(1000 * sum(self._shares)), 1000 * len(self._jobs))

@@ -32,6 +32,12 @@ class NetworkFacts:
 class Listener(Protocol):
     """Who is told what happens; `number` is a job's place in the batch, from 0."""
 
+    def ready(self, facts: NetworkFacts, notes: list[str]) -> None:
+        """Take what network runs, and the warnings that came with loading it."""
+
+    def info(self, number: int, message: str) -> None:
+        """Take a line of the log about one recording; only other processes send them here."""
+
     def warning(self, number: int, message: str) -> None:
         """Take a warning about one recording, without its name."""
 
@@ -44,7 +50,7 @@ class Listener(Protocol):
 
 def run_here(
     jobs: Sequence[Job],
-    network: LiteRTNetwork,
+    load: Callable[..., LiteRTNetwork],
     options: dict[str, Any],
     listener: Listener,
     debug: bool = False,
@@ -53,11 +59,14 @@ def run_here(
 
     Args:
         jobs: what to do.
-        network: the loaded model.
+        load: called with `warn`, gives the network.
         options: further arguments of `separate_file`.
         listener: told of warnings, progress and reports.
         debug: let the first error through with its traceback.
     """
+    notes: list[str] = []
+    network = load(warn=notes.append)
+    listener.ready(NetworkFacts.of(network), notes)
     for number, job in enumerate(jobs):
         listener.finished(number, run_job(number, job, network, options, listener, debug))
 

@@ -39,7 +39,7 @@ def load_model(
     Args:
         model: a bundled or cached name, or the path of a `.tflite` file beside its card.
         delegate: `auto` (GPU if it takes the whole model, else CPU), `gpu` or `cpu`.
-        threads: of the CPU; None is 1.
+        threads: of the CPU; None is the physical cores, at most 4. The results are the same.
         strict_delegate: an error instead of a fallback to the CPU.
         verbose: let LiteRT's own log lines through to stderr.
         gpu_precision: of the GPU's arithmetic, `float32` or (where its driver has that) `float16`.
@@ -50,7 +50,8 @@ def load_model(
         UsageError: no such model, or float16 with the delegate `cpu`.
         DssError: a damaged model, or a delegate that is refused.
     """
-    from .runtime import DEFAULT_THREADS, LiteRTNetwork
+    from .machine import default_threads
+    from .runtime import LiteRTNetwork
     from .store import find_model
 
     found = find_model(model)
@@ -59,7 +60,7 @@ def load_model(
     return LiteRTNetwork(
         found,
         delegate,
-        DEFAULT_THREADS if threads is None else threads,
+        default_threads() if threads is None else threads,
         strict=strict_delegate,
         verbose=verbose,
         warn=warn,
@@ -74,7 +75,7 @@ class Separator:
         model: a bundled or cached name, or the path of a `.tflite` file beside its card.
         delegate: `auto`, `gpu` or `cpu`; a GPU that cannot means the CPU, and a UserWarning
             unless it is `auto` and there is none.
-        threads: of the CPU; None is 1.
+        threads: of the CPU; None is the physical cores, at most 4.
         overlap: of neighbouring chunks, 0 to 0.5 of a chunk; None is the model's own.
         strict_delegate: an error instead of a fallback to the CPU.
         gpu_precision: as `load_model` takes it.

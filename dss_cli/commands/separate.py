@@ -5,6 +5,8 @@ from __future__ import annotations
 import enum
 import json
 import time
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -12,11 +14,10 @@ import typer
 
 from .. import options
 from ..batch import PIPE, plan
-from ..console import log_lines, progress_bar, warning_line
+from ..console import log_lines, progress_bar
 from ..descriptors import STANDARD_OUTPUT_NAMES, standard_output
 from ..errors import UsageError
 from ..reporting import BatchReport
-from ..running import NetworkFacts, run_here
 
 
 class Channels(str, enum.Enum):
@@ -76,7 +77,20 @@ def separate(
     delegate: options.Delegate = options.DelegateName.auto,
     strict_delegate: options.StrictDelegate = False,
     gpu_precision: options.GpuPrecision = options.PrecisionName.float32,
-    threads: options.Threads = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, help="CPU threads of each recording; default: the cores, at most 4, shared out."),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs",
+            "-j",
+            min=1,
+            metavar="N",
+            help="Recordings at a time, each in a process of its own; default: the cores.",
+        ),
+    ] = None,
     overlap: options.Overlap = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
@@ -88,7 +102,10 @@ def separate(
     Without --near and --far, NAME.EXT becomes NAME.near.EXT and NAME.far.EXT. With one of them,
     that stem alone is written. The stems keep the input's rate, channels and encoding.
     """
+    from ..machine import physical_cores
+    from ..running import run_here
     from ..separator import load_model
+    from ..workers import Workers, default_jobs, shared_threads
 
     named = {
         stem: PIPE if path in STANDARD_OUTPUT_NAMES else path
@@ -108,14 +125,6 @@ def separate(
         overwrite=overwrite,
         skip_existing=skip_existing,
     )
-    notes: list[str] = []
-
-    def warn(message: str) -> None:
-        notes.append(message)
-        warning_line(message)
-
-    for note in planned.notes:
-        warn(note)
     files: dict[str, Any] = {
         "overlap": overlap,
         "channels": channels.value,
@@ -124,23 +133,35 @@ def separate(
         "overwrite": overwrite,
         "strict": strict,
     }
-    with standard_output():
-        network = load_model(
-            model,
-            delegate.value,
-            threads,
-            strict_delegate=strict_delegate,
-            verbose=verbose,
-            gpu_precision=gpu_precision.value,
-            warn=warn,
-        )
-        started = time.perf_counter()
-        with progress_bar(shown=not quiet) as start:
-            report = BatchReport(planned.jobs, not (quiet or as_json), start, planned.left_out)
-            report.used = network.used
-            run_here(planned.jobs, network, files, report, debug)
-            report.close()
+    cores = physical_cores()
+    pending = sum(not job.finished for job in planned.jobs)
+    count = default_jobs(pending, cores) if jobs is None else min(jobs, max(1, pending))
+    if debug:
+        count = 1  # a traceback wants its own process
+    load = partial(
+        load_model,
+        model,
+        delegate.value,
+        threads or shared_threads(count, cores),
+        strict_delegate=strict_delegate,
+        verbose=verbose,
+        gpu_precision=gpu_precision.value,
+    )
+    started = time.perf_counter()
+    with ExitStack() as stack:
+        stack.enter_context(standard_output())
+        workers = None
+        if count > 1:
+            workers = stack.enter_context(Workers(count, load, files, one_on_gpu=jobs is None))
+        start = stack.enter_context(progress_bar(shown=not quiet))
+        report = BatchReport(planned.jobs, not (quiet or as_json), start, planned.left_out)
+        for note in planned.notes:
+            report.note(note)
+        if workers is None:
+            run_here(planned.jobs, load, files, report, debug)
+        else:
+            workers.run(planned.jobs, report)
+        report.close()
     if as_json:
-        elapsed = time.perf_counter() - started
-        print(json.dumps(report.to_dict(model, NetworkFacts.of(network), notes, elapsed), indent=2))
+        print(json.dumps(report.to_dict(model, time.perf_counter() - started), indent=2))
     raise typer.Exit(report.status)
