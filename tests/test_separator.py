@@ -15,6 +15,7 @@ from synth import read, write
 
 from dss_cli.errors import DssError, UsageError
 from dss_cli.files import separate_file
+from dss_cli.machine import default_threads
 from dss_cli.separator import Separator, load_model
 
 
@@ -80,7 +81,7 @@ def test_a_model_is_found_and_loaded_as_asked(monkeypatch):
     with pytest.warns(UserWarning):
         Separator()
     assert found == ["toy", "lite"]
-    assert loaded[1] == ((model, "auto", 1), {"strict": False, **rest})
+    assert loaded[1] == ((model, "auto", default_threads()), {"strict": False, **rest})
 
 
 def test_a_model_that_was_never_trained_is_told(tmp_path):
