@@ -73,13 +73,18 @@ def test_options_out_of_range_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("delegate", ["auto", "gpu"])
-def test_without_a_gpu_the_cpu_runs_and_it_is_said_once(tmp_path, no_gpu, delegate):
+def test_without_a_gpu_the_cpu_runs_with_a_warning_only_where_a_gpu_was_asked_for(
+    tmp_path, no_gpu, caplog, delegate
+):
     said: list[str] = []
+    caplog.set_level("INFO", logger="dss_cli")
     network = LiteRTNetwork(tiny.model(tmp_path), delegate, warn=said.append)
     assert (network.asked, network.used) == (delegate, "cpu")
     assert network.fallback_reason == "no GPU adapter was found"
     assert_separated(chunk(3), network.separate(chunk(3)))
-    assert said == ["running on the CPU: no GPU adapter was found"]
+    line = "running on the CPU: no GPU adapter was found"
+    assert said == ([line] if delegate == "gpu" else [])
+    assert (line in caplog.messages) == (delegate == "auto")
 
 
 @pytest.mark.parametrize("delegate", ["auto", "gpu"])
