@@ -30,6 +30,7 @@ from ai_edge_litert.compiled_model import (
     HardwareAccelerator,
     Options,
 )
+from ai_edge_litert.interpreter import Interpreter
 
 from .errors import DssError, UsageError
 from .quiet import captured_stderr
@@ -187,6 +188,7 @@ class _Session:
     """
 
     def __init__(self, model: Model, options: Options) -> None:
+        _require_flatbuffer(model.path)
         self.compiled = CompiledModel.from_file(str(model.path), environment=_environment(), options=options)
         _require_interface(self.compiled, model)
         self._input = self.compiled.create_input_buffer_by_name(SIGNATURE, INPUT)
@@ -261,6 +263,16 @@ def _open_on_cpu(model: Model, threads: int, verbose: bool) -> _Session:
             raise DssError(
                 f"{model.path}: not a model that LiteRT can load: {_last_line(str(error))}"
             ) from error
+
+
+def _require_flatbuffer(path: Path) -> None:
+    """Have the older runtime look at the offsets in a file: a compiled model follows them blindly.
+
+    Raises:
+        ValueError: they lead out of the file.
+    """
+    with contextlib.suppress(RuntimeError):  # an operator that it does not know
+        Interpreter(model_path=str(path))
 
 
 def _require_interface(compiled: Any, model: Model) -> None:
