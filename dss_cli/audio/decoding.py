@@ -12,6 +12,7 @@ from collections import deque
 from collections.abc import Iterator
 from contextlib import ExitStack
 from importlib.util import find_spec
+from itertools import chain
 from typing import TYPE_CHECKING, Any, BinaryIO
 
 import numpy as np
@@ -101,19 +102,24 @@ class FFmpegSound(BlockBuffer):
             raise UsageError(f"{name}: there is no audio track {track}; it has {self.tracks}")
         stream = streams[track - 1]
         context = stream.codec_context
-        if context is None or not context.sample_rate or not context.layout.nb_channels:
-            raise DssError(f"{name}: nothing can be decoded of its audio track {track}")
-        self.samplerate: int = context.sample_rate
-        self.channels: int = context.layout.nb_channels
+        if context is None:
+            raise DssError(f"{name}: nothing is known that decodes its audio track {track}")
         self.format: str = container.format.name.split(",")[0].upper()
         self.subtype = _subtype(context.name, context.format.name if context.format else "")
-        self.mask = mask_of([channel.name for channel in context.layout.channels])
         self.frames: int | None = None
-        self.estimate: int | None = self._estimated_length(container)
         self.bad_packets = 0
         self._packets, self._packets_declared = 0, stream.frames
+        decoded = self._frames(container, stream)
+        try:
+            first = next(decoded)  # a header may not tell of twice the rate or a second channel (HE-AAC)
+        except (StopIteration, Undecodable) as error:
+            raise DssError(f"{name}: no audio could be decoded (0 frames); is it truncated?") from error
+        self.samplerate, self.channels = first[1], first[0].shape[1]
+        mask = mask_of([speaker.name for speaker in context.layout.channels])
+        self.mask = mask if mask is not None and mask.bit_count() == self.channels else None
+        self.estimate: int | None = self._estimated_length(container)
         self._stated = _stated_length(container, stream, self.samplerate)
-        pieces = at_one_rate(self._frames(container, stream), self.samplerate, self.channels, name)
+        pieces = at_one_rate(chain([first], decoded), self.samplerate, self.channels, name)
         super().__init__(self._trimmed(pieces), self.channels)
 
     def _estimated_length(self, container: Any) -> int | None:

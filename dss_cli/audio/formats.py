@@ -152,7 +152,7 @@ def choose_format(
             return OutputFormat(container, chosen, candidate, channels, mask)
     raise UsageError(
         f"{path}: {container} {chosen} cannot store {channels} channels; "
-        "use .wav or .flac, or mix the channels to one"
+        "use .wav, or mix the channels to one (`--channels mix`)"
     )
 
 

@@ -168,7 +168,10 @@ def _open_file(raw: BinaryIO, size: int, name: str, track: int, stack: ExitStack
         return Source(sound, "WAV", sound.frames, header, present, mask=header.mask)
     chain = links(raw, size)
     if len(chain) > 1 and track == 1 and all(link.streams == 1 for link in chain):
-        return _open_chain(raw, chain, name, stack)
+        try:
+            return _open_chain(raw, chain, name, stack)
+        except _Refused as refusal:
+            return _open_by_ffmpeg(raw, name, track, stack, None, refusal)
     info = _mp3_info(raw)
     raw.seek(0)
     try:
@@ -204,13 +207,16 @@ def _mp3_info(raw: BinaryIO) -> InfoFrame | None:
 def _open_chain(raw: BinaryIO, chain: list[Link], name: str, stack: ExitStack) -> Source:
     _log.info("%s: a chain of %d Ogg streams", name, len(chain))
 
-    def opened(link: Link) -> sf.SoundFile:
+    def first() -> sf.SoundFile:
+        return _open_sound(_Window(raw, chain[0].start, chain[0].end), stack)
+
+    def following(link: Link) -> sf.SoundFile:
         try:
             return _open_sound(_Window(raw, link.start, link.end), stack)
         except _Refused as refusal:
-            raise DssError(f"{name}: not audio that can be read ({refusal})") from refusal
+            raise DssError(f"{name}: a stream of its chain cannot be read ({refusal})") from refusal
 
-    sound = ChainedSound([partial(opened, link) for link in chain], name)
+    sound = ChainedSound([first, *(partial(following, link) for link in chain[1:])], name)
     return Source(sound, "OGG", None, log=sound.log, complaints=sound.complaints)
 
 

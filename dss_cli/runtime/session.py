@@ -10,11 +10,13 @@ import os
 import sys
 import threading
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from ai_edge_litert.compiled_model import CompiledModel, Environment, Options
+from ai_edge_litert.interpreter import Interpreter
 
 from ..constants import STEMS, SignalConfig
 from ..errors import DssError
@@ -73,6 +75,7 @@ class Session:
     """
 
     def __init__(self, model: Model, options: Options) -> None:
+        _require_flatbuffer(model.path)
         self.compiled = CompiledModel.from_file(str(model.path), environment=_environment(), options=options)
         self.states: Mapping[str, Shape] = model.state
         self.turn = threading.Lock()
@@ -104,6 +107,16 @@ class Session:
 def shapes(signal: SignalConfig) -> tuple[Shape, Shape]:
     """Shape of a chunk of the mixture, and of its stems."""
     return (1, signal.frames, signal.bins, 3), (1, signal.frames, signal.bins, 2)
+
+
+def _require_flatbuffer(path: Path) -> None:
+    """Have the older runtime look at the offsets in a file: a compiled model follows them blindly.
+
+    Raises:
+        ValueError: they lead out of the file.
+    """
+    with contextlib.suppress(RuntimeError):  # an operator that it does not know
+        Interpreter(model_path=str(path))
 
 
 def _require_interface(compiled: Any, model: Model) -> None:
