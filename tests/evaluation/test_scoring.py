@@ -292,6 +292,10 @@ def test_what_is_no_complete_test_set_is_refused(folder):
     refused("line 1: damaged: no JSON object", line="[]")
     refused("line 1: no 'stratum'", line=first.replace('"stratum"', '"layer"'))
     refused("line 1: id '../a' is no file name", line=first.replace('"id": "a"', '"id": "../a"'))
+    for odd in ("../near/a.flac", "/etc/passwd", "near/../../a.flac", "", "a\\\\b.flac"):
+        wrong = first.replace('"near/a.flac"', f'"{odd}"')
+        assert wrong != first
+        refused("line 1: near .* is no path inside the test set's folder", line=wrong)
     refused("line 2: scene 'a' a second time", lines, text=good_lines.replace('"id": "b"', '"id": "a"'))
     refused("no scene in it", lines, text="")
     (folder / "near" / "b.flac").unlink()
