@@ -87,8 +87,7 @@ def build_for_inference(config: NetworkConfig) -> keras.Model | CarriedNetworks:
 
 def carries_context(config: NetworkConfig) -> TypeGuard[TwoStageConfig]:
     """Whether networks of a configuration carry context from chunk to chunk."""
-    linear = isinstance(config, TwoStageConfig) and config.attention == "linear"
-    return linear and config.context is not None
+    return isinstance(config, TwoStageConfig) and config.attention == "linear" and config.context is not None
 
 
 def build_for_scenes(config: TwoStageConfig) -> keras.Model:

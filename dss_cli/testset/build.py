@@ -100,7 +100,9 @@ def make_scenes(path: Path, plan: Plan, numbers: Sequence[int], claim: Path | No
             folder, ingredients = _folder(path, plan), plan.ingredients()
             for number in numbers:
                 stratum, index = plan.scene(number)
-                scene = make_scene(ingredients, stratum, index, plan.seed, plan.seconds, plan.rate)
+                scene = make_scene(
+                    ingredients, stratum, index, plan.seed, plan.seconds, plan.rate, plan.protocol
+                )
                 _look_for(claim)
                 folder.write(scene)
         finally:

@@ -292,6 +292,10 @@ def test_what_is_no_complete_test_set_is_refused(folder):
     refused("line 1: damaged: no JSON object", line="[]")
     refused("line 1: no 'stratum'", line=first.replace('"stratum"', '"layer"'))
     refused("line 1: id '../a' is no file name", line=first.replace('"id": "a"', '"id": "../a"'))
+    for odd in ("../near/a.flac", "/etc/passwd", "near/../../a.flac", "", "a\\\\b.flac"):
+        wrong = first.replace('"near/a.flac"', f'"{odd}"')
+        assert wrong != first
+        refused("line 1: near .* is no path inside the test set's folder", line=wrong)
     refused("line 2: scene 'a' a second time", lines, text=good_lines.replace('"id": "b"', '"id": "a"'))
     refused("no scene in it", lines, text="")
     (folder / "near" / "b.flac").unlink()
@@ -318,12 +322,14 @@ def test_every_figure_is_in_every_row(folder, perfect):
 
 
 @pytest.mark.parametrize(
-    ("preset", "rirs", "expected"),
+    ("preset", "rirs", "protocol", "expected"),
     [
-        ("quick", None, "quick, seed 3"),
-        ("quick", "rooms", "quick in measured rooms, seed 3"),
-        ("custom", None, "mine, seed 3"),
+        ("quick", None, 1, "quick, seed 3"),
+        ("quick", None, 2, "quick, protocol 2, seed 3"),
+        ("quick", "rooms", 2, "quick in measured rooms, seed 3"),
+        ("custom", None, 1, "mine, seed 3"),
     ],
 )
-def test_test_sets_of_other_scenes_have_other_entries_in_a_card(preset, rirs, expected):
-    assert entry_name({"name": "mine", "preset": preset, "seed": 3, "rirs": rirs}) == expected
+def test_test_sets_of_other_scenes_have_other_entries_in_a_card(preset, rirs, protocol, expected):
+    about = {"name": "mine", "preset": preset, "seed": 3, "rirs": rirs, "protocol": protocol}
+    assert entry_name(about) == expected

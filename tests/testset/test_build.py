@@ -24,6 +24,7 @@ pytest.importorskip("pyroomacoustics")
 from dss_cli.errors import UsageError
 from dss_cli.evaluation.testset import read_test_set
 from dss_cli.simulation.measured_rirs import load_rooms
+from dss_cli.simulation.rooms import RT60
 from dss_cli.testset.build import _folder, build, make_scenes
 from dss_cli.testset.plan import draw_up
 from dss_cli.testset.strata import PRESETS, Stratum, preset
@@ -100,7 +101,7 @@ def test_every_scene_is_of_its_stratum(made):
             assert record["noise_category"] == stratum.category
             assert record["noise_file"].startswith(stratum.category)
         if stratum.environment == "indoor":
-            assert 0.15 <= record["rt60"] <= 0.9
+            assert RT60[0] / 1.1 <= record["rt60"] <= 1.1 * RT60[1]  # the mean over three octaves
             assert record["rt60_measured"] == pytest.approx(record["rt60"], rel=0.25)
         else:
             assert record["rt60"] is None
@@ -131,6 +132,25 @@ def test_the_scorer_reads_it(made):
 
 
 # The same files, whoever makes them.
+
+
+def test_a_set_says_of_which_protocol_its_rooms_are(made, plan, tmp_path):
+    former = replace(plan, strata=STRATA[1:2], count=1, protocol=1)
+    build(tmp_path / "set", former)
+    for folder, protocol in ((made, 2), (tmp_path / "set", 1)):
+        assert json.loads((folder / "test-set.json").read_text())["protocol"] == protocol
+        assert f"| protocol | {protocol} |" in (folder / "README.md").read_text()
+        assert read_test_set(folder).about["protocol"] == protocol
+    (ours,) = (r for r in records(made) if r["id"] == "indoor-near-only-clean-n06-0000")
+    (theirs,) = records(tmp_path / "set")
+    assert (len(ours["rt60_octaves"]), theirs.get("rt60_octaves")) == (7, None)
+    assert ours["room"] != theirs["room"]
+    (tmp_path / "set" / "test-set.json").write_text(
+        (tmp_path / "set" / "test-set.json").read_text().replace('"protocol": 1,', "")
+    )
+    _folder(tmp_path / "set", former)  # as written when there was no other protocol
+    with pytest.raises(UsageError, match=r"whose protocol differs \(1, not 2\)"):
+        _folder(tmp_path / "set", replace(former, protocol=2))
 
 
 def test_processes_make_no_difference(made, plan, tmp_path):

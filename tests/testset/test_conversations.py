@@ -212,4 +212,7 @@ def test_conversations_in_measured_rooms_keep_to_the_split(material, rooms, tmp_
     assert made.ingredients().rooms.most_far(1) == 1
     with pytest.raises(DssError, match="no line of split 'dev'"):
         draw_up(speech, rirs=tmp_path / "b", **asked)
-    draw_up(speech, rirs=tmp_path / "b", **(asked | {"name": "first"}))  # of all rooms, as ever
+    asked["name"] = "first"
+    draw_up(speech, rirs=tmp_path / "b", protocol=1, **asked)  # of all rooms, as ever
+    with pytest.raises(DssError, match="no line of split 'dev'"):
+        draw_up(speech, rirs=tmp_path / "b", **asked)
