@@ -36,13 +36,14 @@ test: .venv-test/installed
 	.venv-test/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not alone"
 	.venv-test/bin/python -m pytest -m alone
 
-SEED ?= $(shell date +%s)
+SEED := $(or $(SEED),$(shell date +%s))
 MINUTES ?= 60
+FUZZ = --seed $(SEED) --minutes $(MINUTES) --document docs/robustness.md
 
 fuzz: .venv-test/installed
-	.venv-test/bin/python tools/fuzz.py audio --count 10000 --seed $(SEED) --minutes $(MINUTES)
-	.venv-test/bin/python tools/fuzz.py models --count 1000 --seed $(SEED) --minutes $(MINUTES)
-	.venv-test/bin/python tools/fuzz.py kills --count 200 --seed $(SEED) --minutes $(MINUTES)
+	.venv-test/bin/python tools/fuzz.py audio --count 10000 $(FUZZ)
+	.venv-test/bin/python tools/fuzz.py models --count 1000 $(FUZZ)
+	.venv-test/bin/python tools/fuzz.py kills --count 200 $(FUZZ)
 
 bench: .venv/installed build/base-untrained.tflite
 	.venv/bin/python -m dss_cli.benchmark.document docs/benchmarks.md

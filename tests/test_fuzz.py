@@ -71,6 +71,20 @@ def test_a_case_is_a_function_of_seed_and_number(fuzz):
     assert made[0] == made[1] != data
 
 
+def test_figures_go_into_the_table_of_a_document_row_by_row(fuzz, tmp_path):
+    document = tmp_path / "a.md"
+    document.write_text("before\n<!-- fuzz -->\n<!-- fuzz: end -->\nafter\n")
+    fuzz.write_row(document, "kills", ["200", "9 min", "7", "0"])
+    fuzz.write_row(document, "audio", ["10,000", "50 min", "7", "1"])
+    fuzz.write_row(document, "audio", ["10,000", "51 min", "8", "0"])
+    text = document.read_text()
+    assert text.startswith("before\n") and text.endswith("after\n")
+    assert [line for line in text.splitlines() if line.startswith("| ")][2:] == [
+        "| audio | 10,000 | 51 min | 8 | 0 |",
+        "| kills | 200 | 9 min | 7 | 0 |",
+    ]
+
+
 @pytest.mark.slow
 @pytest.mark.parametrize(("what", "count"), [("audio", 20), ("models", 3), ("kills", 3)])
 def test_a_short_run_finds_nothing(what, count):
