@@ -2,6 +2,7 @@
 # make test    lint, types and tests
 # make bench   run the benchmarks of docs/benchmarks.md and write its tables
 # make bench-gpu  the same for its section of a machine with a GPU, on such a machine
+# make bench-batch  time batches of recordings in one process and on all cores
 # make report  write docs/example-report.html, of a small test set with synthetic voices
 # make conversions  score Keras and the exported files, and write the table of docs/benchmarks.md;
 #              TESTSET="FOLDER ..." takes other test sets than a small one with synthetic voices
@@ -20,7 +21,7 @@ EXAMPLE = examples/two_talkers.flac
 PACKAGE = pyproject.toml README.md LICENSE \
           $(shell find dss_cli models -type f -not -name '*.pyc' -not -name '.*')
 
-.PHONY: demo separate test fuzz bench bench-gpu report conversions readme clean
+.PHONY: demo separate test fuzz bench bench-gpu bench-batch report conversions readme clean
 .DELETE_ON_ERROR:
 
 demo: separate
@@ -55,6 +56,9 @@ build/base-untrained.tflite: .venv-test/installed
 bench-gpu: .venv/installed
 	@.venv/bin/python $(PIP_INSTALL) '.[energy]'
 	.venv/bin/python -m dss_cli.benchmark.document docs/benchmarks.md bench-gpu
+
+bench-batch: .venv/installed
+	.venv/bin/python tools/batch_speed.py --document docs/benchmarks.md
 
 report: .venv-test/installed
 	rm -rf build/synthetic

@@ -34,7 +34,12 @@ def crash(generator, folder):
 
 
 def hang(generator, folder):
-    time.sleep(60)
+    time.sleep(600)
+
+
+def spin(generator, folder):
+    while True:
+        pass
 
 
 def surprise(generator, folder):
@@ -51,11 +56,18 @@ def fine(generator, folder):
 
 @pytest.mark.parametrize(
     ("case", "ending"),
-    [(crash, "crash"), (hang, "too slow"), (surprise, "surprise"), (swell, "too large"), (fine, "fine")],
+    [
+        (crash, "crash"),
+        (hang, "too slow"),
+        (spin, "too slow"),
+        (surprise, "surprise"),
+        (swell, "too large"),
+        (fine, "fine"),
+    ],
     ids=lambda value: getattr(value, "__name__", None),
 )
 def test_every_kind_of_finding_is_found(fuzz, monkeypatch, case, ending):
-    monkeypatch.setattr(fuzz, "SECONDS", 2 if case is hang else 60)
+    monkeypatch.setattr(fuzz, "SECONDS", 1 if case in (hang, spin) else 60)
     assert fuzz.attempt(case, 0, 0)[0] == ending
 
 
