@@ -73,7 +73,7 @@ def _aftermath(out: Path, word: str, status: int, err: str, expected: int) -> tu
     hidden = [name for name in left if name.startswith(".")]
     if "Traceback" in err:
         return "traceback", f"{word}: {err[-1000:]}"
-    if status not in (expected, 0):
+    if status not in (expected, 0, -getattr(signal, word)):  # the last: hit while Python itself ends
         return "exit code", f"{word}: {status}, {err[-500:]}"
     if hidden and word != "SIGKILL":
         return "left behind", f"{word}: {hidden}"
