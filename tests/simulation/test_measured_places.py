@@ -97,7 +97,7 @@ def test_what_cannot_be_made_of_a_folder_is_told_in_one_line(write, tmp_path):
     with pytest.raises(DssError, match=r"no MANIFEST\.csv"):
         load_training_rooms(tmp_path, COUNTS)
     folder = write("A", [0.3, 0.4, 0.6])
-    with pytest.raises(DssError, match="no room has 3 responses at 0.2 to 0.8 m and 4 at 1.2 to 15 m"):
+    with pytest.raises(DssError, match=r"no room has 3 responses at 0\.2 to 0\.8 m and 4 at 1\.2 to 15 m"):
         load_training_rooms(folder, COUNTS)
     write("live", [1.5, 2.0, 2.5, 3.0], rt60=1.2)
     with pytest.raises(DssError, match="in it or in one like it"):
@@ -114,7 +114,7 @@ def test_a_bank_has_measured_places_behind_the_simulated_ones(write, tmp_path):
     assert bank.outdoor.tolist() == [False] * 4 + [True] * 2 + [False]
     for place, responses in enumerate(bank.responses):
         assert not np.any(responses[:, bank.taps(place) :])
-        assert np.any(responses[:, bank.taps(place) - 200 : bank.taps(place)])
+        assert np.any(responses[:, bank.taps(place) - 1])
     bank.save(tmp_path / "bank.npz")
     again = Bank.load(tmp_path / "bank.npz")
     for name in ("responses", "distances", "measured", "used", "rt60"):
