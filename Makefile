@@ -7,6 +7,8 @@
 #              TESTSET="FOLDER ..." takes other test sets than a small one with synthetic voices
 # make rooms   simulate rooms and write the table of docs/experiments/02-rooms.md; RIRS=FOLDER measures those
 # make readme  measure the README's scores and draw its picture again
+# make fuzz    10,000 damaged recordings, 1,000 damaged models, 200 kills at random moments; SEED=N repeats a run,
+#              MINUTES bounds each of the three
 # make clean   remove everything that these made
 #
 # Needs Python >= 3.10 with venv, and nothing else: each target has its own virtual environment.
@@ -19,7 +21,7 @@ EXAMPLE = examples/two_talkers.flac
 PACKAGE = pyproject.toml README.md LICENSE \
           $(shell find dss_cli models -type f -not -name '*.pyc' -not -name '.*')
 
-.PHONY: demo separate test bench bench-gpu report conversions rooms readme clean
+.PHONY: demo separate test fuzz bench bench-gpu report conversions rooms readme clean
 .DELETE_ON_ERROR:
 
 demo: separate
@@ -34,6 +36,14 @@ test: .venv-test/installed
 	.venv-test/bin/mypy
 	.venv-test/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not alone"
 	.venv-test/bin/python -m pytest -m alone
+
+SEED ?= $(shell date +%s)
+MINUTES ?= 60
+
+fuzz: .venv-test/installed
+	.venv-test/bin/python -m tools.fuzz audio --count 10000 --seed $(SEED) --minutes $(MINUTES)
+	.venv-test/bin/python -m tools.fuzz models --count 1000 --seed $(SEED) --minutes $(MINUTES)
+	.venv-test/bin/python -m tools.fuzz kills --count 200 --seed $(SEED) --minutes $(MINUTES)
 
 bench: .venv/installed build/base-untrained.tflite
 	.venv/bin/python -m tools.benchmark_document docs/benchmarks.md

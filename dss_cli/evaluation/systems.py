@@ -63,8 +63,9 @@ class ModelSystem:
     def open(self, warn: Callable[[str], None]) -> tuple[dict[str, Any], Outputs]:
         """See `System`."""
         card = find_model(self.model).card
+        threads = self.threads or 1  # scenes are shared among processes instead
         network = separator.load_model(
-            self.model, self.delegate, self.threads, gpu_precision=self.gpu_precision, warn=warn
+            self.model, self.delegate, threads, gpu_precision=self.gpu_precision, warn=warn
         )
         about = {
             "name": self.name,

@@ -84,7 +84,8 @@ class TwoStageConfig(NetworkConfig):
         refinement: a complex term beside the mask, as published; without it an estimate is a mask.
         zoom: a second look at the lowest bins, if any.
         norm: "layer" as published, or "rms" (one reduction less).
-        context: how context is carried from chunk to chunk; None: every chunk decides alone, as published.
+        context: how linear attention carries what it heard from chunk to chunk; None: every chunk decides
+            alone, as published. Quadratic attention has no such context: it would keep every position.
     """
 
     channels: int = 64
@@ -122,8 +123,6 @@ class TwoStageConfig(NetworkConfig):
         ):
             if value not in known:
                 raise ValueError(f"{name} is {' or '.join(known)}, not {value!r}")
-        if self.context is not None and self.attention != "linear":
-            raise ValueError(f"{self.attention} attention has no context to carry: it keeps every position")
 
     @property
     def outline(self) -> str:
@@ -203,7 +202,7 @@ CONFIGURATIONS: dict[str, NetworkConfig] = {
     # CMGAN (Cao et al. 2022; Abdulatif et al. 2024) has two-stage conformers with ordinary attention. All
     # else is as in `lite`, though CMGAN differs there too (decoders, positions, losses): this one tells
     # linear attention from quadratic and nothing more.
-    "quadratic": replace(LITE, attention="quadratic", context=None),
+    "quadratic": replace(LITE, attention="quadratic"),
     # The published size.
     "blstm": RecurrentConfig(signal=HOP_256),
 }

@@ -58,6 +58,10 @@ class Rooms:
         """Whether any place has so many responses."""
         return any(len(near) >= near_count and len(far) >= far_count for near, far in self.places)
 
+    def most_far(self, near_count: int) -> int:
+        """The most far responses of a place that has so many near ones; 0 without such a place."""
+        return max((len(far) for near, far in self.places if len(near) >= near_count), default=0)
+
     def draw(
         self, rng: np.random.Generator, near_count: int, far_count: int
     ) -> tuple[Sequence[Response], Sequence[Response], dict[str, Any]]:
@@ -86,6 +90,8 @@ class Rooms:
 
 def load_rooms(folder: Path, split: str | None = None) -> Rooms:
     """Rooms of a folder with a MANIFEST.csv (path, room, distance_m; calib_gain_db and microphone if known).
+
+    Of a manifest with a column `split`, `split` reads the rows of one alone.
 
     Without a column `microphone` the number after `ch` or `mic` in the file's name tells them apart.
 

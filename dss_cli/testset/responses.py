@@ -10,7 +10,6 @@ import numpy as np
 from ..errors import DssError
 from ..simulation.limits import far_limits
 from ..simulation.measured_rirs import Rooms
-from ..simulation.mixing import KINDS
 from ..simulation.rir import Response, check_place
 from ..simulation.room_checks import check_room
 from ..simulation.rooms import simulate_room
@@ -27,7 +26,7 @@ MOST_REDRAWS = 100
 
 
 def draw_responses(
-    rng: np.random.Generator, rooms: Rooms | None, stratum: Stratum, protocol: int
+    rng: np.random.Generator, rooms: Rooms | None, stratum: Stratum, counts: tuple[int, int], protocol: int
 ) -> Responses:
     """Draw a place for a scene: a measured one, or a simulated one that passes the checks.
 
@@ -35,12 +34,13 @@ def draw_responses(
         rng: all randomness comes from here.
         rooms: measured responses, for strata of measured rooms.
         stratum: which scene.
+        counts: of responses near and far.
         protocol: of the simulation, 1 or 2.
 
     Raises:
         DssError: no place passes the checks.
     """
-    near_count, far_count = KINDS[stratum.kind]
+    near_count, far_count = counts
     if stratum.environment == "measured":
         assert rooms is not None
         return rooms.draw(rng, near_count, far_count)

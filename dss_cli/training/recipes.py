@@ -49,7 +49,7 @@ ALL = Recipe(
 
 
 # Scenes of 12 to 30 s that share their context: who speaks alone is told by who was heard before, and what
-# carries no speech must not count. Shares and ranges: docs/development/training.md.
+# carries no speech must not count. Shares and ranges: docs/training.md.
 CONVERSATIONS = replace(
     ALL,
     kinds={

@@ -23,6 +23,7 @@ from dss_cli.network import build, configuration  # noqa: E402
 from dss_cli.separation.stft import compress  # noqa: E402
 from dss_cli.simulation.mixing import Recipe  # noqa: E402
 from dss_cli.training import loop as loop_module  # noqa: E402
+from dss_cli.training.cut import inputs_of, whole_scenes  # noqa: E402
 from dss_cli.training.data import examples, spectra  # noqa: E402
 from dss_cli.training.loop import Run, train  # noqa: E402
 from dss_cli.training.losses import separation_loss  # noqa: E402
@@ -200,7 +201,7 @@ def test_a_loss_that_is_not_a_number_stops_and_keeps_the_last_checkpoint(sources
     kept = (folder / "checkpoint.npz").read_bytes()
     inputs, targets = batch(sources, ALL, 2, [0, 0])
     with pytest.raises(DssError, match=r"loss is nan at step 3"):
-        run.advance(inputs * np.nan, targets)
+        run.advance(inputs_of(run.network, inputs * np.nan, whole_scenes(2, 1, SIGNAL)), targets)
     assert (folder / "checkpoint.npz").read_bytes() == kept
 
 

@@ -176,10 +176,10 @@ def test_validation_without_dev_talkers(refused, speech):
 
 def test_too_few_talkers(refused, begin, speech, trained):
     write_manifest(speech, [(f"t{n}/a.wav", who, "train") for n, who in enumerate("abcaa")])
-    status, error = refused("--steps", 20, "--widen", 5, 19)
+    status, error = refused("--steps", 20, "--widen", 5, 19, 20)
     assert status == 1
     assert error.startswith("speech: 3 talkers are too few, scenes have up to 5 at once; ")
-    assert begin("--steps", 20, "--widen", 5, 20)[0] == 0, "up to step 20 two speak at once"
+    assert begin("--steps", 20, "--widen", 5, 20, 20)[0] == 0, "up to step 20 two speak at once"
     trained.clear()
     write_manifest(speech, [("t0/a.wav", "a", "train"), ("t1/a.wav", "a", "train")])
     assert refused("--steps", 1)[1].startswith("speech: 1 talkers are too few, scenes have up to 2 at once")
