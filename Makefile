@@ -2,6 +2,7 @@
 # make test    lint, types and tests
 # make bench   run the benchmarks of docs/benchmarks.md and write its tables
 # make bench-gpu  the same for its section of a machine with a GPU, on such a machine
+# make bench-batch  time batches of recordings in one process and on all cores
 # make report  write docs/example-report.html, of a small test set with synthetic voices
 # make conversions  score Keras and the exported files, and write the table of docs/benchmarks.md;
 #              TESTSET="FOLDER ..." takes other test sets than a small one with synthetic voices
@@ -21,7 +22,7 @@ EXAMPLE = examples/two_talkers.flac
 PACKAGE = pyproject.toml README.md LICENSE \
           $(shell find dss_cli models -type f -not -name '*.pyc' -not -name '.*')
 
-.PHONY: demo separate test fuzz bench bench-gpu report conversions rooms readme clean
+.PHONY: demo separate test fuzz bench bench-gpu report conversions rooms bench-batch readme clean
 .DELETE_ON_ERROR:
 
 demo: separate
@@ -37,13 +38,14 @@ test: .venv-test/installed
 	.venv-test/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not alone"
 	.venv-test/bin/python -m pytest -m alone
 
-SEED ?= $(shell date +%s)
+SEED := $(or $(SEED),$(shell date +%s))
 MINUTES ?= 60
+FUZZ = --seed $(SEED) --minutes $(MINUTES) --document docs/robustness.md
 
 fuzz: .venv-test/installed
-	.venv-test/bin/python -m tools.fuzz audio --count 10000 --seed $(SEED) --minutes $(MINUTES)
-	.venv-test/bin/python -m tools.fuzz models --count 1000 --seed $(SEED) --minutes $(MINUTES)
-	.venv-test/bin/python -m tools.fuzz kills --count 200 --seed $(SEED) --minutes $(MINUTES)
+	.venv-test/bin/python -m tools.fuzz audio --count 10000 $(FUZZ)
+	.venv-test/bin/python -m tools.fuzz models --count 1000 $(FUZZ)
+	.venv-test/bin/python -m tools.fuzz kills --count 200 $(FUZZ)
 
 bench: .venv/installed build/base-untrained.tflite
 	.venv/bin/python -m tools.benchmark_document docs/benchmarks.md
@@ -55,6 +57,9 @@ build/base-untrained.tflite: .venv-test/installed
 bench-gpu: .venv/installed
 	@.venv/bin/python $(PIP_INSTALL) '.[energy]'
 	.venv/bin/python -m tools.benchmark_document docs/benchmarks.md bench-gpu
+
+bench-batch: .venv/installed
+	.venv/bin/python -m tools.batch_speed --document docs/benchmarks.md
 
 report: .venv-test/installed
 	rm -rf build/synthetic
