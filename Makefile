@@ -6,6 +6,7 @@
 # make report  write docs/example-report.html, of a small test set with synthetic voices
 # make conversions  score Keras and the exported files, and write the table of docs/benchmarks.md;
 #              TESTSET="FOLDER ..." takes other test sets than a small one with synthetic voices
+# make rooms   simulate rooms and write the table of docs/experiments/02-rooms.md; RIRS=FOLDER measures those
 # make readme  measure the README's scores and draw its picture again
 # make fuzz    10,000 damaged recordings, 1,000 damaged models, 200 kills at random moments; SEED=N repeats a run,
 #              MINUTES bounds each of the three
@@ -21,7 +22,7 @@ EXAMPLE = examples/two_talkers.flac
 PACKAGE = pyproject.toml README.md LICENSE \
           $(shell find dss_cli models -type f -not -name '*.pyc' -not -name '.*')
 
-.PHONY: demo separate test fuzz bench bench-gpu bench-batch report conversions readme clean
+.PHONY: demo separate test fuzz bench bench-gpu report conversions rooms bench-batch readme clean
 .DELETE_ON_ERROR:
 
 demo: separate
@@ -74,6 +75,9 @@ conversions: .venv-test/installed $(TESTSET:%=%/test-set.json)
 build/conversions/test-set.json: | .venv-test/installed
 	rm -rf build/conversions
 	.venv-test/bin/dss simulate-test-set build/conversions --preset quick --count 4 --seconds 4 --seed 1
+
+rooms: .venv-test/installed
+	.venv-test/bin/python -m tools.room_table $(RIRS:%=--rirs %) --document docs/experiments/02-rooms.md
 
 readme: separate .venv-test/installed
 	.venv/bin/python examples/demo.py out --readme README.md
