@@ -29,12 +29,12 @@ EXAMPLES = ("two_talkers", "conversation")
 LABEL = "scores"  # of the README's section
 HEADINGS = (
     "example, stem",
-    "SI-SDR of the mixture",
-    "of the stem without context",
-    "of the stem with context",
-    "improvement",
-    "by the wrong output without context",
-    "by the wrong output with context",
+    "SI-SDR in dB: mixture",
+    "stem without context",
+    "stem with context",
+    "better by",
+    "wrong output without context",
+    "wrong output with context",
 )
 NO_CONTEXT = "The model carries no context: with and without it the stems are the same."
 
@@ -65,7 +65,7 @@ class Score:
         """The row of a table."""
         ratios = (self.mixture, self.alone.si_sdr, self.context.si_sdr, self.context.si_sdr - self.mixture)
         wrong = (f"{quality.wrong} of {quality.lone} s" for quality in (self.alone, self.context))
-        return f"{self.example}, {self.stem}", *(f"{value:+.1f} dB" for value in ratios), *wrong
+        return f"{self.example}, {self.stem}", *(f"{value:+.1f}" for value in ratios), *wrong
 
 
 def read(path: Path) -> tuple[Floats, int]:
@@ -114,13 +114,14 @@ def score(context: Path, alone: Path) -> tuple[list[Score], bool]:
         for stem in STEMS:
             unprocessed = si_sdr(mixture, references[stem])
             scores.append(Score(example, stem, unprocessed, before[stem], after[stem]))
-            changed |= not np.array_equal(*(stems[stem] for stems in outputs))
+            changed |= not np.array_equal(outputs[0][stem], outputs[1][stem])
     return scores, changed
 
 
 def show(scores: list[Score], changed: bool, stems: Path) -> None:
     """Print the table, whether the model carries context, and where the stems are."""
-    table = Table(HEADINGS[0])
+    table = Table(box=None, pad_edge=False)  # frames would not fit into 80 columns
+    table.add_column(HEADINGS[0], no_wrap=True)
     for heading in HEADINGS[1:]:
         table.add_column(heading, justify="right")
     for row in scores:

@@ -93,7 +93,7 @@ TWO_TALKERS = Scene(
 )
 
 # A dry, furnished room with as much direct sound as measured ones have: the talkers face the microphone.
-# The far one speaks at length before the near one has said much; three seconds alone hardly tell who is far.
+# The far one speaks at length before the near one has said much: few chunks hold both to compare.
 CONVERSATION = Scene(
     name="conversation",
     seconds=40.0,
