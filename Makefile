@@ -1,4 +1,5 @@
-# make demo    separate the example recording and say how far apart its stems are
+# make demo    separate the example recordings, and say how far apart their stems are and what context gives;
+#              MODEL=FILE.tflite takes another model than the bundled one
 # make test    lint, types and tests
 # make bench   run the benchmarks of docs/benchmarks.md and write its tables
 # make bench-gpu  the same for its section of a machine with a GPU, on such a machine
@@ -18,7 +19,8 @@
 PYTHON ?= python3
 PIP_INSTALL = -m pip install -qq --disable-pip-version-check
 
-EXAMPLE = examples/two_talkers.flac
+EXAMPLES = examples/two_talkers.flac examples/conversation.flac
+MODEL ?= lite
 PACKAGE = pyproject.toml README.md LICENSE \
           $(shell find dss_cli models -type f -not -name '*.pyc' -not -name '.*')
 
@@ -26,10 +28,11 @@ PACKAGE = pyproject.toml README.md LICENSE \
 .DELETE_ON_ERROR:
 
 demo: separate
-	@.venv/bin/python examples/demo.py out
+	@.venv/bin/python examples/demo.py out out/without-context
 
 separate: .venv/installed
-	.venv/bin/dss separate $(EXAMPLE) --output-dir out --overwrite
+	.venv/bin/dss separate $(EXAMPLES) --model $(MODEL) --output-dir out --overwrite
+	.venv/bin/dss separate $(EXAMPLES) --model $(MODEL) --context none --output-dir out/without-context --overwrite
 
 test: .venv-test/installed
 	.venv-test/bin/ruff check
@@ -80,7 +83,7 @@ rooms: .venv-test/installed
 	.venv-test/bin/python -m tools.room_table $(RIRS:%=--rirs %) --document docs/experiments/02-rooms.md
 
 readme: separate .venv-test/installed
-	.venv/bin/python examples/demo.py out --readme README.md
+	.venv/bin/python examples/demo.py out out/without-context --readme README.md
 	.venv-test/bin/python examples/plot_example.py out docs/images/two_talkers.png
 
 # A wheel as users get it: not editable, no TensorFlow.
