@@ -62,6 +62,8 @@ def test_wheel_carries_the_package_and_nothing_else(wheel: Path) -> None:
     sources = {str(path.relative_to(ROOT).as_posix()) for path in ROOT.glob("dss_cli/**/*.py")}
     assert sources <= names
     assert not [name for name in names if name.endswith((".pyc", ".tmp")) or "/test_" in name]
+    configs = {path.name for path in (ROOT / "configs").glob("*.toml")}
+    assert configs == {name.removeprefix("dss_cli/configs/") for name in names if "/configs/" in name}
     models = {name.removeprefix("dss_cli/models/") for name in names if name.startswith("dss_cli/models/")}
     assert models == {"README.md", *(f"{card.stem}{end}" for card in CARDS for end in (".json", ".tflite"))}
     assert f"{info}licenses/LICENSE" in names

@@ -19,7 +19,7 @@ from dss_cli.network.attention import attention  # noqa: E402
 from dss_cli.network.count import macs, macs_per_second  # noqa: E402
 from dss_cli.network.weights import begin_with, load_weights  # noqa: E402
 
-SMALL = replace(configuration("toy"), blocks=1, near_after=1, fine=0, zoom=None)
+SMALL = replace(configuration("toy"), blocks=1, near_after=1, fine=0, zoom=None, context=None)
 ZOOM = configuration("toy").zoom
 RECURRENT = RecurrentConfig(signal=SMALL.signal, depth=2, units=5)
 
@@ -75,7 +75,7 @@ def test_without_the_refinement_an_estimate_has_the_phase_of_the_mixture(fine, z
 def test_only_the_attention_tells_quadratic_from_lite():
     lite = configuration("lite")
     assert configuration("quadratic") != lite
-    assert replace(configuration("quadratic"), attention="linear") == lite
+    assert replace(configuration("quadratic"), attention="linear", context=lite.context) == lite
 
 
 def test_either_attention_takes_the_weights_of_the_other():
@@ -173,24 +173,27 @@ def test_a_baseline_that_no_gpu_takes_is_not_exported():
 
 
 def test_a_configuration_may_differ_in_some_fields():
-    changed = configuration("lite,attention=quadratic,rotary=false,blocks=6")
-    assert changed == replace(configuration("lite"), attention="quadratic", rotary=False, blocks=6)
+    changed = configuration("lite,attention=quadratic,context=false,rotary=false,zoom.bins=16")
+    lite = configuration("lite")
+    zoom = replace(lite.zoom, bins=16)
+    assert changed == replace(lite, attention="quadratic", context=None, rotary=False, zoom=zoom)
     assert configuration("blstm,units=5") == replace(configuration("blstm"), units=5)
-    assert configuration("lite,attention=quadratic") == configuration("quadratic")
+    assert configuration("lite,attention=quadratic,context=false") == configuration("quadratic")
 
 
 @pytest.mark.parametrize(
     ("name", "message"),
     [
         ("huge,blocks=2", "unknown configuration 'huge'"),
-        ("lite,rotary", "rotary is true or false, not ''"),
-        ("lite,size=2", "'size=2' is no FIELD=VALUE of channels, blocks, near_after"),
-        ("lite,signal=2", "'signal=2' is no FIELD=VALUE"),
-        ("lite,blocks=-1", "blocks is a whole number, not '-1'"),
-        ("lite,blocks=true", "blocks is a whole number, not 'true'"),
-        ("lite,norm=7", "norm is a word, not '7'"),
-        ("lite,norm=batch", "norm is layer or rms, not 'batch'"),
-        ("lite,attention=full", "attention is linear or quadratic, not 'full'"),
+        ("lite,rotary", "'lite,rotary': FIELD=VALUE, as in lite,rotary=false, not 'rotary'"),
+        ("lite,size=2", "network.size=2: network.size: no such setting"),
+        ("lite,chanels=2", "did you mean channels"),
+        ("lite,signal=2", "network.signal=2: a table of settings"),
+        ("lite,blocks=-1", "blocks=-1: a whole number, at least 1"),
+        ("lite,blocks=true", "blocks=true: a whole number"),
+        ("lite,norm=7", 'norm=7: "layer" or "rms"'),
+        ("lite,norm=batch", 'norm=batch: "layer" or "rms"'),
+        ("lite,attention=full", 'attention=full: "linear" or "quadratic"'),
         ("lite,near_after=5", "near_after 5 is none of 4 blocks"),
         ("lite,heads=5", "64 channels are not 5 heads of an even size"),
         ("lite,band_stride=7", "256 bins are not tokens of 7"),

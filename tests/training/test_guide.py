@@ -83,8 +83,8 @@ def test_the_guide_from_folders_to_stems(folder):
     card = json.loads((folder / "models" / "mine-1.5m.json").read_text())
     assert card["limits"] == {"near": [0.2, 1.3], "far": [1.7, 6.0], "far_outdoor": [1.7, 15.0]}
     training = card["training"]
-    assert training["precision"] == "mixed_bfloat16"
-    assert training["begun_with"] == "toy.weights.h5"
+    assert training["precision"] == "float32"
+    assert training["begun_with"] == "mine.weights.h5"
     assert training["hours_before"] == first["hours"]
     assert "limits" not in training
     (scores,) = card["scores"].values()
