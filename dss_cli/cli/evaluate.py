@@ -63,7 +63,7 @@ def evaluate(
         typer.Option(
             metavar="A B",
             help="Instead: what changed from A to B, both written by --json; exit code 1 if any stratum "
-            "got worse by more than --tolerance.",
+            "got worse by more than --tolerance, or by 1 % of the seconds by the wrong output.",
         ),
     ] = None,
     tolerance: Annotated[float, typer.Option(min=0.0, help="For --compare, in dB.")] = 0.2,
@@ -75,7 +75,8 @@ def evaluate(
     """Score models on test sets, per stratum.
 
     SI-SDR improvement of near and far, what is left in an output that should be silent, swapped
-    talkers, and leakage by distance; medians with their intervals, and the tenth that did worst.
+    talkers, and leakage by distance; medians with their intervals, and the tenth that did worst. Of
+    conversations also the seconds that leave by the wrong output, and the time to the right one.
     """
     if compare:
         if test_sets or models or stems or table or report or write_card:
@@ -160,7 +161,7 @@ def _command(runs: list[dict[str, Any]], model: str) -> str:
 
 
 def _compare(before: Path, after: Path, tolerance: float, as_json: bool) -> ExitCode:
-    from ..evaluation.compare import compare
+    from ..evaluation.compare import WORSE_POINTS, compare
     from ..evaluation.tables import comparison_tables, show
 
     comparison = compare(before, after, tolerance)
@@ -169,6 +170,9 @@ def _compare(before: Path, after: Path, tolerance: float, as_json: bool) -> Exit
     else:
         show(comparison_tables(comparison))
     if comparison["worse"]:
-        line(f"{comparison['worse']} figures got worse by more than {tolerance:g} dB")
+        line(
+            f"{comparison['worse']} figures got worse by more than {tolerance:g} dB, "
+            f"or {WORSE_POINTS:g} % of the seconds"
+        )
         return ExitCode.FAILED
     return ExitCode.OK

@@ -27,6 +27,8 @@ class Preset(str, enum.Enum):
     ur0 = "ur0"
     noise = "noise"
     first = "first"
+    conversations = "conversations"
+    preambles = "preambles"
 
 
 class Format(str, enum.Enum):
@@ -69,7 +71,8 @@ def simulate_test_set(
         list[str] | None,
         typer.Option(
             metavar="KIND",
-            help="Scenes: near-only, far-only, 1N+1F, 1N+2F, 1N+4F, turns; again for more; default: all. "
+            help="Scenes: near-only, far-only, 1N+1F, 1N+2F, 1N+4F, turns; or conversation, near-change, "
+            "walk-up; again for more; default: the first six. "
             "Any of --kind, --environment, --snr, --near, --category makes their product the strata.",
         ),
     ] = None,
@@ -94,7 +97,10 @@ def simulate_test_set(
         typer.Option(metavar="WORD", help="Noise of a category, say wind; again for more; default: any."),
     ] = None,
     seed: Annotated[int, typer.Option(min=0, help="Of every random number.")] = 0,
-    seconds: Annotated[float, typer.Option(min=1.0, max=60.0, help="Length of a scene.")] = 5.0,
+    seconds: Annotated[
+        float | None,
+        typer.Option(min=1.0, max=600.0, help="Length of a scene; default: 5, of conversations 40."),
+    ] = None,
     count: Annotated[
         int | None, typer.Option(min=1, max=9999, help="Scenes of each stratum; default: the preset's, or 5.")
     ] = None,
@@ -157,7 +163,7 @@ def simulate_test_set(
         rirs,
         split=split,
         name=preset.value if preset else None,
-        cells=Cells(kind or (), environment or (), snr or (), near, category or ()),
+        cells=Cells(kind or (), environment or (), snr or (), near, category or (), seconds),
         seed=seed,
         seconds=seconds,
         count=count,
@@ -187,7 +193,8 @@ def simulate_test_set(
         report = {"path": str(output), **index, "engine": engine.value, "warnings": notes, "elapsed": elapsed}
         print(json.dumps(report, indent=2))
     elif not quiet:
+        length = f" of {index['seconds']:g} s" if index["seconds"] else ""
         line(
-            f"{output}: {index['scenes']} scenes of {index['seconds']:g} s in {len(index['strata'])} strata, "
+            f"{output}: {index['scenes']} scenes{length} in {len(index['strata'])} strata, "
             f"{index['redraws']} places drawn again ({elapsed:.0f} s)"
         )

@@ -17,6 +17,7 @@ from .statistics import BOOTSTRAP, by_stratum, summarise
 
 # Higher is better in all of them. The difference of SI-SDRi is that of SI-SDR, which more scenes have.
 GATED = tuple(f"{stem}_{measure}" for stem in STEMS for measure in ("si_sdr", "attenuation"))
+WORSE_POINTS = 1.0  # of a hundred seconds, that may leave by the wrong output in addition
 _RUN = {"system", "test_set", "scenes"}
 
 
@@ -52,7 +53,8 @@ def compare(before: Path, after: Path, tolerance: float) -> dict[str, Any]:
 
     Returns:
         Ready for JSON: `tolerance`, `worse` (how many figures of strata lost more than that) and
-        `runs`: names, and by stratum for each figure a summary of the differences with `worse`.
+        `runs`: names, and by stratum for each figure a summary of the differences with `worse`. Shares
+        of seconds (`near_wrong`, `far_wrong`) are in points, and worse beyond WORSE_POINTS.
 
     Raises:
         DssError: files that cannot be read, or of different test sets or systems.
@@ -101,5 +103,27 @@ def _stratum(earlier: Mapping[str, Row], rows: list[Row], tolerance: float) -> d
                 "before": round(float(np.median(was)), 4),
                 "after": round(float(np.median(now)), 4),
                 "worse": summary["median"] < -tolerance,
+            }
+    return result | _wrong_seconds(earlier, rows)
+
+
+def _wrong_seconds(earlier: Mapping[str, Row], rows: list[Row]) -> dict[str, Any]:
+    """Return the differences of the shares of seconds that left by the wrong output, in points."""
+    result = {}
+    for stem in STEMS:
+        figure, lone = f"{stem}_wrong", f"{stem}_lone"
+        pairs = [
+            (was[figure], row[figure], row[lone])
+            for row in rows
+            if row.get(figure) is not None and (was := earlier[row["id"]]).get(figure) is not None
+        ]
+        if pairs:
+            was, now, seconds = np.array(pairs).T
+            before, after = (round(100 * float(np.average(v, weights=seconds)), 4) for v in (was, now))
+            result[figure] = {
+                **summarise(100 * (now - was), high_is_worse=True),
+                "before": before,
+                "after": after,
+                "worse": after - before > WORSE_POINTS,
             }
     return result

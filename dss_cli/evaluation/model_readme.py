@@ -15,7 +15,7 @@ from typing import Any
 from ..runtime.registry import SUFFIX, load
 from ..utils.atomic_write import write_files
 from ..utils.tables import markdown_table
-from .tables import number, tail
+from .tables import CONVERSATIONS, conversation_cells, number, tail
 
 README = "README.md"
 START, END = "<!-- models:start -->", "<!-- models:end -->"
@@ -84,14 +84,18 @@ def _card(card: Mapping[str, Any]) -> list[str]:
 
 def _scores(scores: Mapping[str, Any]) -> list[str]:
     about, strata = scores["test_set"], scores["strata"]
+    length = f" of {about['seconds']:g} s" if about["seconds"] else ""
     parts = [
-        f"{about['scenes']} scenes of {about['seconds']:g} s, made by dss {about['version']} of the speech "
+        f"{about['scenes']} scenes{length}, made by dss {about['version']} of the speech "
         f"`{about['speech']}`; `{scores['command']}` (dss {scores['version']}) gave these figures."
     ]
     if len({summary["snr_db"] for summary in strata.values()}) >= _FEW:
         parts += _by_noise(strata)
     else:
         parts.append(_by_figure(strata))
+    head, rows = conversation_cells(scores)
+    if rows:
+        parts += [f"{CONVERSATIONS}:", markdown_table(head, rows)]
     if scores["leakage"]:
         parts += ["Near-only, share of energy in the far output, %:", _leakage(scores["leakage"])]
     return parts

@@ -16,7 +16,8 @@ def csv_text(result: Mapping[str, Any]) -> str:
         for run in result["runs"]
         for row in run["scenes"]
     ]
-    writer = csv.DictWriter(text, rows[0], lineterminator="\n")
+    columns = [name for name in rows[0] if name != "alone"]  # lists, of any length
+    writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
     writer.writerows(rows)
     return text.getvalue()

@@ -17,7 +17,7 @@ from .media import loudest, spectrogram_uri, wav_uri
 from .scoring import Floats, Row
 from .statistics import grouped, interval
 from .systems import System
-from .tables import median_text, number, strata_cells, title
+from .tables import CONVERSATIONS, conversation_cells, median_text, number, strata_cells, title
 from .testset import TestSet
 
 GUARD = (0.8, 1.2)  # metres, of neither near nor far
@@ -86,13 +86,14 @@ def _ranked(rows: Iterable[Row]) -> list[Row]:
 
 def _section(anchor: str, run: Mapping[str, Any], examples: Sequence[Example]) -> str:
     charts = [_by_distance(run["scenes"]), _by_noise(run["scenes"]), _leakage(run["leakage"])]
-    about = run["test_set"]
+    about, talking = run["test_set"], conversation_cells(run)
+    length = f"of {about['seconds']} s" if about["seconds"] else "of several lengths"
     facts = {
         "test set": f"{about['name']}, made by dss {about['version']}",
         "speech": about["speech"],
         "noise": about["noise"] or "none",
         "responses": about["rirs"] or "simulated",
-        "scenes": f"{about['scenes']} of {about['seconds']} s at {about['rate']} Hz",
+        "scenes": f"{about['scenes']} {length} at {about['rate']} Hz",
         "run on": run["system"].get("delegate") or "stems of another tool",
     }
     listed = "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(str(v))}</dd></div>" for k, v in facts.items())
@@ -101,7 +102,8 @@ def _section(anchor: str, run: Mapping[str, Any], examples: Sequence[Example]) -
             f'<section id="{anchor}"><h2>{escape(title(run))}</h2><dl>{listed}</dl>',
             f'<div class="charts">{"".join(f"<figure>{c}</figure>" for c in charts if c)}</div>',
             *(_example(example) for example in examples),
-            _table(run),
+            _table(strata_cells(run)),
+            *([f"<h3>{CONVERSATIONS}</h3>", _table(talking)] if talking[1] else []),
             "</section>",
         ]
     )
@@ -210,8 +212,8 @@ def _example(example: Example) -> str:
     )
 
 
-def _table(run: Mapping[str, Any]) -> str:
-    head, rows = strata_cells(run)
+def _table(cells: tuple[list[str], list[list[str]]]) -> str:
+    head, rows = cells
     first = "".join(f"<th>{escape(cell)}</th>" for cell in head)
     lines = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
     return f'<div class="table"><table><thead><tr>{first}</tr></thead><tbody>{lines}</tbody></table></div>'

@@ -14,8 +14,9 @@ from typing import Any
 from .._version import __version__
 from ..constants import STEMS
 from ..errors import DssError, UsageError
+from .conversation import pair
 from .perceptual import MEASURES, measures
-from .scoring import Row, score
+from .scoring import Floats, Row, score
 from .statistics import BOOTSTRAP, leakage_curve, strata
 from .systems import Outputs, System
 from .testset import Scene, TestSet
@@ -72,6 +73,7 @@ def evaluate(
                     rows.append(row)
                     if progress:
                         progress(len(rows), len(test_set.scenes))
+                pair(rows)
                 runs.append(
                     {
                         "system": about,
@@ -89,7 +91,10 @@ def score_scene(outputs: Outputs, scene: Scene, rate: int, perceptual: bool) -> 
     mixture = scene.read("mixture", rate)
     references = {stem: scene.read(stem, rate, len(mixture)) for stem in STEMS}
     made = outputs(scene, rate, len(mixture))
-    row = score(scene, mixture, references, made)
+    if scene.scored:
+        part = slice(*(round(second * rate) for second in scene.scored))
+        mixture, references, made = mixture[part], _cut(references, part), _cut(made, part)
+    row = score(scene, mixture, references, made, rate)
     if perceptual:
         both = measures(rate)
         for stem in STEMS:
@@ -97,6 +102,10 @@ def score_scene(outputs: Outputs, scene: Scene, rate: int, perceptual: bool) -> 
             scores = both(references[stem], made[stem]) if active else dict.fromkeys(MEASURES)
             row |= {f"{stem}_{measure}": value for measure, value in scores.items()}
     return row
+
+
+def _cut(stems: dict[str, Floats], part: slice) -> dict[str, Floats]:
+    return {stem: samples[part] for stem, samples in stems.items()}
 
 
 @contextmanager

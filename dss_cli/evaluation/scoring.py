@@ -10,6 +10,7 @@ import numpy.typing as npt
 from ..constants import STEMS
 from ..errors import DssError
 from ..metrics import attenuation, leakage, si_sdr
+from .conversation import CHANGES, score_conversation
 from .testset import Scene
 
 Floats = npt.NDArray[np.float32]
@@ -22,7 +23,9 @@ MEASURES = ("si_sdr", "si_sdri", "attenuation", "residual")
 FIGURES = tuple(f"{stem}_{measure}" for stem in STEMS for measure in MEASURES)  # of a row
 
 
-def score(scene: Scene, mixture: Floats, references: dict[str, Floats], outputs: dict[str, Floats]) -> Row:
+def score(
+    scene: Scene, mixture: Floats, references: dict[str, Floats], outputs: dict[str, Floats], rate: int
+) -> Row:
     """One row: who and where, and the scores. What has no meaning for the scene is None.
 
     An output whose reference is active has `si_sdr` and `si_sdri` (over the mixture's own; not
@@ -31,9 +34,12 @@ def score(scene: Scene, mixture: Floats, references: dict[str, Floats], outputs:
     (above the scene's noise). All in dB. A scene with one active reference has `leakage`, the share
     of energy that left by the other output, and `swapped`, whether that is more than half.
 
+    Scenes of 10 s and more have the figures of `conversation.score_conversation` as well.
+
     Args:
         scene: for the row's first columns.
         mixture, references, outputs: `(samples,)` each, the latter two by stem.
+        rate: of all, in Hz.
 
     Raises:
         DssError: a silent mixture, or outputs that are not finite.
@@ -49,7 +55,9 @@ def score(scene: Scene, mixture: Floats, references: dict[str, Floats], outputs:
         "ur0": scene.ur0,
         "near_m": scene.near_m,
         "far_m": scene.far_m,
-        **dict.fromkeys((*FIGURES, "leakage", "swapped")),
+        "pair": scene.pair,
+        **dict.fromkeys((*FIGURES, "leakage", "swapped", *CHANGES)),
+        **score_conversation(references, outputs, rate, _starts(scene)),
     }
     active = [stem for stem in STEMS if np.abs(references[stem]).max() > SILENCE]
     noise_level = _level(mixture - references["near"] - references["far"])
@@ -68,6 +76,11 @@ def score(scene: Scene, mixture: Floats, references: dict[str, Floats], outputs:
         row["leakage"] = leakage(outputs[right], outputs[wrong])
         row["swapped"] = row["leakage"] > 0.5
     return {key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()}
+
+
+def _starts(scene: Scene) -> list[tuple[str, float]]:
+    """When each talker begins, in seconds of what is scored."""
+    return [(role, start - (scene.scored[0] if scene.scored else 0.0)) for role, start in scene.starts]
 
 
 def _level(samples: Floats) -> float:

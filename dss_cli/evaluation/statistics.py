@@ -9,6 +9,7 @@ import numpy as np
 import numpy.typing as npt
 
 from ..constants import STEMS
+from .conversation import CHANGES, summarise_seconds
 from .perceptual import MEASURES
 from .scoring import FIGURES, Row
 
@@ -48,7 +49,7 @@ def interval(values: npt.NDArray[np.float64]) -> tuple[float | None, float | Non
 
 
 def strata(rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
-    """The summary of each stratum by name; scenes of the boundary band (UR-0) on rows of their own.
+    """The summary of each stratum by name, of its groups as of `by_stratum`.
 
     Each holds `scenes` (count), `kind`, `environment`, `snr_db` and `ur0` as far as its scenes
     agree (else None), a summary for each figure that any scene has, and `swap_rate`.
@@ -57,13 +58,17 @@ def strata(rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
 
 
 def by_stratum(rows: Iterable[Row]) -> dict[str, list[Row]]:
-    """Rows by the name of their stratum."""
+    """Rows by the name of their stratum, and by what its scenes differ in: UR-0, a role with nobody in it."""
     rows = list(rows)
     mixed = {r["stratum"] for r in rows if r["ur0"]} & {r["stratum"] for r in rows if not r["ur0"]}
 
+    both = {r["stratum"] for r in rows if r["near_m"] and r["far_m"]}
+
     def name(row: Row) -> str:
-        stratum = str(row["stratum"])
-        return f"{stratum} UR-0" if stratum in mixed and row["ur0"] else stratum
+        name = str(row["stratum"])
+        if row["stratum"] in both:
+            name += "".join(f" nobody {stem}" for stem in STEMS if not row[f"{stem}_m"])
+        return f"{name} UR-0" if row["stratum"] in mixed and row["ur0"] else name
 
     return grouped(rows, name)
 
@@ -101,6 +106,7 @@ def _stratum(rows: list[Row]) -> dict[str, Any]:
     for figure in figures(rows):
         values = [row[figure] for row in rows if row.get(figure) is not None]
         result[figure] = summarise(values, high_is_worse=figure.endswith("_residual"))
+    result |= summarise_seconds(rows)
     swaps = [row["swapped"] for row in rows if row["swapped"] is not None]
     if swaps:
         result["swap_rate"] = {"count": len(swaps), "rate": _short(np.mean(swaps))}
@@ -109,7 +115,7 @@ def _stratum(rows: list[Row]) -> dict[str, Any]:
 
 def figures(rows: Sequence[Row]) -> list[str]:
     """Those that any of the rows has."""
-    known = (*FIGURES, *(f"{stem}_{measure}" for stem in STEMS for measure in MEASURES))
+    known = (*FIGURES, *CHANGES, *(f"{stem}_{measure}" for stem in STEMS for measure in MEASURES))
     return [figure for figure in known if any(row.get(figure) is not None for row in rows)]
 
 

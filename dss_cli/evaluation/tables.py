@@ -11,6 +11,7 @@ from rich.text import Text
 
 from ..constants import STEMS
 from ..utils.tables import table_console
+from .compare import WORSE_POINTS
 from .perceptual import MEASURES
 
 _HEARD = {f"{stem}_{measure}": f"{stem} {measure.upper()}" for stem in STEMS for measure in MEASURES}
@@ -24,8 +25,10 @@ def show(tables: Iterable[RenderableType]) -> None:
 
 
 def run_tables(run: Mapping[str, Any]) -> RenderableType:
-    """The strata of a run, and its leakage curve."""
+    """The strata of a run, its conversations, and its leakage curve."""
     parts: list[RenderableType] = [_strata(run), Text()]
+    if (cells := conversation_cells(run))[1]:
+        parts += [_conversations(cells), Text()]
     if run["leakage"]:
         parts += [_leakage(run), Text()]
     return Group(*parts)
@@ -81,6 +84,58 @@ def strata_cells(run: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     return head, rows
 
 
+CONVERSATIONS = "By seconds in which one role alone speaks"
+
+
+def _conversations(cells: tuple[list[str], list[list[str]]]) -> Table:
+    table = Table(title=CONVERSATIONS, title_justify="left", caption_justify="left")
+    table.caption = (
+        "Wrong: share of those seconds in which more energy left by the wrong output. Over: level of the "
+        "right output over the wrong one, dB, median and worst tenth of the seconds. Delay: from a talker's "
+        "first sound to the right output, s, median and worst tenth of the talkers. Change: SI-SDR over that "
+        "of the same conversation alone, dB, median [95 % interval] and worst tenth of the scenes."
+    )
+    head, rows = cells
+    table.add_column(head[0], no_wrap=True)
+    for name in head[1:]:
+        table.add_column(name, justify="right")
+    for row in rows:
+        table.add_row(*row)
+    return table
+
+
+def conversation_cells(run: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
+    """Titles of the columns, and a row of cells for each stratum with conversations."""
+    talking = {
+        name: summary
+        for name, summary in run["strata"].items()
+        if any(f"{stem}_wrong" in summary for stem in STEMS)
+    }
+    paired = [stem for stem in STEMS if any(f"{stem}_change" in summary for summary in talking.values())]
+    head = ["stratum", "n"]
+    for stem in STEMS:
+        head += [f"{stem} s", "wrong", "over", "worst", "delay", "worst"]
+    for stem in paired:
+        head += [f"{stem} change", "worst"]
+    rows = []
+    for name, summary in talking.items():
+        row = [name, str(summary["scenes"])]
+        for stem in STEMS:
+            wrong = summary.get(f"{stem}_wrong")
+            row += [str(wrong["seconds"]), f"{100 * wrong['rate']:.1f} %"] if wrong else ["", ""]
+            for measure in ("over", "delay"):
+                row += _middle_and_tail(summary.get(f"{stem}_{measure}"))
+        for stem in paired:
+            change = summary.get(f"{stem}_change")
+            row += [median_text(change), number(tail(change))] if change else ["", ""]
+        rows.append(row)
+    return head, rows
+
+
+def _middle_and_tail(summary: Mapping[str, Any] | None) -> list[str]:
+    return [number(summary["median"]), number(tail(summary))] if summary else ["", ""]
+
+
 def _active(summary: Mapping[str, Any], stem: str) -> tuple[str, str, str]:
     """SI-SDR, and its improvement with interval and tail, as far as there are any."""
     score, gain = summary.get(f"{stem}_si_sdr"), summary.get(f"{stem}_si_sdri")
@@ -132,10 +187,15 @@ def comparison_tables(comparison: Mapping[str, Any]) -> list[RenderableType]:
 
 
 def _comparison(run: Mapping[str, Any], tolerance: float) -> Table:
+    caption = f"Difference: median over scenes [95 % interval], dB. Worse: below -{tolerance:g} dB."
+    if any(figure.endswith("_wrong") for figures in run["strata"].values() for figure in figures):
+        caption += (
+            f" Seconds by the wrong output: before and after of all together; worse: {WORSE_POINTS:g} more."
+        )
     table = Table(
         title=f"{run['test_set']}: {run['before']} -> {run['after']}",
         title_justify="left",
-        caption=f"Difference: median over scenes [95 % interval], dB. Worse: below -{tolerance:g} dB.",
+        caption=caption,
         caption_justify="left",
     )
     for name in ("stratum", "figure"):
@@ -147,7 +207,7 @@ def _comparison(run: Mapping[str, Any], tolerance: float) -> Table:
         for position, (figure, summary) in enumerate(figures.items()):
             table.add_row(
                 "" if position else name,
-                figure.replace("_si_sdr", " SI-SDR").replace("_attenuation", " attenuation"),
+                _figure(figure),
                 str(summary["count"]),
                 number(summary["before"]),
                 number(summary["after"]),
@@ -156,3 +216,9 @@ def _comparison(run: Mapping[str, Any], tolerance: float) -> Table:
                 style="bold red" if summary["worse"] else None,
             )
     return table
+
+
+def _figure(name: str) -> str:
+    stem, _, measure = name.partition("_")
+    titles = {"si_sdr": "SI-SDR", "wrong": "wrong, %"}
+    return f"{stem} {titles.get(measure, measure)}"

@@ -35,6 +35,9 @@ class Scene:
         ur0: whether a near talker stands in the boundary band.
         near_m, far_m: distance of the closest near and far talker in metres; None without one.
         files: path by part: mixture, near, far.
+        starts: role and second of each talker's first turn, where the test set tells.
+        scored: seconds between which the scene is scored; None is all of it.
+        pair: the scene with the same conversation and nothing else, or None.
     """
 
     id: str
@@ -46,6 +49,9 @@ class Scene:
     near_m: float | None
     far_m: float | None
     files: dict[str, Path]
+    starts: tuple[tuple[str, float], ...] = ()
+    scored: tuple[float, float] | None = None
+    pair: str | None = None
 
     def read(self, part: str, rate: int, frames: int | None = None) -> Floats:
         """The samples of one part, `(samples,)`.
@@ -150,7 +156,8 @@ def _scene(folder: Path, line: str, place: str) -> Scene:
         distances: dict[str, list[float]] = {"near": [], "far": []}
         for talker in values["talkers"]:
             distances[talker["role"]].append(float(talker["distance_m"]))
-        snr = values["snr_db"]
+        snr, scored, pair = values["snr_db"], values.get("scored_s"), values.get("pair")
+        first = [(t["role"], t["turns_s"][0][0]) for t in values["talkers"] if t.get("turns_s")]
         return Scene(
             id=name,
             stratum=str(values["stratum"]),
@@ -161,10 +168,13 @@ def _scene(folder: Path, line: str, place: str) -> Scene:
             near_m=min(distances["near"], default=None),
             far_m=min(distances["far"], default=None),
             files={part: folder / os.fspath(values[part]) for part in PARTS},
+            starts=tuple((role, float(start)) for role, start in first),
+            scored=None if scored is None else (float(scored[0]), float(scored[1])),
+            pair=None if pair is None else str(pair),
         )
     except KeyError as error:
         raise DssError(f"{place}: no {error.args[0]!r}") from error
-    except (TypeError, ValueError) as error:
+    except (IndexError, TypeError, ValueError) as error:
         raise DssError(f"{place}: damaged: {error}") from error
 
 

@@ -64,8 +64,9 @@ def _frame_gates(x: Tensor, config: TwoStageConfig, name: str, memory: Memory | 
     if memory is None or config.context is None:
         return []
     learned = pointwise(x, config.heads, f"{name}_gate", kernel_initializer="zeros")
-    learned = ops.transpose(learned, (0, 1, 3, 2)) + memory.frame_weights
-    return [learned[:, :, i : i + 1] for i in range(config.heads)]
+    # A sum would pass for a bias, which a converter reshapes.
+    gates = _transposed(learned) - memory.silence
+    return [gates[:, :, i : i + 1] for i in range(config.heads)]
 
 
 def quadratic(query: Tensor, key: Tensor, value: Tensor) -> Tensor:

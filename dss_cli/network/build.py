@@ -66,8 +66,8 @@ def build_carried(config: TwoStageConfig, frames: int | None = None) -> CarriedN
     Raises:
         ValueError: a configuration without context.
     """
-    if config.context is None:
-        raise ValueError(f"{config.outline} carries no context")
+    if config.context is None or not carries_context(config):
+        raise ValueError(f"no context is carried by {config.outline}")
     signal = config.signal
     frames = frames or signal.frames
     mixture = keras.Input((frames, signal.bins, 3), batch_size=1, name="mixture")
@@ -87,7 +87,7 @@ def build_for_inference(config: NetworkConfig) -> keras.Model | CarriedNetworks:
 
 def carries_context(config: NetworkConfig) -> TypeGuard[TwoStageConfig]:
     """Whether networks of a configuration carry context from chunk to chunk."""
-    return isinstance(config, TwoStageConfig) and config.context is not None
+    return isinstance(config, TwoStageConfig) and config.attention == "linear" and config.context is not None
 
 
 def build_for_scenes(config: TwoStageConfig) -> keras.Model:
@@ -101,8 +101,8 @@ def build_for_scenes(config: TwoStageConfig) -> keras.Model:
     Raises:
         ValueError: a configuration without context.
     """
-    if config.context is None:
-        raise ValueError(f"{config.outline} carries no context")
+    if config.context is None or not carries_context(config):
+        raise ValueError(f"no context is carried by {config.outline}")
     signal = config.signal
     scenes = keras.Input((None, None, signal.bins, 3), name="scenes")
     whole = keras.Input((), name="whole")

@@ -94,7 +94,8 @@ class TwoStageConfig(NetworkConfig):
         refinement: a complex term beside the mask, as published; without it an estimate is a mask.
         zoom: a second look at the lowest bins, if any.
         norm: "layer" as published, or "rms" (one reduction less).
-        context: how context is carried from chunk to chunk; None: every chunk decides alone, as published.
+        context: how linear attention carries what it heard from chunk to chunk; None: every chunk decides
+            alone, as published. Quadratic attention has no such context: it would keep every position.
     """
 
     kind: ClassVar[str] = "two-stage"
@@ -127,8 +128,6 @@ class TwoStageConfig(NetworkConfig):
             raise ValueError(f"{self.channels} channels are not {self.heads} heads of an even size")
         if self.signal.bins % self.band_stride:
             raise ValueError(f"{self.signal.bins} bins are not tokens of {self.band_stride}")
-        if self.context is not None and self.attention != "linear":
-            raise ValueError(f"{self.attention} attention has no context to carry: it keeps every position")
 
     @property
     def outline(self) -> str:

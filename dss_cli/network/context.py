@@ -39,8 +39,8 @@ class Memory(Protocol):
     """What a time stage asks for the context of its chunk."""
 
     @property
-    def frame_weights(self) -> Tensor | None:
-        """(batch, 1, 1, frames) log-weights of the frames, 0 down to NOTHING; None: all frames count."""
+    def silence(self) -> Tensor | None:
+        """(batch, 1, 1, frames) to take off the frames' log-weights, 0 up to -NOTHING; None: all count."""
 
     def recall(self, own: list[Tensor], weights: list[Tensor], name: str) -> list[Tensor]:
         """Return the context of each head: `own` together with what was heard before.
@@ -61,10 +61,10 @@ class Alone:
     """
 
     def __init__(self, mixture: Tensor, context: Context | None) -> None:
-        self.frame_weights = None
+        self.silence = None
         if context is not None:
             level = _levels(mixture)
-            self.frame_weights = _frame_weights(_audible(level, _loudest(level), context))
+            self.silence = _silence(_audible(level, _loudest(level), context))
 
     def recall(self, own: list[Tensor], weights: list[Tensor], name: str) -> list[Tensor]:
         """See `Memory`."""
@@ -93,9 +93,9 @@ class Carried:
         loudest = ops.maximum(before * _decay(seconds, context.loudness_half_life), _loudest(level))
         audible = _audible(level, loudest, context)
         self.outputs[LOUDNESS] = loudest
-        self.frame_weights = _frame_weights(audible)
+        self.silence = _silence(audible)
         # What was the loudest so far may be silence beside what comes now.
-        self._loss = _frame_weights(_audible(before, loudest, context)) - _faded(
+        self._loss = _silence(_audible(before, loudest, context)) + _faded(
             ops.mean(audible, axis=-1, keepdims=True), seconds, context
         )
 
@@ -110,7 +110,7 @@ class Carried:
         for i, (mean, weight) in enumerate(zip(own, weights, strict=True)):
             first = i * (width + 1)
             past = state[:, :, :, first : first + width]
-            past_weight = state[:, :, :, first + width : first + width + 1] + (self._loss + NOTHING)
+            past_weight = state[:, :, :, first + width : first + width + 1] - (self._loss - NOTHING)
             apart = past_weight - weight
             context = mean + ops.sigmoid(apart) * (past - mean)
             total = ops.maximum(past_weight, weight) + ops.log(1.0 + ops.exp(-ops.abs(apart)))
@@ -132,7 +132,7 @@ class SharedInScene:
 
     def __init__(self, scenes: Tensor, whole: Tensor, context: Context, hop_seconds: float) -> None:
         weights = SceneWeights(context, hop_seconds, name="scene_weights")
-        self.frame_weights, self._offsets = weights([scenes, whole])
+        self.silence, self._offsets = weights([scenes, whole])
         self._whole = whole
 
     def recall(self, own: list[Tensor], weights: list[Tensor], name: str) -> list[Tensor]:
@@ -167,9 +167,9 @@ class SceneWeights(keras.layers.Layer):
         before = ops.concatenate([loudest[:, :1], loudest[:, :-1]], axis=1)
         seconds = ops.cast(frames, "float32") * self.hop_seconds
         faded = _faded(ops.mean(audible, axis=-1), seconds, self.context)
-        loss = faded - _frame_weights(_audible(before, loudest, self.context))
+        loss = faded + _silence(_audible(before, loudest, self.context))
         offsets = ops.cumsum(ops.where(everywhere, 0.0, loss), axis=1)
-        return ops.reshape(_frame_weights(audible), (-1, 1, 1, frames)), offsets
+        return ops.reshape(_silence(audible), (-1, 1, 1, frames)), offsets
 
 
 class SceneContext(keras.layers.Layer):
@@ -220,8 +220,8 @@ def _audible(level: Any, loudest: Any, context: Context) -> Any:
     return 1.0 - ops.relu(1.0 - level / (ops.maximum(loudest, TINY) * context.silence))
 
 
-def _frame_weights(audible: Any) -> Any:
-    return (audible - 1.0) * -NOTHING
+def _silence(audible: Any) -> Any:
+    return (1.0 - audible) * -NOTHING
 
 
 def _decay(seconds: float, half_life: float) -> float:

@@ -206,12 +206,17 @@ def read_mono(path: Path) -> tuple[NDArray[np.float32], int, int]:
 
 
 def even_level(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Scale to SPEECH_RMS over the 20 ms frames that lie within 30 dB of the loudest."""
+    """Scale to SPEECH_RMS as of `active_level`; what is as good as silent becomes silence."""
+    level = active_level(samples)
+    return samples * np.float32(SPEECH_RMS / level) if level > 1e-5 else samples * 0
+
+
+def active_level(samples: NDArray[np.float32]) -> float:
+    """Return the RMS over the 20 ms frames that lie within 30 dB of the loudest; 0 of less than a frame."""
     frame = SAMPLE_RATE // 50
     usable = len(samples) // frame * frame
     if not usable:
-        return samples * 0
+        return 0.0
     power = np.mean(samples[:usable].reshape(-1, frame) ** 2, axis=1)
     active = power[power > power.max() * 1e-3]
-    level = float(np.sqrt(active.mean())) if len(active) else 0.0
-    return samples * np.float32(SPEECH_RMS / level) if level > 1e-5 else samples * 0
+    return float(np.sqrt(active.mean())) if len(active) else 0.0

@@ -58,6 +58,10 @@ class Rooms:
         """Whether any place has so many responses."""
         return any(len(near) >= near_count and len(far) >= far_count for near, far in self.places)
 
+    def most_far(self, near_count: int) -> int:
+        """The most far responses of a place that has so many near ones; 0 without such a place."""
+        return max((len(far) for near, far in self.places if len(near) >= near_count), default=0)
+
     def draw(
         self, rng: np.random.Generator, near_count: int, far_count: int
     ) -> tuple[Sequence[Response], Sequence[Response], dict[str, Any]]:
@@ -84,8 +88,10 @@ class Rooms:
         return responses[0], responses[1], where
 
 
-def load_rooms(folder: Path) -> Rooms:
+def load_rooms(folder: Path, split: str | None = None) -> Rooms:
     """Rooms of a folder with a MANIFEST.csv (path, room, distance_m; calib_gain_db and microphone if known).
+
+    Of a manifest with a column `split`, `split` reads the rows of one alone.
 
     Without a column `microphone` the number after `ch` or `mic` in the file's name tells them apart.
 
@@ -93,7 +99,7 @@ def load_rooms(folder: Path) -> Rooms:
         DssError: no manifest, a damaged line, or no room with both a near and a far response.
     """
     groups: dict[tuple[str, str], tuple[list[Row], list[Row]]] = {}
-    for row in read_rows(folder):
+    for row in read_rows(folder, split if _tells_splits(folder) else None):
         near, far = groups.setdefault((row.room, row.microphone), ([], []))
         if row.distance <= NEAR[1]:
             near.append(row)
@@ -106,6 +112,14 @@ def load_rooms(folder: Path) -> Rooms:
             f"{FAR_INDOOR[0]} m or more"
         )
     return Rooms(tuple(places))
+
+
+def _tells_splits(folder: Path) -> bool:
+    try:
+        with (folder / "MANIFEST.csv").open(newline="", encoding="utf-8") as handle:
+            return "split" in (csv.DictReader(handle).fieldnames or ())
+    except OSError:
+        return False  # `read_rows` tells
 
 
 def read_rows(folder: Path, split: str | None = None) -> list[Row]:

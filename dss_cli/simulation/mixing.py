@@ -18,7 +18,7 @@ from scipy import fft
 from ..constants import SAMPLE_RATE
 from .corpus import SPEECH_RMS, Material
 from .recording_chain import Capture, device_gain, low_pass
-from .scene_sampling import CONVERSATIONS, KINDS, KNOTS, Decibels, Draw, Recipe, Samples, Tone, Voice, draw
+from .scene_sampling import KINDS, KNOTS, Decibels, Draw, Recipe, Samples, Tone, Voice, draw
 from .turns import ALWAYS, FOREVER, RAMP, gate
 
 __all__ = ["KINDS", "KNOTS", "Recipe", "Scene", "mix", "render"]
@@ -208,7 +208,7 @@ def _facts(drawn: Draw, speech: Material, noise: Material | None) -> dict[str, A
             talker["pace"] = voice.pace
         if voice.timbre is not None:
             talker["colour_db"] = voice.timbre.tolist()
-        if drawn.kind in CONVERSATIONS:
+        if drawn.kind not in KINDS:
             last = drawn.length / SAMPLE_RATE
             talker["turns_s"] = [
                 np.clip([seconds(low), seconds(high)], 0, last).tolist() for low, high in voice.spans

@@ -16,7 +16,7 @@ from ..constants import SAMPLE_RATE
 from ..utils.settings import Bounds, Share, Weight
 from .corpus import Material
 from .recording_chain import Capture, draw_capture
-from .turns import ALWAYS, FOREVER, Spans, Turns, clipped, draw_turns
+from .turns import ALWAYS, FOREVER, Spans, Turns, clipped, draw_turns, shifted
 
 Samples = NDArray[np.float32]
 Range = tuple[float, float]
@@ -219,6 +219,7 @@ def draw(
     snr_db: float | None = None,
     noise_groups: Sequence[int] | None = None,
     hiss: Samples | None = None,
+    spans: tuple[Sequence[Spans], Sequence[Spans]] | None = None,
 ) -> Draw:
     """Draw one scene; the order in which this asks `rng` is what makes a seed's scene.
 
@@ -226,25 +227,24 @@ def draw(
         responses: how many there are to choose from, near and far.
         taps: of the longest response.
         hiss: a long one to cut the microphone's noise from; None draws it afresh.
+        spans: when each near and each far talker speaks, in samples of the scene; None draws them by kind,
+            and any name is a kind with them.
         rng, kind, recipe, speech, noise, length, snr_db, noise_groups: as of `render`.
     """
-    near_count, far_count = counts = _draw_counts(rng, kind)
+    counts = _draw_counts(rng, kind) if spans is None else (len(spans[0]), len(spans[1]))
     weights = _weights(speech, recipe.talker_seconds)
-    speakers = rng.choice(len(speech.spans), near_count + far_count, replace=False, p=weights)
+    speakers = rng.choice(len(speech.spans), sum(counts), replace=False, p=weights)
     preamble, spoken_from = _draw_preamble(rng, recipe, length)
-    spans = _draw_spans(rng, kind, recipe, counts, length, taps, spoken_from)
+    if spans is None:
+        when = _draw_spans(rng, kind, recipe, counts, length, taps, spoken_from)
+    else:
+        when = [shifted(own, taps) for own in (*spans[0], *spans[1])]
     colour = rng.normal(0, recipe.colour, len(KNOTS))
     corner = rng.uniform(40, 120)
-    voices: list[Voice] = []
-    for role, who, when, count in (
-        ("near", speakers[:near_count], spans[:near_count], responses[0]),
-        ("far", speakers[near_count:], spans[near_count:], responses[1]),
-    ):
-        chosen = rng.choice(count, len(who), replace=False)
-        voices += [
-            _draw_voice(rng, recipe, role, speech, *drawn) for drawn in zip(who, chosen, when, strict=True)
-        ]
-    balance = _draw_balance(rng, recipe, {voice.role for voice in voices if voice.spans})
+    near = _draw_voices(rng, recipe, "near", speech, speakers[: counts[0]], when[: counts[0]], responses[0])
+    far = _draw_voices(rng, recipe, "far", speech, speakers[counts[0] :], when[counts[0] :], responses[1])
+    voices = tuple(voice for voice in near + far if voice.spans)
+    balance = _draw_balance(rng, recipe, {voice.role for voice in voices})
     own, first = _draw_hiss(rng, length, hiss)
     floor_db = -rng.uniform(40, 70)
     place = None
@@ -258,7 +258,7 @@ def draw(
         kind,
         length,
         taps,
-        tuple(voice for voice in voices if voice.spans),
+        voices,
         colour,
         corner,
         balance,
@@ -376,6 +376,21 @@ def _draw_tone(rng: np.random.Generator, recipe: Recipe, length: int, hiss: Samp
         return None
     slope, level = rng.uniform(*recipe.tone_slope), rng.uniform(*recipe.tone_db)
     return Tone(slope, level, *_draw_hiss(rng, length, hiss))
+
+
+def _draw_voices(
+    rng: np.random.Generator,
+    recipe: Recipe,
+    role: str,
+    speech: Material,
+    speakers: NDArray[np.int64],
+    spans: Sequence[Spans],
+    responses: int,
+) -> list[Voice]:
+    """Draw the voices of a role, each with one of so many responses."""
+    chosen = rng.choice(responses, len(speakers), replace=False)
+    voices = zip(speakers, chosen, spans, strict=True)
+    return [_draw_voice(rng, recipe, role, speech, *voice) for voice in voices]
 
 
 def _draw_voice(

@@ -64,6 +64,11 @@ def clipped(spans: Sequence[Range], start: float) -> Spans:
     return tuple((max(low, start), high) for low, high in spans if high > start)
 
 
+def shifted(spans: Sequence[Range], by: float) -> Spans:
+    """Return intervals `by` samples later."""
+    return tuple((low + by, high + by) for low, high in spans)
+
+
 def draw_turns(
     rng: np.random.Generator, turns: Turns, near: int, far: int, length: int, far_until: float = 0.0
 ) -> list[Spans]:

@@ -29,7 +29,7 @@ def card(index: dict[str, Any], records: Sequence[dict[str, Any]], parts: Sequen
     facts = [
         (
             "scenes",
-            f"{index['scenes']} of {index['seconds']:g} s at {index['rate']} Hz, mono, "
+            f"{index['scenes']} of {_lengths(index, records)} at {index['rate']} Hz, mono, "
             f"{ENCODINGS[index['format']]}",
         ),
         ("band", _band(index)),
@@ -73,6 +73,11 @@ def _band(index: dict[str, Any]) -> str:
     if index["rate"] < SAMPLE_RATE:
         said += "; the noise's level holds for the band up to 8 kHz"
     return said
+
+
+def _lengths(index: dict[str, Any], records: Sequence[dict[str, Any]]) -> str:
+    seconds = sorted({round(record["samples"] / index["rate"]) for record in records})
+    return f"{index['seconds']:g} s" if index["seconds"] else f"{', '.join(map(str, seconds))} s"
 
 
 def _rows(rows: Sequence[tuple[str, object]]) -> str:

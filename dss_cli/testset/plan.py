@@ -5,7 +5,7 @@ from __future__ import annotations
 import csv
 import functools
 import hashlib
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,13 +15,14 @@ from ..constants import SAMPLE_RATE
 from ..errors import DssError, UsageError
 from ..simulation.corpus import Material, load_noise, load_speech
 from ..simulation.measured_rirs import load_rooms
-from ..simulation.mixing import KINDS
 from ..simulation.synthetic import load_synthetic
 from .format import CUSTOM, SCHEMA
 from .render import Ingredients
+from .stories import LEAST, MOST, STORIES
 from .strata import COUNT, Cells, Stratum, preset
 
 USUAL = "standard"  # preset
+SECONDS = 5.0  # of a scene
 SYNTHETIC = "synthetic"  # in the place of the folder's name
 
 
@@ -34,10 +35,10 @@ class Plan:
         strata: its cells, scenes are numbered through them in this order.
         count: scenes of each stratum.
         seed: of every random number.
-        seconds: length of a scene.
+        seconds: length of the scenes of strata without a length of their own.
         threshold: distance that parts near from far in every stratum, or None.
         speech, noise, rirs: folders; without speech the voices are synthetic.
-        split: of the manifests of speech and noise, or None for all.
+        split: of the manifests of speech and noise, and of conversations' responses; None for all.
         noise_stems: whether the noise is written as well.
         rate: of the files, in Hz; scenes are rendered at 16 kHz.
         format: of the files: "flac" (24-bit) or "wav" (32-bit float).
@@ -70,7 +71,11 @@ class Plan:
 
     def ingredients(self) -> Ingredients:
         """The material, read once per process."""
-        return _ingredients(self.speech, self.noise, self.rirs, self.split)
+        return _ingredients(*self._material)
+
+    @property
+    def _material(self) -> tuple[Path | None, Path | None, Path | None, str | None, str | None]:
+        return self.speech, self.noise, self.rirs, self.split, _rirs_split(self.strata, self.split)
 
     def settings(self) -> dict[str, Any]:
         """What identifies the test set: equal settings give equal files."""
@@ -82,7 +87,7 @@ class Plan:
             "rate": self.rate,
             "band_hz": min(self.rate, SAMPLE_RATE) / 2,
             "format": self.format,
-            "seconds": self.seconds,
+            "seconds": self.seconds if any(s.seconds is None for s in self.strata) else None,
             "threshold_m": self.threshold,
             "split": self.split,
             "speech": self.speech.resolve().name if self.speech else SYNTHETIC,
@@ -91,7 +96,7 @@ class Plan:
             "noise_stems": self.noise_stems,
             "strata": {stratum.name: self.count for stratum in self.strata},
             "scenes": len(self),
-            "material": _described(self.speech, self.noise, self.rirs, self.split),
+            "material": _described(*self._material),
         }
 
 
@@ -104,7 +109,7 @@ def draw_up(
     name: str | None = None,
     cells: Cells | None = None,
     seed: int = 0,
-    seconds: float = 5.0,
+    seconds: float | None = None,
     count: int | None = None,
     threshold: float | None = None,
     noise_stems: bool = False,
@@ -114,7 +119,8 @@ def draw_up(
     """Settle what is to be made, and check that the material is there for it.
 
     Args:
-        speech, noise, rirs, split, seed, seconds, threshold, noise_stems, rate, format: as of `Plan`.
+        speech, noise, rirs, split, seed, threshold, noise_stems, rate, format: as of `Plan`.
+        seconds: as of `Plan`; 5 by default.
         name: of a preset, `standard` by default.
         cells: strata instead of a preset's.
         count: scenes of each stratum; by default the preset's own number.
@@ -129,8 +135,10 @@ def draw_up(
     cells = cells or Cells()
     chosen, strata, usual = _choose(name, cells, threshold, rirs)
     what = ", ".join(cells.given) or f"--preset {chosen}"
+    if seconds is not None and not cells.given and any(stratum.seconds for stratum in strata):
+        raise UsageError(f"--seconds and {what}: its conversations have lengths of their own; drop --seconds")
     notes: list[str] = []
-    ingredients = _ingredients(speech, noise, rirs, split)
+    ingredients = _ingredients(speech, noise, rirs, split, _rirs_split(strata, split))
     if speech is None:
         notes.append("without --speech the voices are synthetic: scores on them say little of real ones")
     notes += [n for m in (ingredients.speech, ingredients.noise) if m is not None for n in m.notes]
@@ -156,7 +164,7 @@ def draw_up(
         tuple(strata),
         usual if count is None else count,
         seed,
-        seconds,
+        SECONDS if seconds is None else seconds,
         threshold,
         speech,
         noise,
@@ -193,18 +201,23 @@ def _choose(
 
 
 def _lacking(kind: str, ingredients: Ingredients) -> str | None:
-    needed = sum(KINDS[kind])
+    needed = sum(MOST[kind])
     talkers = len(ingredients.speech.spans)
     if talkers < needed:
         return f"{talkers} talkers are too few"
-    if ingredients.rooms is not None and not ingredients.rooms.fits(*KINDS[kind]):
+    if ingredients.rooms is not None and not ingredients.rooms.fits(*LEAST[kind]):
         return "no measured room has so many responses of one microphone"
     return None
 
 
+def _rirs_split(strata: Iterable[Stratum], split: str | None) -> str | None:
+    """Return the split of measured responses: conversations have one, all other strata have every room."""
+    return split if any(stratum.kind in STORIES for stratum in strata) else None
+
+
 @functools.lru_cache(maxsize=2)
 def _ingredients(
-    speech: Path | None, noise: Path | None, rirs: Path | None, split: str | None
+    speech: Path | None, noise: Path | None, rirs: Path | None, split: str | None, rirs_split: str | None
 ) -> Ingredients:
     for folder in (speech, noise, rirs):
         if folder is not None and not folder.is_dir():
@@ -214,7 +227,7 @@ def _ingredients(
         load_synthetic() if speech is None else load_speech(speech, split),
         sounds,
         () if noise is None or sounds is None else _categories(noise, sounds),
-        None if rirs is None else load_rooms(rirs),
+        None if rirs is None else load_rooms(rirs, rirs_split),
     )
 
 
@@ -231,9 +244,9 @@ def _categories(folder: Path, noise: Material) -> tuple[str, ...]:
 
 @functools.lru_cache(maxsize=2)
 def _described(
-    speech: Path | None, noise: Path | None, rirs: Path | None, split: str | None
+    speech: Path | None, noise: Path | None, rirs: Path | None, split: str | None, rirs_split: str | None
 ) -> dict[str, Any]:
-    material = _ingredients(speech, noise, rirs, split)
+    material = _ingredients(speech, noise, rirs, split, rirs_split)
     rooms = material.rooms
     return {
         "speech": _recordings(material.speech, "talkers"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -13,15 +13,19 @@ from numpy.typing import NDArray
 
 from ..constants import SAMPLE_RATE
 from ..errors import DssError
-from ..simulation.corpus import Material
+from ..simulation.corpus import Material, active_level
 from ..simulation.limits import FAR_INDOOR, FAR_OUTDOOR
 from ..simulation.measured_rirs import Rooms
-from ..simulation.mixing import KINDS, Recipe, render
+from ..simulation.mixing import Recipe, Scene, mix, render
 from ..simulation.rir import Response, check_place
 from ..simulation.rooms_protocol1 import simulate_place
-from .strata import Stratum
+from ..simulation.scene_sampling import draw
+from .preambles import make_preamble
+from .stories import LEAST, MOST, STORIES, Story, draw_story
+from .strata import Company, Stratum
 
 RECIPE = Recipe(free_gain=0.0)  # levels and microphones as heard, kinds and noise as the stratum says
+TALKING = replace(RECIPE, active_levels=True, talker_seconds=30.0)  # the same for conversations
 RESPONSE_SECONDS = 1.0
 FACADES = (3.0, 20.0)  # metres from the microphone
 MOST_REDRAWS = 100
@@ -86,50 +90,32 @@ def make_scene(
     Raises:
         DssError: no place passes the checks, or the material has too few talkers.
     """
-    name = stratum.name
-    digest = hashlib.sha256(name.encode()).digest()
-    rng = np.random.default_rng([seed, *np.frombuffer(digest[:16], "<u4").tolist(), index])
-    near, far, where = _responses(rng, ingredients, stratum)
-    scene = render(
-        rng,
-        stratum.kind,
-        RECIPE,
-        [r.samples for r in near],
-        [r.samples for r in far],
-        ingredients.speech,
-        ingredients.noise if stratum.snr_db is not None else None,
-        round(seconds * SAMPLE_RATE),
-        stratum.snr_db,
-        ingredients.noises(stratum.category),
-    )
-    drawn = scene.drawn
-    parts = [scene.near, scene.far, scene.noise]
+    length = round((stratum.seconds or seconds) * SAMPLE_RATE)
+    made = _make(ingredients, stratum.alone(), index, seed, length)
+    parts, facts = made.parts, made.facts
+    if stratum.company:
+        parts, more = _accompanied(ingredients, stratum, stratum.company, index, seed, made)
+        facts |= {"pair": scene_id(stratum.alone(), index), **more}
     if rate != SAMPLE_RATE:
         parts = [soxr.resample(p, SAMPLE_RATE, rate) for p in parts]
     loudest = max(float(np.abs(p).max()) for p in [*parts, parts[0] + parts[1] + parts[2]])
     if loudest > PEAK:  # of a part: the mixture itself never clips
         parts = [p * np.float32(PEAK / loudest) for p in parts]
-        drawn["gain_db"] += 20 * float(np.log10(PEAK / loudest))
+        facts["gain_db"] += 20 * float(np.log10(PEAK / loudest))
     near_out, far_out, noise_out = (np.round(p * np.float64(FULL_SCALE)).astype(np.int32) for p in parts)
-    responses = {"near": near, "far": far}
-    talkers = []
-    for talker in drawn["talkers"]:
-        response = responses[talker["role"]][talker.pop("response")]
-        talkers.append({**talker, **response.facts})
     record = {
         "id": scene_id(stratum, index),
         "index": index,
-        "stratum": name,
+        "stratum": stratum.name,
         "kind": stratum.kind,
         "environment": stratum.environment,
         "snr_db": stratum.snr_db,
         "near_band": stratum.near_band,
         "ur0": stratum.ur0,
-        "talkers": talkers,
-        "noise_file": drawn.pop("noise", None),
+        "talkers": facts.pop("talkers"),
+        "noise_file": facts.pop("noise", None),
         "noise_category": None,
-        **where,
-        **{key: value for key, value in drawn.items() if key != "talkers"},
+        **facts,
         "samples": len(near_out),
     }
     if record["noise_file"] is not None and ingredients.noise is not None:
@@ -138,11 +124,108 @@ def make_scene(
     return RenderedScene(near_out + far_out + noise_out, near_out, far_out, noise_out, record)
 
 
+@dataclass(frozen=True)
+class _Made:
+    """A scene at 16 kHz: near, far and noise, and what its record says of it."""
+
+    parts: list[NDArray[np.float32]]
+    facts: dict[str, Any]
+
+
+def _make(ingredients: Ingredients, stratum: Stratum, index: int, seed: int, length: int) -> _Made:
+    """Make scene `index` of a stratum without company; the stratum's name is part of the seed."""
+    rng = _random(seed, stratum.name, index)
+    story = None
+    if stratum.kind in STORIES:
+        most = MOST[stratum.kind][1]
+        if stratum.environment == "measured" and ingredients.rooms is not None:
+            most = ingredients.rooms.most_far(LEAST[stratum.kind][0])
+        story = draw_story(rng, stratum.kind, index, length, most)
+    counts = (len(story.near), len(story.far)) if story else LEAST[stratum.kind]
+    near, far, where = _responses(rng, ingredients, stratum, counts)
+    responses = [r.samples for r in near], [r.samples for r in far]
+    speech = ingredients.speech
+    noise = ingredients.noise if stratum.snr_db is not None else None
+    noises = ingredients.noises(stratum.category)
+    if story:
+        scene = _tell(rng, stratum, story, responses, speech, noise, length, noises)
+        where["form"] = story.form
+    else:
+        scene = render(rng, stratum.kind, RECIPE, *responses, speech, noise, length, stratum.snr_db, noises)
+    talkers = []
+    for talker in scene.drawn["talkers"]:
+        response = (near if talker["role"] == "near" else far)[talker.pop("response")]
+        talkers.append({**talker, **response.facts})
+    return _Made([scene.near, scene.far, scene.noise], {**where, **scene.drawn, "talkers": talkers})
+
+
+def _random(seed: int, name: str, index: int) -> np.random.Generator:
+    digest = hashlib.sha256(name.encode()).digest()
+    return np.random.default_rng([seed, *np.frombuffer(digest[:16], "<u4").tolist(), index])
+
+
+def _tell(
+    rng: np.random.Generator,
+    stratum: Stratum,
+    story: Story,
+    responses: tuple[list[NDArray[np.float32]], list[NDArray[np.float32]]],
+    speech: Material,
+    noise: Material | None,
+    length: int,
+    noises: list[int] | None,
+) -> Scene:
+    """Mix a conversation."""
+    taps = max(len(r) for side in responses for r in side)
+    drawn = draw(
+        rng,
+        stratum.kind,
+        TALKING,
+        (len(responses[0]), len(responses[1])),
+        taps,
+        speech,
+        noise,
+        length,
+        stratum.snr_db,
+        noises,
+        spans=(story.near, story.far),
+    )
+    if story.same:
+        comes, *rest = drawn.voices
+        was = next(voice for voice in rest if voice.role == "far")
+        comes = replace(was, role="near", response=comes.response, spans=comes.spans)
+        drawn = replace(drawn, voices=(comes, *rest))
+    return mix(drawn, *responses, speech, noise)
+
+
+def _accompanied(
+    ingredients: Ingredients, stratum: Stratum, company: Company, index: int, seed: int, made: _Made
+) -> tuple[list[NDArray[np.float32]], dict[str, Any]]:
+    """Put company in front of a scene or behind it; the parts, and the facts that change with it."""
+    name = f"{stratum.alone().name}-{company.sound}"
+    samples = round(company.seconds * SAMPLE_RATE)
+    if company.sound == "recording":
+        other = _make(ingredients, stratum.alone(), index, seed + 1, samples)
+        beside = other.parts
+    else:
+        loud = active_level(made.parts[0] + made.parts[1])
+        sound = make_preamble(_random(seed, name, index), company.sound, samples, loud)
+        beside = [np.zeros_like(sound), np.zeros_like(sound), sound]
+    order = (made.parts, beside) if company.after else (beside, made.parts)
+    start = 0.0 if company.after else company.seconds
+    talkers = [
+        {**talker, "turns_s": [[low + start, high + start] for low, high in talker["turns_s"]]}
+        for talker in made.facts["talkers"]
+    ]
+    scored = [start, start + len(made.parts[0]) / SAMPLE_RATE]
+    facts = {"company": company.name, "scored_s": scored, "talkers": talkers}
+    return [np.concatenate(both) for both in zip(*order, strict=True)], facts
+
+
 def _responses(
-    rng: np.random.Generator, ingredients: Ingredients, stratum: Stratum
+    rng: np.random.Generator, ingredients: Ingredients, stratum: Stratum, counts: tuple[int, int]
 ) -> tuple[Sequence[Response], Sequence[Response], dict[str, Any]]:
     """Responses near and far in one place, and what there is to say of the place."""
-    near_count, far_count = KINDS[stratum.kind]
+    near_count, far_count = counts
     if stratum.environment == "measured":
         assert ingredients.rooms is not None
         return ingredients.rooms.draw(rng, near_count, far_count)

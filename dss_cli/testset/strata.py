@@ -9,6 +9,8 @@ from dataclasses import dataclass, replace
 from ..errors import UsageError
 from ..simulation.limits import GUARD, NEAR, UR0
 from ..simulation.mixing import KINDS
+from .preambles import SOUNDS
+from .stories import LEAST, STORIES
 
 Range = tuple[float, float]
 
@@ -18,7 +20,28 @@ CATEGORIES = ("wind", "traffic", "crowd", "rain", "construction")
 CLEAN = "clean"  # in the place of a level: no environmental noise
 LEVELS = (-60.0, 60.0)  # dB between talkers and noise that can be asked for
 NEAREST = 0.05  # metres that a near band can begin at
+CONVERSATION = 40.0  # seconds of a conversation, unless a preset has others
 COUNT = 5  # scenes of each stratum, unless a preset has more
+
+
+@dataclass(frozen=True)
+class Company:
+    """What a recording holds beside the conversation that is scored.
+
+    Attributes:
+        sound: a key of `preambles.SOUNDS`, or "recording": another conversation, elsewhere.
+        seconds: of it.
+        after: whether it comes behind the conversation, not in front.
+    """
+
+    sound: str
+    seconds: float
+    after: bool = False
+
+    @property
+    def name(self) -> str:
+        """For the name of a stratum."""
+        return f"{'then-' if self.after else ''}{self.sound}{self.seconds:g}"
 
 
 @dataclass(frozen=True)
@@ -26,13 +49,15 @@ class Stratum:
     """What the scenes of one cell have in common.
 
     Attributes:
-        kind: a key of `mixing.KINDS`.
+        kind: a key of `mixing.KINDS` or of `stories.STORIES`.
         environment: "indoor", "outdoor" or "measured".
         snr_db: talkers above the environmental noise; None leaves the noise out.
         near: distances of the near talker in metres, equal for one exact distance.
         beyond: where far begins, in metres.
         category: word that the category of the noise must contain, or None for any.
         facade: whether the wall of a house stands near, outdoors.
+        seconds: length of the scenes, without company; None is as the test set has it.
+        company: what is in front of each scene, or behind it, if anything.
     """
 
     kind: str
@@ -42,11 +67,13 @@ class Stratum:
     beyond: float = GUARD[1]
     category: str | None = None
     facade: bool = False
+    seconds: float | None = None
+    company: Company | None = None
 
     @property
     def near_band(self) -> Range | None:
         """Distances of the near talker, or None where nobody is near."""
-        return self.near if KINDS[self.kind][0] else None
+        return self.near if LEAST[self.kind][0] else None
 
     @property
     def ur0(self) -> bool:
@@ -63,11 +90,19 @@ class Stratum:
             parts.append(
                 "-".join(["n" + _tenths(band[0]), *([_tenths(band[1])] if band[0] < band[1] else [])])
             )
-        if KINDS[self.kind][1] and self.beyond != GUARD[1]:
+        if LEAST[self.kind][1] and self.beyond != GUARD[1]:
             parts.append("f" + _tenths(self.beyond))
         if self.category:
             parts.append(self.category)
+        if self.seconds is not None:
+            parts.append(f"{self.seconds:g}s")
+        if self.company:
+            parts.append(self.company.name)
         return "-".join(parts)
+
+    def alone(self) -> Stratum:
+        """The same cell without company: scene for scene the same conversations."""
+        return replace(self, company=None)
 
     def without_noise(self) -> Stratum:
         """The same cell without environmental noise."""
@@ -95,15 +130,16 @@ def _tenths(metres: float) -> str:
 class Cells:
     """Strata as the command line asks for them: the product of what is listed.
 
-    What is left empty is as in the preset `quick`: every kind, both environments, 20 dB, the whole
-    near band, any noise.
+    What is left empty is as in the preset `quick`: all KINDS, both environments, 20 dB, the whole near band,
+    any noise.
 
     Attributes:
-        kinds: keys of `mixing.KINDS`, in any case.
+        kinds: keys of `mixing.KINDS` or `stories.STORIES`, in any case.
         environments: of ENVIRONMENTS.
         snrs: dB, or "clean".
         near: distances of the near talker in metres, equal for one exact distance.
         categories: words that the category of the noise must contain.
+        seconds: length of the scenes of `stories.STORIES`; None is CONVERSATION.
     """
 
     kinds: Sequence[str] = ()
@@ -111,6 +147,7 @@ class Cells:
     snrs: Sequence[str] = ()
     near: Range | None = None
     categories: Sequence[str] = ()
+    seconds: float | None = None
 
     @property
     def given(self) -> list[str]:
@@ -133,7 +170,7 @@ class Cells:
         Raises:
             UsageError: an unknown word, a level or band out of range, an option without effect.
         """
-        kinds = [_known("--kind", kind, KINDS) for kind in self.kinds] or list(KINDS)
+        kinds = [_known("--kind", kind, LEAST) for kind in self.kinds] or list(KINDS)
         environments = [_known("--environment", e, ENVIRONMENTS) for e in self.environments]
         snrs = [_level(snr) for snr in self.snrs] or [20.0]
         categories = [_word(category) for category in self.categories]
@@ -142,7 +179,14 @@ class Cells:
         if self.near is not None:
             _check_near(self.near, kinds, threshold)
         cells = [
-            Stratum(kind, environment, snr, self.near or NEAR, category=category)
+            Stratum(
+                kind,
+                environment,
+                snr,
+                self.near or NEAR,
+                category=category,
+                seconds=(self.seconds or CONVERSATION) if kind in STORIES else None,
+            )
             for environment in environments or ENVIRONMENTS
             for kind in kinds
             for snr in snrs
@@ -179,7 +223,7 @@ def _word(word: str) -> str:
 def _check_near(near: Range, kinds: Iterable[str], threshold: float | None) -> None:
     low, high = near
     asked = f"--near {low:g} {high:g}"
-    talkers = [KINDS[kind] for kind in kinds if KINDS[kind][0]]
+    talkers = [LEAST[kind] for kind in kinds if LEAST[kind][0]]
     if not NEAREST <= low <= high:
         raise UsageError(f"{asked}: LOW HIGH in metres, from {NEAREST:g}, the greater one last")
     if not talkers:
@@ -236,6 +280,23 @@ def _first() -> list[Stratum]:
     ]
 
 
+def _conversations() -> list[Stratum]:
+    return [
+        Stratum("conversation", environment, snr, seconds=seconds)
+        for seconds, snrs in ((CONVERSATION, (20.0, 10.0)), (300.0, (20.0,)))
+        for environment in ENVIRONMENTS
+        for snr in snrs
+    ]
+
+
+def _preambles() -> list[Stratum]:
+    alone = Stratum("conversation", "indoor", 20.0, seconds=CONVERSATION)
+    front = [Company(sound, seconds) for sound in SOUNDS for seconds in (20.0, 120.0)]
+    both = [Company("recording", 40.0, after) for after in (False, True)]
+    changes = [replace(alone, kind=kind) for kind in STORIES if kind != alone.kind]
+    return [alone, *(replace(alone, company=company) for company in front + both), *changes]
+
+
 PRESETS: dict[str, tuple[Callable[[], list[Stratum]], int]] = {  # strata, scenes of each
     "standard": (_standard, COUNT),
     "quick": (_quick, COUNT),
@@ -243,6 +304,8 @@ PRESETS: dict[str, tuple[Callable[[], list[Stratum]], int]] = {  # strata, scene
     "ur0": (_ur0, 20),
     "noise": (_noise, 10),
     "first": (_first, 60),
+    "conversations": (_conversations, 8),
+    "preambles": (_preambles, 6),
 }
 
 

@@ -238,7 +238,7 @@ def test_the_interval_of_a_difference_is_of_pairs(scored, dss):
     after = scored("b.json", lambda row: shift("near_si_sdr", 20.0 * int(row["id"][0]) - 1.0)(row))
     status, out, err = dss("evaluate", "--compare", before, after)
     assert status == 1
-    assert err == ["2 figures got worse by more than 0.2 dB"]
+    assert err == ["2 figures got worse by more than 0.2 dB, or 1 % of the seconds"]
     assert out.count("-1.0 [-1.0 -1.0]") == 2 and out.count("worse") == 2
 
 

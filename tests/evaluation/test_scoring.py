@@ -24,6 +24,7 @@ from dss_cli.metrics import attenuation, si_sdr, si_sdr_improvement
 from tests.helpers import scenesets
 from tests.helpers.synth import noise, write
 
+RATE = 16_000
 SILENT = np.zeros(2000, np.float32)
 
 
@@ -38,7 +39,7 @@ def scene(kind="1N+1F", **changes):
 
 
 def row(**changes):
-    return score(scene(), *_pair()) | changes
+    return score(scene(), *_pair(), RATE) | changes
 
 
 def _pair():
@@ -52,7 +53,7 @@ def _pair():
 def test_both_talkers_are_scored_by_si_sdr_and_by_nothing_else():
     near, far, error = tracks(3)
     mixture, outputs = near + far, {"near": near + 0.1 * error, "far": far + 0.3 * near}
-    made = score(scene(), mixture, {"near": near, "far": far}, outputs)
+    made = score(scene(), mixture, {"near": near, "far": far}, outputs, RATE)
     assert made["near_si_sdr"] == pytest.approx(si_sdr(outputs["near"], near), abs=1e-4)
     assert made["near_si_sdri"] == pytest.approx(si_sdr_improvement(outputs["near"], near, mixture), abs=2e-4)
     assert made["far_si_sdri"] == pytest.approx(si_sdr_improvement(outputs["far"], far, mixture), abs=2e-4)
@@ -76,6 +77,7 @@ def test_a_silent_reference_never_has_an_si_sdr(level, dither):
         near + 0.01 * other,
         {"near": near, "far": silent},
         {"near": near, "far": (level * other).astype(np.float32)},
+        RATE,
     )
     assert made["far_si_sdr"] is None and made["far_si_sdri"] is None
     assert made["far_attenuation"] is not None and made["near_si_sdr"] is not None
@@ -85,11 +87,11 @@ def test_a_silent_output_is_scored_against_mixture_and_noise():
     near, other = tracks(2)
     mixture = near + 0.1 * other
     references, outputs = {"near": near, "far": SILENT}, {"near": near, "far": 0.2 * other}
-    made = score(scene("near-only"), mixture, references, outputs)
+    made = score(scene("near-only"), mixture, references, outputs, RATE)
     assert made["far_attenuation"] == pytest.approx(attenuation(mixture, 0.2 * other), abs=1e-3)
     assert made["far_residual"] == pytest.approx(6.0206, abs=1e-3)  # twice the scene's noise
     outputs["far"] = SILENT
-    made = score(scene("near-only"), mixture, references, outputs)
+    made = score(scene("near-only"), mixture, references, outputs, RATE)
     level = 10 * np.log10(np.mean((0.1 * other.astype(np.float64)) ** 2))
     assert made["far_residual"] == pytest.approx(-10 * np.log10(12 * 4.0**15) - level, abs=1e-3)
 
@@ -100,7 +102,7 @@ def test_a_lone_talker_is_swapped_by_energy(kind, share, swapped):
     (talker,) = tracks(1)
     right, wrong = kind.split("-")[0], {"near": "far", "far": "near"}[kind.split("-")[0]]
     outputs = {right: np.sqrt(1 - share) * talker, wrong: np.sqrt(share) * talker}
-    made = score(scene(kind), 1.01 * talker, {right: talker, wrong: SILENT}, outputs)
+    made = score(scene(kind), 1.01 * talker, {right: talker, wrong: SILENT}, outputs, RATE)
     assert made["leakage"] == pytest.approx(share, abs=1e-4)
     assert made["swapped"] is swapped
 
@@ -110,14 +112,14 @@ def test_a_mixture_as_good_as_the_reference_cannot_be_improved(decibels, improva
     near, other = tracks(2)
     mixture = near if decibels is None else near + np.float32(10 ** (-decibels / 20)) * other
     references, outputs = {"near": near, "far": SILENT}, {"near": 0.5 * near, "far": SILENT}
-    made = score(scene("near-only"), mixture, references, outputs)
+    made = score(scene("near-only"), mixture, references, outputs, RATE)
     assert made["near_si_sdr"] == 80.0
     assert (made["near_si_sdri"] is not None) == improvable
 
 
 def test_a_silent_mixture_is_an_error():
     with pytest.raises(DssError, match=r"mixture/s\.flac: silent"):
-        score(scene(), SILENT, {"near": SILENT, "far": SILENT}, {"near": SILENT, "far": SILENT})
+        score(scene(), SILENT, *[{"near": SILENT, "far": SILENT}] * 2, RATE)
 
 
 # Many scenes.
@@ -153,6 +155,11 @@ def test_the_boundary_band_has_rows_of_its_own():
     rows = [row(stratum="a"), row(stratum="a", ur0=True), row(stratum="b", ur0=True)]
     assert {name: len(members) for name, members in by_stratum(rows).items()} == {"a": 1, "a UR-0": 1, "b": 1}
     assert [summary["ur0"] for summary in strata(rows).values()] == [False, True, True]
+
+
+def test_conversations_without_a_role_have_rows_of_their_own():
+    rows = [row(), row(near_m=None), row(far_m=None), row(stratum="b", near_m=None)]
+    assert list(by_stratum(rows)) == ["x", "x nobody near", "x nobody far", "b"]
 
 
 def test_a_stratum_counts_only_scenes_that_have_the_figure():

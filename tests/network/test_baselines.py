@@ -19,7 +19,7 @@ from dss_cli.network.attention import attention  # noqa: E402
 from dss_cli.network.count import macs, macs_per_second  # noqa: E402
 from dss_cli.network.weights import begin_with, load_weights  # noqa: E402
 
-SMALL = replace(configuration("toy"), blocks=1, near_after=1, fine=0, zoom=None, context=None)
+SMALL = replace(configuration("toy"), blocks=1, near_after=1, fine=0, zoom=None)
 ZOOM = configuration("toy").zoom
 RECURRENT = RecurrentConfig(signal=SMALL.signal, depth=2, units=5)
 
@@ -75,7 +75,7 @@ def test_without_the_refinement_an_estimate_has_the_phase_of_the_mixture(fine, z
 def test_only_the_attention_tells_quadratic_from_lite():
     lite = configuration("lite")
     assert configuration("quadratic") != lite
-    assert replace(configuration("quadratic"), attention="linear", context=lite.context) == lite
+    assert replace(configuration("quadratic"), attention="linear") == lite
 
 
 def test_either_attention_takes_the_weights_of_the_other():
@@ -173,12 +173,10 @@ def test_a_baseline_that_no_gpu_takes_is_not_exported():
 
 
 def test_a_configuration_may_differ_in_some_fields():
-    changed = configuration("lite,attention=quadratic,context=false,rotary=false,zoom.bins=16")
-    lite = configuration("lite")
-    zoom = replace(lite.zoom, bins=16)
-    assert changed == replace(lite, attention="quadratic", context=None, rotary=False, zoom=zoom)
+    changed = configuration("lite,attention=quadratic,rotary=false,blocks=6")
+    assert changed == replace(configuration("lite"), attention="quadratic", rotary=False, blocks=6)
     assert configuration("blstm,units=5") == replace(configuration("blstm"), units=5)
-    assert configuration("lite,attention=quadratic,context=false") == configuration("quadratic")
+    assert configuration("lite,attention=quadratic") == configuration("quadratic")
 
 
 @pytest.mark.parametrize(

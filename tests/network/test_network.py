@@ -71,7 +71,7 @@ def test_the_near_decoder_does_not_hear_the_later_blocks(toy):
 
 @pytest.mark.parametrize("kind", ["linear", "quadratic"])
 def test_attention_is_the_published_formula(kind):
-    config = replace(configuration("toy"), channels=12, heads=3, attention=kind, context=None)
+    config = replace(configuration("toy"), channels=12, heads=3, attention=kind)
     tokens = keras.Input((5, 7, 12))
     layer = keras.Model(tokens, attention(tokens, config, "a"))
     rng = np.random.default_rng(1)

@@ -19,12 +19,13 @@ from dss_cli.simulation.rir_bank import Bank  # noqa: E402
 from dss_cli.simulation.scene_sampling import CONVERSATIONS, KINDS, PREAMBLES, Recipe  # noqa: E402
 from dss_cli.simulation.turns import Turns  # noqa: E402
 from dss_cli.training.config import read_config  # noqa: E402
+from dss_cli.training.cut import inputs_of, whole_scenes  # noqa: E402
 from dss_cli.training.data import Sources, examples  # noqa: E402
 from dss_cli.training.device_batches import ROW, Desk, Tape  # noqa: E402
 from dss_cli.training.device_mixing import Mixing  # noqa: E402
 from dss_cli.training.loop import Run, train  # noqa: E402
 
-SMALL = replace(configuration("toy"), blocks=1, near_after=1, fine=0, zoom=None, context=None)
+SMALL = replace(configuration("toy"), blocks=1, near_after=1, fine=0, zoom=None)
 CHANGES = (
     "training.batch=2",
     "schedule.peak=1e-2",
@@ -221,10 +222,12 @@ def test_the_loss_falls_as_it_does_on_scenes_from_the_host(untraced, sources, tm
         Run(small_run(f"training.mixing={mixing}"), tmp_path, sources) for mixing in ("host", "device")
     )
     draws = device.desk.draws(EVERYTHING, 2, [5])
-    scenes = examples([sources.mix(*pair) for pair in draws], SMALL.signal)
+    spectra, targets = examples([sources.mix(*pair) for pair in draws], SMALL.signal)
+    scenes = inputs_of(host.network, spectra, whole_scenes(2, 1, SMALL.signal)), targets
+    whole = {"heard_whole": np.ones(2, np.float32)}
     losses = [
         [run.advance(*batch) for _ in range(4)]
-        for run, batch in ((host, scenes), (device, (device.desk.numbers(draws), None)))
+        for run, batch in ((host, scenes), (device, (device.desk.numbers(draws) | whole, None)))
     ]
     for here, there in zip(*losses, strict=True):
         assert there == pytest.approx(here, rel=1e-3)

@@ -1,0 +1,168 @@
+"""Scores of conversations, by the seconds in which one role alone speaks."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..constants import STEMS
+from ..metrics import LIMIT_DB
+
+Floats = npt.NDArray[np.float32]
+Energies = npt.NDArray[np.float64]
+
+LONG = 10.0  # seconds that a scene has at least to be scored as a conversation
+BLOCKS = 10  # of a second: the resolution of times
+WINDOW = 5  # blocks over which it is decided by which output a talker begins to leave
+ACTIVE_DB = -30.0  # of a role's energy in a second, against its loudest one: below, it does not speak
+APART_DB = 25.0  # that the other role lies below where one speaks alone
+MEASURES = ("lone", "wrong", "over", "delay")
+FIGURES = tuple(f"{stem}_{measure}" for stem in STEMS for measure in MEASURES)  # of a row
+CHANGES = tuple(f"{stem}_change" for stem in STEMS)
+
+Row = dict[str, Any]
+
+
+def score_conversation(
+    references: Mapping[str, Floats],
+    outputs: Mapping[str, Floats],
+    rate: int,
+    starts: Iterable[tuple[str, float]] = (),
+) -> Row:
+    """Score the outputs of one scene wherever one role alone speaks.
+
+    A role speaks alone in a second in which its reference's energy exceeds -30 dB of its loudest second,
+    and the other reference lies 25 dB below. There its own output is right and the other's is wrong.
+
+    Args:
+        references, outputs: `(samples,)` each, by stem.
+        rate: of all, in Hz.
+        starts: role and second of each talker's first sound; empty takes each role as one talker.
+
+    Returns:
+        By stem: `lone`, the number of such seconds; `wrong`, the share of them in which more energy left by
+        the wrong output; `over`, the median level of the right output over the wrong one in dB; `delay`, the
+        median over talkers of the seconds until they leave by the right output. None where there is nothing
+        to tell of, and in scenes shorter than 10 s. `alone` has, by stem, what the medians are of:
+        `over` of each second, `delays` of each talker.
+    """
+    row: Row = {**dict.fromkeys(FIGURES), "alone": None}
+    samples = len(references[STEMS[0]])
+    if samples < LONG * rate:
+        return row
+    spoken, left = ({s: _energies(part[s], rate) for s in STEMS} for part in (references, outputs))
+    row["alone"] = {}
+    for stem, other in zip(STEMS, reversed(STEMS), strict=True):
+        own, rest = (_windows(spoken[s], BLOCKS, BLOCKS) for s in (stem, other))
+        right, wrong = (_windows(left[s], BLOCKS, BLOCKS) for s in (stem, other))
+        alone = _alone(own, rest)
+        over = _decibels(right[alone], wrong[alone])
+        delays = _delays(
+            spoken[stem], spoken[other], left[stem], left[other], [t for r, t in starts if r == stem]
+        )
+        row["alone"][stem] = {"over": np.round(over, 1).tolist(), "delays": delays}
+        row[f"{stem}_lone"] = len(over)
+        if len(over):
+            row[f"{stem}_wrong"] = float(np.mean(over < 0))
+            row[f"{stem}_over"] = float(np.median(over))
+        if delays:
+            row[f"{stem}_delay"] = float(np.median(delays))
+    return row
+
+
+def summarise_seconds(rows: Sequence[Row]) -> dict[str, Any]:
+    """Pool the seconds and the talkers of many scenes.
+
+    Returns:
+        By figure, as far as any scene has it: `near_wrong` {seconds, rate}, `near_over` {count, median, p10},
+        `near_delay` {count, median, p90}, and the same of far.
+    """
+    pooled: dict[str, Any] = {}
+    for stem in STEMS:
+        known = [row["alone"][stem] for row in rows if row.get("alone")]
+        over = np.array([value for one in known for value in one["over"]])
+        delays = np.array([value for one in known for value in one["delays"]])
+        if len(over):
+            pooled[f"{stem}_wrong"] = {"seconds": len(over), "rate": _short(np.mean(over < 0))}
+            pooled[f"{stem}_over"] = _percentiles(over, 10)
+        if len(delays):
+            pooled[f"{stem}_delay"] = _percentiles(delays, 90)
+    return pooled
+
+
+def pair(rows: Iterable[Row]) -> None:
+    """Set `near_change` and `far_change`: what a scene's SI-SDR gained over the scene that it is paired with.
+
+    The pair is the same conversation without the company that this scene's recording has.
+    """
+    rows = list(rows)
+    by_id = {row["id"]: row for row in rows}
+    for row in rows:
+        alone = by_id.get(row["pair"]) if row["pair"] else None
+        for stem in STEMS:
+            figure = f"{stem}_si_sdr"
+            known = alone is not None and None not in (alone[figure], row[figure])
+            row[f"{stem}_change"] = round(row[figure] - alone[figure], 4) if alone and known else None
+
+
+def _energies(samples: Floats, rate: int) -> Energies:
+    """Energy of each whole block, of a tenth of the rate without remainder."""
+    size = rate // BLOCKS
+    blocks = np.asarray(samples[: len(samples) // size * size], np.float64).reshape(-1, size)
+    energies: Energies = np.einsum("ij,ij->i", blocks, blocks)
+    return energies
+
+
+def _windows(energies: Energies, blocks: int, hop: int) -> Energies:
+    """Energy of windows of so many blocks."""
+    total = np.concatenate([[0.0], np.cumsum(energies)])
+    first = np.arange(0, len(energies) - blocks + 1, hop)
+    return np.asarray(np.maximum(total[first + blocks] - total[first], 0.0))
+
+
+def _alone(own: Energies, other: Energies) -> npt.NDArray[np.bool_]:
+    """In which windows a role speaks, and the other does not."""
+    speaks = own > own.max(initial=0.0) * 10 ** (ACTIVE_DB / 10)
+    return np.asarray(speaks & (other < own * 10 ** (-APART_DB / 10)))
+
+
+def _delays(
+    own: Energies, other: Energies, right: Energies, wrong: Energies, starts: Sequence[float]
+) -> list[float]:
+    """Seconds from when each talker is first heard alone until its energy leaves by the right output.
+
+    Over windows of half a second. A talker who never does is counted until the end of the scene; one who is
+    never heard alone is left out.
+    """
+    alone = np.flatnonzero(_alone(_windows(own, WINDOW, 1), _windows(other, WINDOW, 1)))
+    well = _windows(right, WINDOW, 1) >= _windows(wrong, WINDOW, 1)
+    delays = []
+    for start in starts or [0.0]:
+        heard = alone[alone >= int(start * BLOCKS)]
+        if len(heard):
+            reached = heard[well[heard]]
+            until = reached[0] if len(reached) else len(own)
+            delays.append(round(float(until - heard[0]) / BLOCKS, 1))
+    return delays
+
+
+def _decibels(right: Energies, wrong: Energies) -> Energies:
+    """Level of one over the other, within the limits of all scores; 0 of two silences."""
+    tiny = np.finfo(np.float64).tiny
+    ratio = 10 * (np.log10(np.maximum(right, tiny)) - np.log10(np.maximum(wrong, tiny)))
+    return np.asarray(np.clip(ratio, -LIMIT_DB, LIMIT_DB))
+
+
+def _percentiles(values: npt.NDArray[np.float64], worst: int) -> dict[str, Any]:
+    return {
+        "count": len(values),
+        "median": _short(np.median(values)),
+        f"p{worst}": _short(np.percentile(values, worst)),
+    }
+
+
+def _short(value: np.floating[Any]) -> float:
+    return round(float(value), 4)

@@ -1,0 +1,123 @@
+"""What may be heard before a recording's conversation and ruin it: sounds without speech, made by code.
+
+Each is a function of (rng, samples) and gives float32 at 16 kHz, at an RMS of about 1 if it has one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import fft, signal
+
+from ..constants import SAMPLE_RATE
+
+Samples = NDArray[np.float32]
+
+FULL = 0.95  # peak that clipped sound stays below, of full scale
+OVERDRIVE = 20.0  # dB that clipped sound exceeds it by
+
+
+def make_preamble(rng: np.random.Generator, sound: str, samples: int, talkers: float) -> Samples:
+    """Make `samples` of a sound.
+
+    Args:
+        rng: all randomness comes from here.
+        sound: a key of SOUNDS.
+        samples: how many, at 16 kHz.
+        talkers: RMS of the conversation's talkers, which the sound's level goes by.
+
+    Returns:
+        (samples,) with a peak below 1; quieter than asked where the level would have clipped it.
+    """
+    make, decibels = SOUNDS[sound]
+    if sound == "clipped":
+        return _clipped(rng, samples)
+    made = make(rng, samples) * (talkers * 10 ** (decibels / 20))
+    return np.asarray(made / max(1.0, float(np.abs(made).max(initial=0.0)) / FULL), np.float32)
+
+
+def _silence(rng: np.random.Generator, samples: int) -> Samples:
+    return np.zeros(samples, np.float32)
+
+
+def _coloured(rng: np.random.Generator, samples: int, slope: float) -> NDArray[np.float64]:
+    """Noise whose spectrum has a slope in dB per octave from 60 Hz on."""
+    spectrum = fft.rfft(rng.standard_normal(samples))
+    hertz = np.maximum(np.fft.rfftfreq(samples, 1 / SAMPLE_RATE), 60.0)
+    return _level(fft.irfft(spectrum * (hertz / 1000) ** (slope / (20 * np.log10(2))), samples))
+
+
+def _tone(rng: np.random.Generator, samples: int) -> NDArray[np.float64]:
+    """A quiet room's noise."""
+    return _coloured(rng, samples, -6.0)
+
+
+def _fan(rng: np.random.Generator, samples: int) -> NDArray[np.float64]:
+    """Air and the blades' harmonics, which waver a little."""
+    time = np.arange(samples) / SAMPLE_RATE
+    blades = rng.uniform(80, 160)
+    phase = 2 * np.pi * (blades * time + 0.5 * np.sin(2 * np.pi * rng.uniform(0.1, 0.4) * time))
+    hum = np.sum([np.sin(k * phase + rng.uniform(0, 2 * np.pi)) / k for k in range(1, 6)], axis=0)
+    return _level(_coloured(rng, samples, -3.0) + 0.5 * _level(hum))
+
+
+def _music(rng: np.random.Generator, samples: int) -> NDArray[np.float64]:
+    """Plucked chords of a major scale, a bass and a drum, four beats a bar."""
+    made = np.zeros(samples)
+    beat = round(SAMPLE_RATE * 60 / rng.uniform(80, 130))
+    root, scale = rng.uniform(90, 140), np.array([0, 2, 4, 5, 7, 9, 11])
+    degree = 0
+    for number, at in enumerate(range(0, samples, beat)):
+        if number % 4 == 0:
+            degree = int(rng.integers(7))
+        notes = [degree + step + 7 for step in (0, 2, 4)] + ([degree] if number % 2 == 0 else [])
+        for note in notes:
+            octave, step = divmod(note, 7)
+            sound = _pluck(root * 2 ** (octave + scale[step] / 12), 2 * beat)
+            made[at : at + len(sound)] += sound[: samples - at]
+        drum = rng.standard_normal(beat // 2) * np.exp(-np.arange(beat // 2) / (0.02 * SAMPLE_RATE))
+        made[at : at + len(drum)] += 0.7 * drum[: samples - at]
+    return _level(made)
+
+
+def _pluck(hertz: float, samples: int) -> NDArray[np.float64]:
+    time = np.arange(samples) / SAMPLE_RATE
+    partials = [k for k in range(1, 13) if k * hertz < 7000]
+    waves = [np.sin(2 * np.pi * k * hertz * time) * np.exp(-2 * k**0.5 * time) / k for k in partials]
+    return np.asarray(np.sum(waves, axis=0))
+
+
+def _applause(rng: np.random.Generator, samples: int) -> NDArray[np.float64]:
+    """Many hands: bursts of noise around 1 to 3 kHz at random times, swelling and fading."""
+    made = np.zeros(samples)
+    for _ in range(12):  # pairs of hands that sound alike
+        clap = rng.standard_normal(800) * np.exp(-np.arange(800) / (SAMPLE_RATE * rng.uniform(0.003, 0.01)))
+        band = signal.butter(2, rng.uniform(0.6, 1.4) * np.array([800, 2400]), "band", fs=SAMPLE_RATE)
+        hits = (rng.uniform(size=samples) < 15 / SAMPLE_RATE) * rng.uniform(0.3, 1.0, samples)
+        made += signal.oaconvolve(hits, signal.lfilter(*band, clap), mode="full")[:samples]
+    swell = 1 + 0.4 * np.sin(2 * np.pi * rng.uniform(0.05, 0.15) * np.arange(samples) / SAMPLE_RATE)
+    return _level(made * swell)
+
+
+def _clipped(rng: np.random.Generator, samples: int) -> Samples:
+    """Music that the recording's gain was too high for."""
+    music = _music(rng, samples)
+    driven = music / np.abs(music).max(initial=1e-9) * 10 ** (OVERDRIVE / 20)
+    return np.asarray(FULL * np.clip(driven, -1, 1), np.float32)
+
+
+def _level(samples: NDArray[np.float64]) -> NDArray[np.float64]:
+    return samples / (np.sqrt(np.mean(samples**2)) + 1e-12)
+
+
+SOUNDS: dict[str, tuple[Callable[[np.random.Generator, int], NDArray[np.floating]], float]] = {
+    # how it is made, and its level above the talkers' in dB
+    "silence": (_silence, 0.0),
+    "tone": (_tone, -35.0),
+    "fan": (_fan, -6.0),
+    "music": (_music, 0.0),
+    "applause": (_applause, 0.0),
+    "clipped": (_clipped, 0.0),
+}

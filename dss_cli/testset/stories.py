@@ -1,0 +1,114 @@
+"""Conversations of test sets: who takes part in a scene, and when each of them speaks."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+
+from ..constants import SAMPLE_RATE
+from ..errors import DssError
+from ..simulation.scene_sampling import KINDS
+from ..simulation.turns import FOREVER, Range, Spans, Turns, draw_turns
+
+STORIES = {  # least and most talkers near and far
+    "conversation": ((1, 1), (1, 3)),
+    "near-change": ((2, 1), (2, 2)),  # one near talker leaves and another comes
+    "walk-up": ((1, 1), (1, 2)),  # a far talker comes to the microphone
+}
+LEAST = KINDS | {kind: least for kind, (least, _) in STORIES.items()}  # talkers near and far
+MOST = KINDS | {kind: most for kind, (_, most) in STORIES.items()}
+
+TURNS = Turns(seconds=(2.0, 30.0), pause=(0.0, 2.0), most=1000)
+FAR_ALONE = 20.0  # seconds that far talkers have to themselves in a quarter of the conversations
+CYCLE = 8  # scenes after which the casts of conversations come again
+HEARD = 2.0  # seconds of speech that everybody has at least, or a twentieth of the scene if that is less
+MOST_REDRAWS = 1000
+
+
+@dataclass(frozen=True)
+class Story:
+    """Who speaks when, in samples of the scene.
+
+    Attributes:
+        near, far: intervals by talker.
+        same: whether the first near talker is the first far one, come nearer.
+        form: "both", "far-first", "far" or "near" of a conversation: who takes part.
+    """
+
+    near: tuple[Spans, ...]
+    far: tuple[Spans, ...]
+    same: bool = False
+    form: str = "both"
+
+
+def draw_story(rng: np.random.Generator, kind: str, index: int, length: int, most_far: int) -> Story:
+    """Draw the story of scene `index` of a kind; everybody who takes part is heard.
+
+    Of each eight conversations four are of both roles, two begin with far talkers alone for 20 s (half of a
+    scene shorter than 40 s), one has nobody near and one nobody far.
+
+    Args:
+        length: samples of the scene.
+        most_far: responses that there are for far talkers.
+
+    Raises:
+        DssError: the scene is too short for everybody to be heard.
+    """
+    heard = min(HEARD * SAMPLE_RATE, length / 20)
+    for _ in range(MOST_REDRAWS):
+        far = int(rng.integers(1, min(most_far, MOST[kind][1]) + 1))
+        story = _STORIES[kind](rng, index, length, far)
+        if all(_spoken(spans, length) >= heard for spans in (*story.near, *story.far)):
+            return story
+    raise DssError(f"{kind}: scenes of {length / SAMPLE_RATE:g} s are too short for everybody to be heard")
+
+
+def _conversation(rng: np.random.Generator, index: int, length: int, far: int) -> Story:
+    place = index % CYCLE
+    form = "both" if place < 4 else "far-first" if place < 6 else "far" if place == 6 else "near"
+    near, far = (0 if form == "far" else 1), (0 if form == "near" else far)
+    alone = min(FAR_ALONE * SAMPLE_RATE, length / 2) if form == "far-first" else 0.0
+    spans = draw_turns(rng, TURNS, near, far, length, alone)
+    if form == "far-first":  # the last turn ahead of it may end before, and a near one begin
+        spans[0] = tuple((low, high) for low, high in spans[0] if low >= alone)
+    return Story(tuple(spans[:near]), tuple(spans[near:]), form=form)
+
+
+def _near_change(rng: np.random.Generator, index: int, length: int, far: int) -> Story:
+    half = length // 2
+    first, second = draw_turns(rng, TURNS, 1, far, half), draw_turns(rng, TURNS, 1, far, length - half)
+    halves = [(_ending(a, half), _beginning(b, half)) for a, b in zip(first, second, strict=True)]
+    (leaves, comes), *others = halves
+    return Story((leaves, comes), tuple(a + b for a, b in others))
+
+
+def _walk_up(rng: np.random.Generator, index: int, length: int, far: int) -> Story:
+    half = length // 2
+    first = [_ending(spans, half) for spans in draw_turns(rng, TURNS, 0, far, half)]
+    second = [_beginning(spans, half) for spans in draw_turns(rng, TURNS, 1, far - 1, length - half)]
+    others = (a + b for a, b in zip(first[1:], second[1:], strict=True))
+    return Story((second[0],), (first[0], *others), same=True)
+
+
+_STORIES = {"conversation": _conversation, "near-change": _near_change, "walk-up": _walk_up}
+
+
+def _ending(spans: Spans, at: int) -> Spans:
+    """The intervals of what ends at a sample."""
+    return tuple((low, min(high, at)) for low, high in spans)
+
+
+def _beginning(spans: Spans, at: int) -> Spans:
+    """The intervals of what begins at a sample, which was their 0."""
+
+    def moved(span: Range) -> Range:
+        low, high = span
+        return max(low, 0) + at, high if high >= FOREVER else high + at
+
+    return tuple(map(moved, spans))
+
+
+def _spoken(spans: Spans, length: int) -> float:
+    """Samples within a scene over which a talker speaks."""
+    return float(sum(np.ptp(np.clip(span, 0, length)) for span in spans))
