@@ -1,15 +1,13 @@
 """Say where the stems of examples/two_talkers.flac are and how far apart they are.
 
-    python examples/demo.py STEMS_DIRECTORY [--readme README.md]
+    python examples/demo.py STEMS_DIRECTORY
 
-Compares each stem with its reference, the talker alone in the same room. With `--readme`, writes
-the table between the score marks of that file as well.
+Compares each stem with its reference, the talker alone in the same room.
 """
 
 from __future__ import annotations
 
 import argparse
-import re
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -23,7 +21,6 @@ from dss_cli.metrics import si_sdr
 
 EXAMPLE = Path(__file__).with_name("two_talkers.flac")
 STEMS = ("near", "far")
-MARKS = re.compile(r"(<!-- scores:start -->\n).*?(<!-- scores:end -->)", re.DOTALL)
 
 
 @dataclass(frozen=True)
@@ -67,38 +64,24 @@ def score(stems: Path) -> list[Score]:
 
 def show(scores: list[Score]) -> None:
     """Print the table and where the stems are."""
-    table = Table(*HEADINGS)
-    for column in table.columns[1:]:
+    shown = Table(*HEADINGS)
+    for column in shown.columns[1:]:
         column.justify = "right"
     for row in scores:
-        table.add_row(*row.cells)
+        shown.add_row(*row.cells)
     console = Console(highlight=False)
-    console.print(table)
+    console.print(shown)
     for row in scores:
         console.print(f"{row.stem:>4}: {row.path}", soft_wrap=True)
 
 
-def fill(readme: Path, scores: list[Score]) -> None:
-    """Put the table between the score marks of a Markdown file.
-
-    Raises:
-        SystemExit: the file has no such marks.
-    """
+def table(scores: list[Score]) -> str:
+    """Return the scores as a Markdown table."""
     rows = [HEADINGS, ("---", "---:", "---:", "---:"), *(row.cells for row in scores)]
-    table = "".join(f"| {' | '.join(row)} |\n" for row in rows)
-    text = readme.read_text(encoding="utf-8")
-    filled, count = MARKS.subn(lambda match: match[1] + table + match[2], text)
-    if count != 1:
-        raise SystemExit(f"{readme}: {count} pairs of score marks, not one")
-    readme.write_text(filled, encoding="utf-8")
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
 
 
 if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Score the stems of the example recording.")
     parser.add_argument("stems", type=Path, metavar="STEMS_DIRECTORY")
-    parser.add_argument("--readme", type=Path, help="write the table there as well")
-    arguments = parser.parse_args()
-    found = score(arguments.stems)
-    show(found)
-    if arguments.readme:
-        fill(arguments.readme, found)
+    show(score(parser.parse_args().stems))

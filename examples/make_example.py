@@ -20,7 +20,7 @@ import numpy.typing as npt
 import soundfile
 import soxr
 
-from dss_cli.simulation.tts import Synthesiser, Voice
+from dss_cli.simulation.tts import SpeechVoice, Synthesiser
 
 Samples = npt.NDArray[np.float64]
 Steps = npt.NDArray[np.int16]  # one 16-bit quantisation step is 1
@@ -46,7 +46,7 @@ class Talker:
     azimuth: float
     elevation: float
     level: float  # dB: how much louder than the other talker at equal distance
-    voice: Voice
+    voice: SpeechVoice
     sentences: tuple[tuple[float, str], ...]  # when it starts (seconds), what is said
 
     @property
@@ -67,7 +67,7 @@ TALKERS = {
         azimuth=200.0,
         elevation=12.0,
         level=0.0,
-        voice=Voice("en-us", "f3", words_per_minute=165, pitch=62, pitch_range=55),
+        voice=SpeechVoice("en-us", "f3", words_per_minute=165, pitch=62, pitch_range=55),
         sentences=(
             (0.3, "The kettle is on, and two blue cups are waiting on the table."),
             (5.2, "Give me a minute, I am still looking for the sugar."),
@@ -79,7 +79,7 @@ TALKERS = {
         azimuth=35.0,
         elevation=8.0,
         level=4.0,
-        voice=Voice("en-gb-scotland", "m3", words_per_minute=150, pitch=28, pitch_range=45),
+        voice=SpeechVoice("en-gb-scotland", "m3", words_per_minute=150, pitch=28, pitch_range=45),
         sentences=(
             (2.3, "Bring them over to the window, the light is much better here."),
             (6.5, "You will find it behind the flour, on the second shelf."),

@@ -16,7 +16,10 @@ import numpy.typing as npt
 import pytest
 import soundfile
 
-EXAMPLES = Path(__file__).parents[1] / "examples"
+from dss_cli.utils.markdown import write_section
+
+ROOT = Path(__file__).parents[1]
+EXAMPLES = ROOT / "examples"
 Steps = npt.NDArray[np.int32]  # 16-bit quantisation steps
 FULL_SCALE = 20 * np.log10(2**15)
 
@@ -152,21 +155,11 @@ def test_demo_scores_stems_against_the_references(tmp_path: Path, demo: ModuleTy
     assert far.cells[-1] == "+0.0 dB"
 
 
-def test_demo_fills_the_marked_place_and_nothing_else(tmp_path: Path, demo: ModuleType) -> None:
-    page = tmp_path / "README.md"
-    page.write_text("before\n<!-- scores:start -->\nold\n<!-- scores:end -->\nafter\n")
-    scores = [demo.Score("near", page, before=3.0, after=10.04)]
-    for _ in range(2):  # filling again changes nothing
-        demo.fill(page, scores)
-        head, *table, tail = page.read_text().splitlines()[1:-1]
-        assert page.read_text().startswith("before\n") and page.read_text().endswith("\nafter\n")
-        assert (head, tail) == ("<!-- scores:start -->", "<!-- scores:end -->")
-        assert table[2:] == ["| near | +3.0 dB | +10.0 dB | +7.0 dB |"]
-    page.write_text("no marks")
-    with pytest.raises(SystemExit, match="0 pairs of score marks"):
-        demo.fill(page, scores)
-
-
-def test_readme_has_the_place_for_the_scores(demo: ModuleType) -> None:
-    text = (EXAMPLES.parent / "README.md").read_text(encoding="utf-8")
-    assert len(demo.MARKS.findall(text)) == 1
+def test_the_readme_shows_the_scores_of_the_demo(tmp_path: Path, demo: ModuleType) -> None:
+    scores = [demo.Score("near", tmp_path, before=3.0, after=10.04)]
+    assert demo.table(scores).splitlines() == [
+        "| stem | SI-SDR in the mixture | SI-SDR in the stem | improvement |",
+        "| --- | ---: | ---: | ---: |",
+        "| near | +3.0 dB | +10.0 dB | +7.0 dB |",
+    ]
+    write_section(ROOT / "README.md", "scores", None)  # has its place

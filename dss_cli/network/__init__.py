@@ -1,6 +1,6 @@
 """The Keras networks: one definition each, trained under any backend of Keras, exported under TensorFlow."""
 
-from .build import CarriedNetworks, build, build_for_inference, build_for_scenes, carries_context
+from .build import CarriedNetworks, build, build_for_inference, build_for_scenes, has_context
 from .config import (
     CONFIGURATIONS,
     NetworkConfig,
@@ -20,8 +20,8 @@ __all__ = [
     "build",
     "build_for_inference",
     "build_for_scenes",
-    "carries_context",
     "configuration",
     "configuration_name",
     "exportable",
+    "has_context",
 ]

@@ -19,7 +19,7 @@ import numpy as np
 
 from ..constants import STEMS
 from ..errors import DssError
-from ..network import build, build_for_scenes, carries_context
+from ..network import build, build_for_scenes, has_context
 from ..network.weights import Beginning, begin_with
 from ..simulation.corpus import DAMAGED
 from ..simulation.vtlp import with_more_voices
@@ -41,7 +41,7 @@ CUTS = 1_000_000  # ends the seed of a step's cut, as the scene's number ends th
 EVERY = 4  # steps between two samples of the weights for their average
 
 
-class Run:
+class TrainingRun:
     """A network, its optimiser and the average of its weights, in a folder that a run can be resumed from."""
 
     def __init__(
@@ -88,7 +88,7 @@ class Run:
 
     def _build(self) -> keras.Model:
         network = self.config.network
-        return build_for_scenes(network) if carries_context(network) else build(network)
+        return build_for_scenes(network) if has_context(network) else build(network)
 
     def _whole_scenes(self) -> Cut:
         """What the device mixes: its shapes are compiled, so that no step is cut in another way."""
@@ -250,7 +250,7 @@ def train(
     folder: Path,
     validation: Validation | None = None,
     report: Callable[[dict[str, Any]], None] = lambda row: None,
-) -> Run:
+) -> TrainingRun:
     """Train to the last step of the schedule, from the folder's checkpoint where there is one.
 
     Threads render the batches ahead, or draw them; which batches those are does not depend on their number.
@@ -265,7 +265,7 @@ def train(
     training, last_step, mixers = config.training, config.schedule.steps, config.machine.mixers
     if training.voices:
         sources = replace(sources, speech=with_more_voices(sources.speech, training.voices, training.seed))
-    run = Run(config, folder, sources)
+    run = TrainingRun(config, folder, sources)
     signal = run.signal
     seen: list[dict[str, float]] = []
     started, waited, last = time.monotonic(), 0.0, run.step

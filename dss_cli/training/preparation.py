@@ -27,7 +27,7 @@ class Prepared(NamedTuple):
     validation: Validation | None
 
 
-def prepare(config: TrainingConfig, folder: Path, say: Say, warn: Say) -> Prepared:
+def prepare_run(config: TrainingConfig, folder: Path, say: Say, warn: Say) -> Prepared:
     """Read all that is given, then simulate the places that are not there yet, which takes minutes.
 
     Args:

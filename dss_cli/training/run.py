@@ -12,11 +12,11 @@ from ..errors import DssError, UsageError
 from ..network import build
 from ..network.weights import begin_with, few_of, weights_file
 from ..utils.atomic_write import write_files
-from ..utils.toml_text import differences, to_table, to_toml, told
+from ..utils.toml_text import changed_settings, to_table, to_toml, told
 from . import loop
 from .config import DataConfig, TrainingConfig, read_config
 from .data import Sources
-from .preparation import Say, prepare
+from .preparation import Say, prepare_run
 
 KEPT = "config.toml"  # in the folder of a run
 MAY_CHANGE = (  # when a run is resumed; what else differs makes another run
@@ -51,16 +51,16 @@ def run_training(config: TrainingConfig, folder: Path, say: Say, warn: Say) -> N
     _check_resumed(config, folder, resumed, say, warn)
     if weights is not None and not resumed:
         begin_with(build(config.network), weights, config.name)  # refused before rooms are simulated
-    sources, validation = prepare(config, folder, say, warn)
+    sources, validation = prepare_run(config, folder, say, warn)
     write_files({folder / KEPT: to_toml(to_table(replace(config, data=_absolute(config.data))))})
-    run = loop.train(config, sources, folder, validation, lambda row: say(describe(row)))
+    run = loop.train(config, sources, folder, validation, lambda row: say(log_line(row)))
     trained = folder / f"{config.name}.weights.h5"
     log = json.dumps({"training": _report(config, run.step, run.hours, sources) | begun}, indent=2) + "\n"
     write_files({trained: weights_file(run.averaged()), folder / "training.json": log})
     say(f"{trained}: the averaged weights after {run.hours:.1f} h of audio; `dss export` makes a model")
 
 
-def describe(row: dict[str, Any]) -> str:
+def log_line(row: dict[str, Any]) -> str:
     """Return a row of log.jsonl as a line for people."""
     if "settings" in row:
         layers = "".join(
@@ -125,7 +125,7 @@ def _check_resumed(config: TrainingConfig, folder: Path, resumed: bool, say: Say
         warn(f"{folder}: no {KEPT}, the run of an earlier version: whether settings differ is not known")
         return
     now = to_table(replace(config, data=_absolute(config.data)))
-    changed = list(differences(to_table(read_config(kept)), now))
+    changed = list(changed_settings(to_table(read_config(kept)), now))
     allowed = tuple(f"{prefix}." for prefix in MAY_CHANGE)
     refused = [
         f"{name} is {told(old)}, not {told(new)}"

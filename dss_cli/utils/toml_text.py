@@ -57,7 +57,7 @@ def is_tables(value: Any) -> bool:
     return isinstance(value, list) and any(isinstance(v, Mapping) for v in value)
 
 
-def differences(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
+def changed_settings(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
     """Yield the dotted name and both values (None: there is none) of each setting that differs."""
     first, second = (dict(_leaves(table)) for table in (one, other))
     for name in dict.fromkeys([*first, *second]):

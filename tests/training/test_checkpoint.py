@@ -18,7 +18,7 @@ from dss_cli.errors import DssError
 from dss_cli.network import build, configuration
 from dss_cli.network.weights import load_weights
 from dss_cli.training import loop
-from dss_cli.training.loop import Run, append_line
+from dss_cli.training.loop import TrainingRun, append_line
 from tools.average_checkpoints import mean_weights
 
 
@@ -26,7 +26,7 @@ from tools.average_checkpoints import mean_weights
 def saved(tmp_path_factory):
     """A run with a checkpoint of step 0."""
     small = replace(configuration("toy"), blocks=1, near_after=1, fine=0, zoom=None)
-    run = Run(toy_run(network=small), tmp_path_factory.mktemp("run"))
+    run = TrainingRun(toy_run(network=small), tmp_path_factory.mktemp("run"))
     run.save()
     return run
 
@@ -82,7 +82,7 @@ def test_no_room_for_the_log(tmp_path, monkeypatch):
         def _kept(self):
             return "kept"
 
-    monkeypatch.setattr(loop, "Run", lambda *a: Stopped())
+    monkeypatch.setattr(loop, "TrainingRun", lambda *a: Stopped())
     (tmp_path / "log.jsonl").write_bytes(b"\n" * 1000)
     with (
         full_disk(1000),

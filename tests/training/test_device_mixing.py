@@ -23,7 +23,7 @@ from dss_cli.training.cut import inputs_of, whole_scenes  # noqa: E402
 from dss_cli.training.data import Sources, examples  # noqa: E402
 from dss_cli.training.device_batches import ROW, Desk, Tape  # noqa: E402
 from dss_cli.training.device_mixing import Mixing  # noqa: E402
-from dss_cli.training.loop import Run, train  # noqa: E402
+from dss_cli.training.loop import TrainingRun, train  # noqa: E402
 
 SMALL = replace(configuration("toy"), blocks=1, near_after=1, fine=0, zoom=None)
 CHANGES = (
@@ -219,7 +219,8 @@ def untraced():
 
 def test_the_loss_falls_as_it_does_on_scenes_from_the_host(untraced, sources, tmp_path):
     host, device = (
-        Run(small_run(f"training.mixing={mixing}"), tmp_path, sources) for mixing in ("host", "device")
+        TrainingRun(small_run(f"training.mixing={mixing}"), tmp_path, sources)
+        for mixing in ("host", "device")
     )
     draws = device.desk.draws(EVERYTHING, 2, [5])
     spectra, targets = examples([sources.mix(*pair) for pair in draws], SMALL.signal)

@@ -48,7 +48,7 @@ folder = Path(sys.argv[1])
 told = {}
 runs = {}
 for devices in (None, 2):
-    run = runs[devices] = loop.Run(settings(f"machine.devices={devices or 'false'}"), folder, sources)
+    run = runs[devices] = loop.TrainingRun(settings(f"machine.devices={devices or 'false'}"), folder, sources)
     begun = run.network.get_weights()
     for step in range(2):
         run.advance(*run.batch(sources, step))
@@ -57,11 +57,12 @@ told["moved"] = max(float(np.abs(a - b).max()) for a, b in zip(begun, two))
 told["apart"] = max(float(np.abs(a - b).max()) for a, b in zip(one, two))
 told["devices"] = len(runs[2].network.trainable_variables[0].value.sharding.device_set)
 runs[2].save()
-resumed = loop.Run(settings("machine.devices=2"), folder, sources)
+resumed = loop.TrainingRun(settings("machine.devices=2"), folder, sources)
 told["resumed"] = resumed.step == 2 and all(map(np.array_equal, resumed.network.get_weights(), two))
 for devices, batch in ((3, 3), (2, 3)):
     try:
-        loop.Run(settings(f"machine.devices={devices}", f"training.batch={batch}"), folder / "new", sources)
+        config = settings(f"machine.devices={devices}", f"training.batch={batch}")
+        loop.TrainingRun(config, folder / "new", sources)
     except DssError as error:
         told[f"{devices} of {batch}"] = str(error)
 print(json.dumps(told))

@@ -1,4 +1,4 @@
-"""The commands of docs/training.md, run as they stand there on a small synthetic set: folders to stems."""
+"""The commands of docs/development/training.md, run on a small synthetic set: folders to stems."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.helpers.testsets import talker
 pytest.importorskip("tensorflow")
 pytest.importorskip("pyroomacoustics")
 
-GUIDE = Path(__file__).parents[2] / "docs" / "training.md"
+GUIDE = Path(__file__).parents[2] / "docs" / "development" / "training.md"
 BLOCKS = re.findall(r"^<!-- run -->\n```sh\n(.*?)^```$", GUIDE.read_text(encoding="utf-8"), re.M | re.S)
 SMALL = {"CONFIGURATION": "toy", "STEPS": "2", "BATCH": "2", "PLACES": "2", "VALIDATION": "1", "COUNT": "1"}
 NAMES = {"SPEECH": "speech", "NOISE": "noise", "RUN": "runs/mine", "RECORDING": "meeting.flac"}

@@ -24,10 +24,10 @@ from dss_cli.simulation.mixing import Recipe  # noqa: E402
 from dss_cli.training.config import DataConfig, MachineConfig, read_config  # noqa: E402
 from dss_cli.training.cut import inputs_of, whole_scenes  # noqa: E402
 from dss_cli.training.data import examples, spectra  # noqa: E402
-from dss_cli.training.loop import Run, train  # noqa: E402
+from dss_cli.training.loop import TrainingRun, train  # noqa: E402
 from dss_cli.training.losses import separation_loss  # noqa: E402
 from dss_cli.training.optimiser import ConvolutionMuon  # noqa: E402
-from dss_cli.training.run import describe  # noqa: E402
+from dss_cli.training.run import log_line  # noqa: E402
 from dss_cli.training.schedule import WarmHoldCosine  # noqa: E402
 from dss_cli.training.validation import Validation  # noqa: E402
 
@@ -165,14 +165,14 @@ def test_validation_scores_the_fresh_network_as_the_mixture(sources):
 def test_a_checkpoint_of_another_configuration_is_refused(stopped):
     other = replace(configuration("toy"), channels=16)
     with pytest.raises(DssError, match="from another configuration"):
-        Run(replace(SETTINGS, network=other), stopped[1])
+        TrainingRun(replace(SETTINGS, network=other), stopped[1])
 
 
 def test_the_share_of_outdoor_scenes_is_that_of_the_stage(sources, tmp_path):
     for outdoor in (0.0, 1.0):
         step = replace(SETTINGS.training, mixing="device")
         stages = tuple(replace(stage, outdoor=outdoor) for stage in SETTINGS.stages)
-        run = Run(replace(SETTINGS, training=step, stages=stages), tmp_path, sources)
+        run = TrainingRun(replace(SETTINGS, training=step, stages=stages), tmp_path, sources)
         numbers, _ = run.batch(sources, 9)
         places = numbers["response"][numbers["level"] > 0] // 7
         assert (sources.bank.outdoor[places] == outdoor).all()
@@ -183,13 +183,13 @@ def test_a_new_run_begins_with_given_weights(stopped, tmp_path):
     path = tmp_path / "toy.weights.h5"
     run.averaged().save_weights(path)
     config = replace(SETTINGS, data=DataConfig(weights=path))
-    begun = Run(config, tmp_path / "new")
+    begun = TrainingRun(config, tmp_path / "new")
     assert begun.step == 0
     for one, other in zip(begun.network.get_weights(), run.average, strict=True):
         np.testing.assert_array_equal(one, other)
     path.write_bytes(b"no weights")
     with pytest.raises(DssError, match=r"toy.weights.h5: not weights"):
-        Run(config, tmp_path / "new")
+        TrainingRun(config, tmp_path / "new")
 
 
 @untraced()
@@ -198,7 +198,7 @@ def test_layers_begun_afresh_and_left_out_are_told(sources, tmp_path):
     build(replace(configuration("toy"), fine=0, blocks=3)).save_weights(path)
     config = replace(until(1), data=DataConfig(weights=path))
     train(config, sources, tmp_path / "run", report=told.append)
-    line = describe(told[0])
+    line = log_line(told[0])
     assert (
         f"layers begun afresh: {', '.join(told[0]['fresh'][:3])} and {len(told[0]['fresh']) - 3} more" in line
     )

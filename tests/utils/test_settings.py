@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from dss_cli.errors import DssError, UsageError
 from dss_cli.utils.layers import read_layers
 from dss_cli.utils.settings import Bounds, Count, Share, build_settings
-from dss_cli.utils.toml_text import differences, to_table, to_toml
+from dss_cli.utils.toml_text import changed_settings, to_table, to_toml
 
 
 @dataclass(frozen=True)
@@ -165,8 +165,8 @@ def test_settings_written_are_read_back(wagon, tmp_path_factory):
 
 def test_differences_are_named():
     one, other = (to_table(Wagon(wheels=n, tyre=t)) for n, t in ((2, Tyre(2.0)), (4, None)))
-    assert list(differences(one, one)) == []
-    assert list(differences(one, other)) == [
+    assert list(changed_settings(one, one)) == []
+    assert list(changed_settings(one, other)) == [
         ("wheels", 2, 4),
         ("tyre.width", 2.0, None),
         ("tyre", None, False),

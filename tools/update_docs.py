@@ -1,0 +1,112 @@
+"""Write the generated parts of the documents anew: one command for all of them.
+
+`python -m tools.update_docs [PART ...]`, by default the parts that take seconds; `--check` writes nothing and
+ends with 1 where a part is not today's.
+
+folders     docs/development/architecture.md: which folder imports which
+models      models/README.md: what the cards say
+scores      README.md: how far apart the stems of the example are; separates it
+bench       docs/benchmarks.md: the tables of `dss bench`; takes minutes, on an idle machine
+bench-gpu   docs/benchmarks.md: the same on a machine with a GPU
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from dss_cli.cli.console import error_line, line
+from dss_cli.errors import DssError, ExitCode
+from dss_cli.evaluation import model_readme
+from dss_cli.separation.files import separate_file
+from dss_cli.utils.markdown import write_section
+from examples import demo
+from tools import benchmark_document, folders
+
+ARCHITECTURE = Path("docs/development/architecture.md")
+BENCHMARKS = Path("docs/benchmarks.md")
+README = Path("README.md")
+SCORES = "scores"  # label of the README's table
+
+
+def _folders(root: Path) -> None:
+    write_section(root / ARCHITECTURE, folders.LABEL, folders.picture())
+
+
+def _models(root: Path) -> None:
+    model_readme.update(root / "models")
+
+
+def _scores(root: Path) -> None:
+    with tempfile.TemporaryDirectory() as stems:
+        near, far = (Path(stems) / f"{demo.EXAMPLE.stem}.{name}.flac" for name in demo.STEMS)
+        separate_file(demo.EXAMPLE, near=near, far=far)
+        write_section(root / README, SCORES, demo.table(demo.score(Path(stems))))
+
+
+def _bench(root: Path) -> None:
+    benchmark_document.update(root / BENCHMARKS)
+
+
+def _bench_gpu(root: Path) -> None:
+    benchmark_document.update(root / BENCHMARKS, "bench-gpu")
+
+
+PARTS: dict[str, tuple[Path, Callable[[Path], None]]] = {
+    "folders": (ARCHITECTURE, _folders),
+    "models": (Path("models/README.md"), _models),
+    "scores": (README, _scores),
+    "bench": (BENCHMARKS, _bench),
+    "bench-gpu": (BENCHMARKS, _bench_gpu),
+}
+QUICK = ("folders", "models", "scores")
+
+
+def stale(parts: Sequence[str], root: Path) -> list[str]:
+    """Return the parts of the documents under `root` that are not today's; all are written anew there."""
+    found = []
+    for part in parts:
+        document, write = PARTS[part]
+        before = (root / document).read_bytes()
+        write(root)
+        if (root / document).read_bytes() != before:
+            found.append(part)
+    return found
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.update_docs",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], metavar="PART")
+    parser.add_argument("--check", action="store_true", help="write nothing, fail where a part is old")
+    given = parser.parse_args(arguments)
+    parts, root = given.parts or list(QUICK), Path.cwd()
+    try:
+        if given.check:
+            with tempfile.TemporaryDirectory() as copy:
+                for name in ("docs", "models", README):
+                    source = root / name
+                    (shutil.copytree if source.is_dir() else shutil.copy)(source, Path(copy) / name)
+                old = stale(parts, Path(copy))
+        else:
+            for part in stale(parts, root):
+                line(f"{PARTS[part][0]}: {part} written anew")
+            old = []
+    except DssError as error:
+        error_line(str(error))
+        return error.exit_code
+    for part in old:
+        error_line(f"{PARTS[part][0]}: {part}: not today's; `python -m tools.update_docs {part}` writes it")
+    return ExitCode.FAILED if old else ExitCode.OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())
