@@ -42,6 +42,7 @@ docs: .venv-docs/installed
 	@echo "build/site/index.html"
 
 release: .venv-test/installed
+	rm -rf dist
 	.venv-test/bin/python -m tools.release dist
 
 test: .venv-test/installed

@@ -5,6 +5,7 @@ ends with 1 where a part is not today's.
 
 folders     docs/development/architecture.md: which folder imports which
 models      models/README.md: what the cards say
+share       share/: the man page, and completions for bash, zsh and fish
 scores      README.md: how far apart the stems of the example are; separates it
 bench       docs/benchmarks.md: the tables of `dss bench`; takes minutes, on an idle machine
 bench-gpu   docs/benchmarks.md: the same on a machine with a GPU
@@ -25,11 +26,12 @@ from dss_cli.evaluation import model_readme
 from dss_cli.separation.files import separate_file
 from dss_cli.utils.markdown import write_section
 from examples import demo
-from tools import benchmark_document, folders
+from tools import benchmark_document, command_files, folders
 
 ARCHITECTURE = Path("docs/development/architecture.md")
 BENCHMARKS = Path("docs/benchmarks.md")
 README = Path("README.md")
+SHARE = Path("share")
 SCORES = "scores"  # label of the README's table
 
 
@@ -39,6 +41,10 @@ def _folders(root: Path) -> None:
 
 def _models(root: Path) -> None:
     model_readme.update(root / "models")
+
+
+def _share(root: Path) -> None:
+    command_files.write(root / SHARE)
 
 
 def _scores(root: Path) -> None:
@@ -59,11 +65,12 @@ def _bench_gpu(root: Path) -> None:
 PARTS: dict[str, tuple[Path, Callable[[Path], None]]] = {
     "folders": (ARCHITECTURE, _folders),
     "models": (Path("models/README.md"), _models),
+    "share": (SHARE, _share),
     "scores": (README, _scores),
     "bench": (BENCHMARKS, _bench),
     "bench-gpu": (BENCHMARKS, _bench_gpu),
 }
-QUICK = ("folders", "models", "scores")
+QUICK = ("folders", "models", "share", "scores")
 
 
 def stale(parts: Sequence[str], root: Path) -> list[str]:
@@ -71,11 +78,16 @@ def stale(parts: Sequence[str], root: Path) -> list[str]:
     found = []
     for part in parts:
         document, write = PARTS[part]
-        before = (root / document).read_bytes()
+        before = _contents(root / document)
         write(root)
-        if (root / document).read_bytes() != before:
+        if _contents(root / document) != before:
             found.append(part)
     return found
+
+
+def _contents(path: Path) -> dict[Path, bytes]:
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    return {file: file.read_bytes() for file in files if file.is_file()}
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -92,7 +104,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if given.check:
             with tempfile.TemporaryDirectory() as copy:
-                for name in ("docs", "models", README):
+                for name in ("docs", "models", SHARE, README):
                     source = root / name
                     (shutil.copytree if source.is_dir() else shutil.copy)(source, Path(copy) / name)
                 old = stale(parts, Path(copy))
