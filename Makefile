@@ -9,6 +9,8 @@
 # make conversions  score Keras and the exported files, and write the table of docs/benchmarks.md;
 #              TESTSET="FOLDER ..." takes other test sets than a small one with synthetic voices
 # make readme  measure the README's scores and draw its picture again
+# make fuzz    10,000 damaged recordings, 1,000 damaged models, 200 kills at random moments; SEED=N repeats a run,
+#              MINUTES bounds each of the three
 # make clean   remove everything that these made
 #
 # Needs Python >= 3.10 with venv, and nothing else: each target has its own virtual environment.
@@ -21,7 +23,7 @@ EXAMPLE = examples/two_talkers.flac
 PACKAGE = pyproject.toml README.md LICENSE \
           $(shell find dss_cli configs models share -type f -not -name '*.pyc' -not -name '.*')
 
-.PHONY: demo separate check test docs release bench bench-gpu report conversions readme clean
+.PHONY: demo separate check test fuzz docs release bench bench-gpu report conversions readme clean
 .DELETE_ON_ERROR:
 
 demo: separate
@@ -51,6 +53,14 @@ test: .venv-test/installed
 	.venv-test/bin/mypy
 	.venv-test/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not alone"
 	.venv-test/bin/python -m pytest -m alone
+
+SEED ?= $(shell date +%s)
+MINUTES ?= 60
+
+fuzz: .venv-test/installed
+	.venv-test/bin/python -m tools.fuzz audio --count 10000 --seed $(SEED) --minutes $(MINUTES)
+	.venv-test/bin/python -m tools.fuzz models --count 1000 --seed $(SEED) --minutes $(MINUTES)
+	.venv-test/bin/python -m tools.fuzz kills --count 200 --seed $(SEED) --minutes $(MINUTES)
 
 bench: .venv/installed build/base-untrained.tflite
 	.venv/bin/python -m tools.update_docs bench

@@ -9,40 +9,54 @@ from collections.abc import Sequence
 from types import FrameType
 from typing import NoReturn
 
-import typer
 
-from .cli.app import app
-from .cli.console import error_line
-from .errors import DssError, ExitCode
+def _interrupted_early(number: int, frame: FrameType | None) -> NoReturn:
+    os.write(2, b"dss: error: interrupted; nothing half-written is left\n")
+    os._exit(130)
+
+
+# Ctrl-C while the modules below are loaded: there is nothing to tidy up, and no traceback to show.
+if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    signal.signal(signal.SIGINT, _interrupted_early)
+
+import typer  # noqa: E402
+
+from .cli.app import app  # noqa: E402
+from .cli.console import error_line  # noqa: E402
+from .errors import DssError, ExitCode  # noqa: E402
+from .utils.descriptors import drop_standard_output, secure_standard_streams  # noqa: E402
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line, `sys.argv` by default, and return its exit code.
 
     A DssError, a wrong command line or an error of the system ends in one line on stderr;
-    `--debug` gives the traceback instead. SIGTERM unwinds like Ctrl-C, so that temporary files go.
+    `--debug` gives the traceback instead. SIGTERM and SIGHUP unwind like Ctrl-C, so that temporary files go.
     """
+    secure_standard_streams()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    signal.signal(signal.SIGTERM, _terminate)
     try:
+        _handle_signals()
         status = app(arguments, prog_name="dss", standalone_mode=False)
         sys.stdout.flush()
     except (KeyboardInterrupt, typer.Abort):
         status = ExitCode.INTERRUPTED
-    except _Terminated:
-        status = ExitCode.TERMINATED
-    except BrokenPipeError:
-        # The reader of our output has gone, which is its right (`dss ... | head`). Python would
-        # complain once more when it flushes stdout at exit; it may do so into nothing.
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+    except _Ended as ending:
+        status = ending.status
+    except BrokenPipeError:  # the reader of our output has gone, which is its right (`dss ... | head`)
+        drop_standard_output()
         status = ExitCode.FAILED
     except Exception as error:
         line, status = _explained(error)
         if line is None or "--debug" in arguments:
             raise
         error_line(line)
-    if status in (ExitCode.INTERRUPTED, ExitCode.TERMINATED):
-        error_line(f"{ExitCode(status).name.lower()}; nothing half-written is left")
+        try:
+            sys.stdout.flush()
+        except OSError:
+            drop_standard_output()
+    if status in _ENDINGS:
+        error_line(f"{_ENDINGS[status]}; nothing half-written is left")
     return int(status or ExitCode.OK)
 
 
@@ -61,12 +75,31 @@ def _explained(error: Exception) -> tuple[str | None, int]:
     return None, ExitCode.FAILED
 
 
-class _Terminated(BaseException):
-    """SIGTERM, as KeyboardInterrupt is SIGINT: nothing but `main` catches it."""
+_ENDINGS = {
+    int(ExitCode.INTERRUPTED): "interrupted",
+    int(ExitCode.TERMINATED): "terminated",
+    int(ExitCode.HUNG_UP): "hung up",
+}
 
 
-def _terminate(number: int, frame: FrameType | None) -> NoReturn:
-    raise _Terminated
+class _Ended(BaseException):
+    """SIGTERM or SIGHUP, as KeyboardInterrupt is SIGINT: nothing but `main` catches it."""
+
+    def __init__(self, status: ExitCode) -> None:
+        self.status = status
+
+
+def _handle_signals() -> None:
+    """SIGINT, SIGTERM and SIGHUP as exceptions; what the caller has us ignore (`nohup`) stays ignored."""
+    if signal.getsignal(signal.SIGINT) is _interrupted_early:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    signal.signal(signal.SIGTERM, _end)
+    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        signal.signal(signal.SIGHUP, _end)
+
+
+def _end(number: int, frame: FrameType | None) -> NoReturn:
+    raise _Ended(ExitCode(128 + number))
 
 
 if __name__ == "__main__":

@@ -6,6 +6,7 @@ Two wings stand on this module, the runtime (STFT, LiteRT, separation) and the t
 
 from __future__ import annotations
 
+import reprlib
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -19,6 +20,8 @@ BINS = WINDOW // 2  # the lowest 256 of 257; the Nyquist bin follows its neighbo
 EXPONENT = 0.3  # power-law compression |X|^0.3 (Braun & Tashev 2020)
 CHUNK_SECONDS = 3
 OVERLAP = 0.25  # of a chunk, faded into the next; a card or an option may say otherwise
+LONGEST_WINDOW = 16_384  # samples
+LARGEST_CHUNK = 1 << 23  # samples of all windows of a chunk together; more would fill the memory
 MAX_OVERLAP = 0.5  # more, and three chunks would share a frame
 
 
@@ -43,7 +46,14 @@ class SignalConfig:
         for name in ("sample_rate", "window", "hop", "bins", "frames"):
             value = getattr(self, name)
             if not isinstance(value, int) or isinstance(value, bool) or value <= 0:
-                raise DssError(f"signal constant {name}={value!r} is not a positive integer")
+                raise DssError(f"signal constant {name}={reprlib.repr(value)} is not a positive integer")
+        if not 8000 <= self.sample_rate <= 192_000:
+            raise DssError(f"sample_rate={self.sample_rate} lies outside 8000 to 192000")
+        if self.window > LONGEST_WINDOW or self.frames * self.window > LARGEST_CHUNK:
+            raise DssError(
+                f"window={self.window} and frames={self.frames} are more than {LONGEST_WINDOW} samples, or "
+                f"{LARGEST_CHUNK} in a chunk"
+            )
         if self.window % (2 * self.hop):
             raise DssError(
                 f"hop={self.hop} does not divide half of window={self.window}: "
@@ -52,7 +62,7 @@ class SignalConfig:
         if self.bins != self.window // 2:
             raise DssError(f"bins={self.bins} is not half of window={self.window}")
         if not 0.0 < self.exponent <= 1.0:
-            raise DssError(f"exponent={self.exponent!r} lies outside (0, 1]")
+            raise DssError(f"exponent={reprlib.repr(self.exponent)} lies outside (0, 1]")
 
     @property
     def chunk_seconds(self) -> float:
@@ -73,5 +83,5 @@ class SignalConfig:
         expected = set(cls.__dataclass_fields__)
         if set(values) != expected:
             odd = sorted(expected.symmetric_difference(values))
-            raise DssError(f"signal constants missing or unknown: {', '.join(odd)}")
+            raise DssError(f"signal constants missing or unknown: {', '.join(odd)[:200]}")
         return cls(**values)

@@ -11,8 +11,8 @@ from typing import Any
 from ._version import __version__
 
 REQUIRED = ("ai-edge-litert", "numpy", "soundfile", "soxr")
-# Of the extras `train`, `metrics` and `energy`.
-OPTIONAL = ("tensorflow", "keras", "pyroomacoustics", "scipy", "pesq", "pystoi", "nvidia-ml-py")
+# Of the extras `formats`, `train`, `metrics` and `energy`.
+OPTIONAL = ("av", "tensorflow", "keras", "pyroomacoustics", "scipy", "pesq", "pystoi", "nvidia-ml-py")
 _REINSTALL = "`pip install --force-reinstall dss-cli` mends it"
 
 

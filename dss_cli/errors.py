@@ -11,6 +11,7 @@ class ExitCode(enum.IntEnum):
     OK = 0  # everything asked for was done
     FAILED = 1  # a file could not be read, separated or written, the others were; or a check failed
     USAGE = 2  # the command line is wrong; nothing was touched
+    HUNG_UP = 129  # the terminal has gone (128 + SIGHUP); no half-written file is left
     INTERRUPTED = 130  # Ctrl-C (128 + SIGINT); no half-written file is left
     TERMINATED = 143  # `kill`, a shutdown (128 + SIGTERM); no half-written file is left
 

@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+import contextlib
+import os
 import signal
 import sys
+import threading
 from collections.abc import Callable
 from pathlib import Path
 
@@ -87,6 +90,30 @@ def toy_model(tmp_path_factory):
 
 
 @pytest.fixture
+def feed(monkeypatch):
+    """`feed(data)` sends bytes to standard input through a real pipe."""
+    threads = []
+
+    def write(data: bytes) -> None:
+        receiver, sender = os.pipe()
+
+        def send() -> None:
+            with os.fdopen(sender, "wb") as pipe, contextlib.suppress(BrokenPipeError):
+                pipe.write(data)
+
+        threads.append(threading.Thread(target=send))
+        threads[-1].start()
+        monkeypatch.setattr(sys, "stdin", os.fdopen(receiver, "rb", buffering=0))
+
+    yield write
+    if threads:
+        sys.stdin.close()
+    for thread in threads:
+        thread.join(timeout=10)
+        assert not thread.is_alive()
+
+
+@pytest.fixture
 def stub(monkeypatch):
     """A network that needs no model: three quarters near, an eighth far."""
     network = Stub()
@@ -127,11 +154,13 @@ def dss(capfd):
     """`dss(*arguments)` runs main() in this process: exit code, stdout, lines of stderr."""
 
     def run(*arguments):
-        before = signal.getsignal(signal.SIGTERM)
+        numbers = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+        before = {number: signal.getsignal(number) for number in numbers}
         try:
             status = main([str(argument) for argument in arguments])
         finally:
-            signal.signal(signal.SIGTERM, before)
+            for number, handler in before.items():
+                signal.signal(number, handler)
         out, err = capfd.readouterr()
         return status, out, err.splitlines()
 

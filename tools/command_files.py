@@ -29,6 +29,7 @@ EXITS = {
     ExitCode.OK: "Everything asked for was done.",
     ExitCode.FAILED: "A file could not be read, separated or written, the others were; or a check failed.",
     ExitCode.USAGE: "The command line is wrong; nothing was touched.",
+    ExitCode.HUNG_UP: "The terminal has gone; no half-written file is left.",
     ExitCode.INTERRUPTED: "Interrupted; no half-written file is left.",
     ExitCode.TERMINATED: "Terminated; no half-written file is left.",
 }

@@ -19,6 +19,7 @@ from typing import Protocol
 UNKNOWN_SIZES = {0xFFFFFFFF, 0x7FFFF000, 0x7FFFFFFF, 0x80000000}
 _LARGEST_FMT = 1 << 16  # bytes; a larger one is damage, not a format description
 _EXTENSIBLE = 0xFFFE
+_SUBFORMAT = bytes.fromhex("000000001000800000aa00389b71")  # the rest of the GUID behind a format tag
 _PCM_SUBTYPES = {8: "PCM_U8", 16: "PCM_16", 24: "PCM_24", 32: "PCM_32"}
 _FLOAT_SUBTYPES = {32: "FLOAT", 64: "DOUBLE"}
 
@@ -36,7 +37,8 @@ class Header:
     """The part of a container's header before the samples.
 
     `audio_bytes` is None where the header does not know; `subtype` is libsndfile's name of a
-    plain sample layout, None for a compressed or unknown one.
+    plain sample layout, None for a compressed or unknown one; `mask` says which loudspeaker each
+    channel is for (see `layouts`), None where the header does not.
     """
 
     audio_bytes: int | None
@@ -45,6 +47,7 @@ class Header:
     frame_bytes: int = 0
     little_endian: bool = True
     subtype: str | None = None
+    mask: int | None = None
 
 
 def read_header(source: ByteSource) -> Header | None:
@@ -94,8 +97,11 @@ def _header(audio: int | None, layout: bytes, order: str) -> Header:
     if len(layout) < 16:
         return Header(audio, little_endian=little)
     tag, channels, rate, _, frame_bytes, bits = struct.unpack_from(order + "HHIIHH", layout)
+    mask = None
     if tag == _EXTENSIBLE and len(layout) >= 26:
-        tag = struct.unpack_from(order + "H", layout, 24)[0]
+        mask, tag = struct.unpack_from(order + "IH", layout, 20)
+        if mask.bit_count() != channels:  # some say nothing, some too much
+            mask = None
     subtype = {
         1: _PCM_SUBTYPES.get(bits),
         3: _FLOAT_SUBTYPES.get(bits),
@@ -104,22 +110,42 @@ def _header(audio: int | None, layout: bytes, order: str) -> Header:
     }.get(tag)
     if channels == 0 or frame_bytes != channels * bits // 8:
         subtype = None
-    return Header(audio, rate, channels, frame_bytes, little, subtype)
+    return Header(audio, rate, channels, frame_bytes, little, subtype, mask)
 
 
-def wav_stream_header(rate: int, channels: int, subtype: str) -> bytes:
+def format_chunk(source: ByteSource) -> int | None:
+    """Where the content of the `fmt ` chunk of a little-endian WAV begins, None without one."""
+    at = 12
+    if source.read(at)[8:] != b"WAVE":
+        return None
+    while len(head := source.read(8)) == 8:
+        size = struct.unpack("<I", head[4:])[0]
+        at += 8
+        if head[:4] == b"fmt ":
+            return at
+        if head[:4] == b"data":
+            return None
+        source.seek(size + (size & 1), io.SEEK_CUR)
+        at += size + (size & 1)
+    return None
+
+
+def wav_stream_header(rate: int, channels: int, subtype: str, mask: int | None = None) -> bytes:
     """Header of a little-endian WAV stream of unknown length, both sizes 0xFFFFFFFF.
 
     Args:
         rate: in Hz.
         channels: count.
         subtype: PCM_U8, PCM_16, PCM_24, PCM_32, FLOAT or DOUBLE.
+        mask: which loudspeaker each channel is for; None does not say.
     """
     is_float = subtype in _FLOAT_SUBTYPES.values()
     bits = next(b for b, s in (_FLOAT_SUBTYPES if is_float else _PCM_SUBTYPES).items() if s == subtype)
     frame_bytes = channels * bits // 8
-    layout = struct.pack(
-        "<HHIIHH", 3 if is_float else 1, channels, rate, rate * frame_bytes, frame_bytes, bits
-    )
+    tag = 3 if is_float else 1
+    kind = tag if mask is None else _EXTENSIBLE
+    layout = struct.pack("<HHIIHH", kind, channels, rate, rate * frame_bytes, frame_bytes, bits)
+    if mask is not None:
+        layout += struct.pack("<HHIH", 22, bits, mask, tag) + _SUBFORMAT
     size = struct.pack("<I", 0xFFFFFFFF)
-    return b"RIFF" + size + b"WAVEfmt " + struct.pack("<I", 16) + layout + b"data" + size
+    return b"RIFF" + size + b"WAVEfmt " + struct.pack("<I", len(layout)) + layout + b"data" + size

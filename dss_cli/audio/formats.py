@@ -13,6 +13,7 @@ import soundfile as sf
 from numpy.typing import NDArray
 
 from ..errors import UsageError
+from .layouts import keeps_mask
 
 # Extensions that are not libsndfile's own names.
 _ALIASES = {"aif": "AIFF", "aifc": "AIFF", "oga": "OGG", "opus": "OGG", "wave": "WAV", "snd": "AU"}
@@ -27,9 +28,9 @@ _LOSSLESS_TWINS = {
     "ALAC_24": "PCM_24",
     "ALAC_32": "PCM_32",
 }
-# Encodings that keep every frame and do not age by being written again; block codecs such as
-# ADPCM do neither.
+# Encodings that keep every frame and do not age by being written again; block codecs do neither.
 _KEPT = {*_BYTES, *_LOSSLESS_TWINS, "VORBIS", "OPUS"}
+_AGEING = {*("IMA_ADPCM", "MS_ADPCM", "VOX_ADPCM", "GSM610"), *("G721_32", "G723_24", "G723_40")}
 _BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24} | {
     "ALAC_16": 16,
     "ALAC_20": 20,
@@ -46,12 +47,13 @@ _NARROW = {"WAV", "WAVEX", "AIFF", "AU"}  # 32-bit size fields
 
 @dataclass(frozen=True)
 class OutputFormat:
-    """Container and encoding by libsndfile's names, rate in Hz, channels."""
+    """Container and encoding by libsndfile's names, rate in Hz, channels, their loudspeakers (`layouts`)."""
 
     container: str
     subtype: str
     rate: int
     channels: int
+    mask: int | None = None
 
     @property
     def floating(self) -> bool:
@@ -99,6 +101,7 @@ def choose_format(
     channels: int,
     source_subtype: str,
     subtype: str | None = None,
+    mask: int | None = None,
     warn: Callable[[str], None] = lambda message: None,
 ) -> OutputFormat:
     """The format of the output `path`: as asked, else as the input, else the nearest (with `warn`).
@@ -109,6 +112,7 @@ def choose_format(
         channels: of the output.
         source_subtype: the input's encoding; kept where the container allows.
         subtype: an encoding by libsndfile's name, in any case.
+        mask: which loudspeaker each channel is for; kept where the container has a word for it.
         warn: is told, without the file's name, what could not be kept.
 
     Raises:
@@ -134,14 +138,21 @@ def choose_format(
         chosen = _nearest_subtype(container, source_subtype)
         if chosen in _LADDER and source_subtype in _LADDER and chosen != source_subtype:
             warn(f"{container} cannot store {source_subtype}: written as {chosen}")
+        elif source_subtype in _AGEING and source_subtype in sf.available_subtypes(container):
+            warn(f"{source_subtype} would age by being written again: written as {chosen}")
+    if channels > 2 and mask is not None:
+        if container == "WAV" and sf.check_format("WAVEX", chosen):
+            container = "WAVEX"
+        if not keeps_mask(container, channels, mask):
+            warn(f"{container} does not say which loudspeaker each of {channels} channels is for")
     for candidate in _nearest_rates(rate):
         if _can_write(container, chosen, candidate, channels):
             if candidate != rate:
                 warn(f"{container} {chosen} cannot store {rate} Hz: written at {candidate} Hz")
-            return OutputFormat(container, chosen, candidate, channels)
+            return OutputFormat(container, chosen, candidate, channels, mask)
     raise UsageError(
         f"{path}: {container} {chosen} cannot store {channels} channels; "
-        "use .wav or .flac, or mix the channels to one"
+        "use .wav, or mix the channels to one (`--channels mix`)"
     )
 
 

@@ -19,30 +19,41 @@ _SUBTYPES = ("PCM_16", "PCM_U8", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
 class PipeWriter:
     """Write float32 blocks as a WAV of unknown length; samples beyond full scale are clamped.
 
+    The header goes out together with the first samples: SoX, for one, takes a header alone for a whole file.
+
     Args:
-        pipe: a binary stream, e.g. `sys.stdout.buffer`.
+        pipe: a binary stream, open for writing.
+        name: the stream as messages call it.
         rate: in Hz.
         channels: of the blocks.
         subtype: the encoding asked for, None for the input's.
         source_subtype: the input's encoding; PCM_16 where a WAV stream cannot carry it.
+        mask: which loudspeaker each channel is for, None where that is not said.
 
     Raises:
         UsageError: `pipe` is a terminal, or a WAV stream has no such encoding.
     """
 
     def __init__(
-        self, pipe: BinaryIO, rate: int, channels: int, subtype: str | None, source_subtype: str
+        self,
+        pipe: BinaryIO,
+        name: str,
+        rate: int,
+        channels: int,
+        subtype: str | None,
+        source_subtype: str,
+        mask: int | None = None,
     ) -> None:
         if pipe.isatty():
-            raise UsageError("standard output is a terminal; redirect it, or name a file")
+            raise UsageError(f"{name} is a terminal; redirect it, or name a file")
         if subtype is not None and subtype.upper() not in _SUBTYPES:
-            raise UsageError(f"standard output carries {', '.join(_SUBTYPES)}, not '{subtype}'")
+            raise UsageError(f"{name} carries {', '.join(_SUBTYPES)}, not '{subtype}'")
         wanted = (subtype or source_subtype).upper()
         self.subtype = wanted if wanted in _SUBTYPES else _SUBTYPES[0]
         self.clipped = 0
         self._pipe = pipe
         self._rate = rate
-        self._header = wav_stream_header(rate, channels, self.subtype)
+        self._header = wav_stream_header(rate, channels, self.subtype, mask)
 
     def write(self, block: NDArray[np.float32]) -> None:
         """Append (frames, channels) samples.
@@ -50,19 +61,22 @@ class PipeWriter:
         Raises:
             OSError: the pipe's reader has gone.
         """
+        if not len(block):
+            return
         if self.subtype not in FLOATING:
             self.clipped += int(np.count_nonzero(np.abs(block) > 1.0))
-        self._start()
         encoded = io.BytesIO()
-        samples = rounded(block, self.subtype)
-        sf.write(encoded, samples, self._rate, self.subtype, "LITTLE", "RAW")
-        self._pipe.write(encoded.getbuffer())
+        sf.write(encoded, rounded(block, self.subtype), self._rate, self.subtype, "LITTLE", "RAW")
+        self._send(self._header + encoded.getvalue())
+        self._header = b""
 
     def flush(self) -> None:
         """Send what is buffered (and the header, were there no samples)."""
-        self._start()
+        self._send(self._header)
+        self._header = b""
         self._pipe.flush()
 
-    def _start(self) -> None:
-        self._pipe.write(self._header)
-        self._header = b""
+    def _send(self, data: bytes) -> None:
+        left = memoryview(data)
+        while left:
+            left = left[self._pipe.write(left) :]

@@ -14,9 +14,11 @@ from numpy.typing import NDArray
 
 from ..errors import DssError
 from ..utils.captured_output import captured_stderr
+from .decoding import Undecodable
 from .sources import open_source
 
 BLOCK = 65_536  # frames
+LARGEST = 1e10  # times full scale: above 32-bit integers in a float file, far below what float32 holds
 RATES = range(8_000, 384_001)  # Hz
 _SIZE_FIELD = 1 << 32  # bytes, where the 32-bit size of a WAV or AIFF starts again from 0
 
@@ -36,17 +38,20 @@ class AudioReader:
 
     Args:
         source: path, or '-' for standard input (a WAV there may have any length).
+        track: which audio track, from 1; only files with several have more than one.
         strict: damage raises instead of warning.
         warn: is told of damage, one line each: fewer samples than declared (truncated), decoder
-            errors, samples that are not finite (they are replaced by 0).
+            errors, samples that are not finite (they are replaced by 0); and of further audio tracks.
 
     Attributes:
         name: the source as messages call it.
         samplerate: in Hz, 8000 to 384000.
         channels: count.
-        format: libsndfile's name of the container, e.g. 'WAV'.
-        subtype: libsndfile's name of the encoding, e.g. 'PCM_16'.
-        frames: the frames to come, None where the header does not know.
+        format: libsndfile's name of the container, e.g. 'WAV', or FFmpeg's in capitals.
+        subtype: libsndfile's name of the encoding, e.g. 'PCM_16', or FFmpeg's in capitals.
+        frames: the frames to come, None where no header knows them to the sample.
+        estimate: the frames to come, perhaps by estimate, for a progress bar; None where nothing is known.
+        mask: which loudspeaker each channel is for (see `layouts`), None where that is not said.
         delivered: the frames that came so far.
 
     Raises:
@@ -58,6 +63,7 @@ class AudioReader:
         self,
         source: str | os.PathLike[str],
         *,
+        track: int = 1,
         strict: bool = False,
         warn: Callable[[str], None] = lambda message: None,
     ) -> None:
@@ -68,14 +74,18 @@ class AudioReader:
         self._damaged = False
         self._broken = False  # the decoder gave up; asking again would only repeat it
         with ExitStack() as stack:
-            self._source = open_source(source, self.name, stack)
+            self._source = open_source(source, self.name, track, stack)
             self._sound = self._source.sound
             self.samplerate: int = self._sound.samplerate
             self.channels: int = self._sound.channels
             self.format = self._source.format
             self.subtype: str = self._sound.subtype
             self.frames = self._source.frames
+            self.mask = self._source.mask
+            self.estimate = self._source.estimate if self.frames is None else self.frames
             self._check_header()
+            for note in self._source.notes:
+                warn(f"{self.name}: {note}")
             self._stack = stack.pop_all()
 
     def __enter__(self) -> AudioReader:
@@ -97,7 +107,8 @@ class AudioReader:
         """Yield (frames, channels) float32, `size` frames each, the last one shorter.
 
         Raises:
-            DssError: no frame came at all; with `strict`, damage that shows on the way.
+            DssError: no frame came at all; a sample beyond `LARGEST`; with `strict`, damage that shows
+            on the way.
         """
         odd = 0  # samples that are not finite
         while len(block := self._read(size)):
@@ -106,11 +117,15 @@ class AudioReader:
             if not finite.all():
                 odd += block.size - int(np.count_nonzero(finite))
                 block[~finite] = 0.0
+            self._refuse_absurd(block)
             yield block
         if not self.delivered:
             raise DssError(f"{self.name}: no audio could be decoded (0 frames); is it truncated?")
         if self.frames is not None and self.delivered < self.frames and not self._damaged:
             self._damage(f"truncated: {self.delivered} of the {self.frames} frames it declares")
+        elif not self._damaged:
+            for complaint in self._source.complaints(self.delivered):
+                self._damage(complaint)
         if odd:
             plural = "samples are" if odd > 1 else "sample is"
             self._damage(f"{odd} {plural} not finite (NaN or infinity); read as 0")
@@ -126,7 +141,7 @@ class AudioReader:
         with captured_stderr() if self.format == "MP3" else nullcontext():
             try:
                 return block[: len(self._sound.read(out=block))]
-            except sf.SoundFileError as error:
+            except (sf.SoundFileError, Undecodable) as error:
                 reason = getattr(error, "error_string", str(error)).strip(" .")
         # The count is lost with the exception; the samples that were decoded are not.
         self._broken = True
@@ -135,6 +150,18 @@ class AudioReader:
         if total := self.delivered + count:
             self._damage(f"damaged: nothing can be decoded after {total} frames ({reason})")
         return block[:count]
+
+    def _refuse_absurd(self, block: NDArray[np.float32]) -> None:
+        """Values that no recording has, and that a spectrum in float32 could not hold."""
+        if not block.size or max(float(block.max()), -float(block.min())) <= LARGEST:
+            return
+        row = int(np.abs(block).max(axis=1).argmax())
+        seconds = (self.delivered - len(block) + row) / self.samplerate
+        largest = np.abs(block[row]).max()
+        raise DssError(
+            f"{self.name}: a sample of {largest:.3g} at {seconds:.2f} s, where full scale is 1: "
+            "no audio, or bytes that were taken for numbers of another kind"
+        )
 
     def _check_header(self) -> None:
         if self.format == "RAW":
@@ -157,7 +184,7 @@ class AudioReader:
                 f"damaged: it declares {declared} audio bytes and holds {present}; written by a "
                 "program that cannot count beyond 4 GiB?"
             )
-        elif _LOGGED_DAMAGE.search(self._sound.extra_info):
+        elif _LOGGED_DAMAGE.search(self._source.log):
             self._damage(f"truncated: the {self.format} stream ends before its end mark")
 
     def _damage(self, what: str) -> None:

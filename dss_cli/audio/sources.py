@@ -1,4 +1,4 @@
-"""Open a path or a pipe as a libsndfile stream, whichever way works."""
+"""Open a path or a pipe by the decoder that reads all of it."""
 
 from __future__ import annotations
 
@@ -10,35 +10,82 @@ import shutil
 import stat
 import sys
 import tempfile
+from collections.abc import Callable
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, Protocol
 
+import numpy as np
 import soundfile as sf
+from numpy.typing import NDArray
 
-from ..errors import DssError
+from ..errors import DssError, UsageError
 from ..utils.captured_output import captured_stderr
+from . import decoding
+from .chain import ChainedSound
 from .containers import Header, read_header
+from .layouts import STANDARD
+from .mpeg import InfoFrame, holds_sound, id3_size, info_frame
+from .ogg import Link, links
+
+Floats = NDArray[np.float32]
 
 _log = logging.getLogger(__name__)
 
+_UNKNOWN_FRAMES = 1 << 48  # and more: libsndfile's word for a FLAC stream that does not know its length
+_FIRST_FRAME = 2048  # bytes, more than any MPEG audio frame
+_LONGEST_TAGS = 1 << 25  # bytes of tags at the end of an MP3 that are looked through
 _LONGEST_PIPE_HEADER = 1 << 20  # bytes kept for a second look when a pipe is no plain WAV
+
+
+class Sound(Protocol):
+    """An open decoder: libsndfile's, a chain of them, or FFmpeg's."""
+
+    samplerate: int
+    channels: int
+    subtype: str
+    frames: int | None
+
+    def read(self, *, out: Floats) -> Floats:
+        """Fill `out` (frames, channels) as far as there are samples; return the part that was filled."""
 
 
 @dataclass
 class Source:
-    """An open recording. `frames` is what should come, None where nobody knows.
+    """An open recording.
 
-    `header` is what our own parser read of a WAV or AIFF, and `present` how many bytes stand
-    from its first sample to the end of the file (None for a pipe).
+    Attributes:
+        sound: what decodes it.
+        format: the container's name.
+        frames: what should come, None where nobody knows it to the sample.
+        header: what our own parser read of a WAV or AIFF.
+        present: bytes from its first sample to the end of the file; None for a pipe.
+        log: what libsndfile noted when it opened the file.
+        notes: lines for the user: what was chosen among several.
+        mask: which loudspeaker each channel is for (see `layouts`), None where that is not said.
+        estimate: the length for a progress bar where `frames` is None.
+        complaints: called with the frames that came, once all is read: what is damaged or missing.
     """
 
-    sound: sf.SoundFile
+    sound: Sound
     format: str
     frames: int | None
-    header: Header | None
-    present: int | None
+    header: Header | None = None
+    present: int | None = None
+    log: str = ""
+    notes: list[str] = field(default_factory=list)
+    mask: int | None = None
+    estimate: int | None = None
+    complaints: Callable[[int], list[str]] = lambda delivered: []
+
+
+class _ForwardSound(sf.SoundFile):  # type: ignore[misc,unused-ignore]
+    """libsndfile without the seek after each block, which fails where no length is known."""
+
+    def seekable(self) -> bool:
+        return False
 
 
 class _Recorder:
@@ -61,32 +108,41 @@ class _Recorder:
         return len(self.taken)
 
 
-class _Tail:
-    """A file from its present position on; libsndfile has no bare samples at an offset."""
+class _Window:
+    """A file from `start` to `end` (None: its end); libsndfile knows no streams at an offset."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, start: int, end: int | None = None) -> None:
         self._file = file
-        self._start = file.tell()
+        self._start = start
+        self._end = end
+        self._file.seek(start)
 
     def read(self, size: int = -1, /) -> bytes:
+        if self._end is not None:
+            left = max(0, self._end - self._file.tell())
+            size = left if size < 0 else min(size, left)
         return self._file.read(size)
 
     def tell(self) -> int:
         return self._file.tell() - self._start
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
+        if whence == io.SEEK_END and self._end is not None:
+            offset, whence = self._end - self._start + offset, io.SEEK_SET
         self._file.seek(offset + (self._start if whence == io.SEEK_SET else 0), whence)
         return self.tell()
 
 
-def open_source(source: str | os.PathLike[str], name: str, stack: ExitStack) -> Source:
+def open_source(source: str | os.PathLike[str], name: str, track: int, stack: ExitStack) -> Source:
     """Open `source`, a path or '-' for standard input; `stack` closes it.
 
     A WAV of plain samples is read from a pipe as it comes, and so is one whose header does not
-    know its length; any other format on a pipe is first copied to a temporary file.
+    know its length; any other format on a pipe is first copied to a temporary file. libsndfile reads
+    what it reads exactly; FFmpeg (the extra `formats`) reads MP3, and all that libsndfile refuses.
 
     Raises:
-        DssError: it cannot be opened, is empty, or is nothing that libsndfile reads.
+        DssError: it cannot be opened, is empty, or is nothing that either reads.
+        UsageError: it has no audio track of that number.
     """
     try:
         if os.fspath(source) == "-":
@@ -96,69 +152,181 @@ def open_source(source: str | os.PathLike[str], name: str, stack: ExitStack) -> 
         stack.enter_context(raw)
         status = os.fstat(raw.fileno())
         if stat.S_ISREG(status.st_mode):
-            return _open_file(raw, status.st_size, name, stack)
-        return _open_pipe(raw, name, stack)
+            return _open_file(raw, status.st_size, name, track, stack)
+        return _open_pipe(raw, name, track, stack)
     except OSError as error:
         raise DssError(f"{name}: cannot be read: {error.strerror or error}") from error
 
 
-def _open_file(raw: BinaryIO, size: int, name: str, stack: ExitStack) -> Source:
+def _open_file(raw: BinaryIO, size: int, name: str, track: int, stack: ExitStack) -> Source:
     if size == 0:
         raise DssError(f"{name}: the file is empty")
     header = read_header(raw)
     present = max(size - raw.tell(), 0) if header else None
-    if header and header.audio_bytes is None and header.subtype:
-        sound = _open_samples(_Tail(raw), header, name, stack)
-        return Source(sound, "WAV", sound.frames, header, present)
-    os.lseek(raw.fileno(), 0, os.SEEK_SET)  # a buffered file's own seek may move nothing
-    sound = _open_sound(raw.fileno(), name, stack)
-    return Source(sound, sound.format, sound.frames, header, present)
+    if header and header.audio_bytes is None and header.subtype and track == 1:
+        sound = _open_samples(_Window(raw, raw.tell()), header, name, stack)
+        return Source(sound, "WAV", sound.frames, header, present, mask=header.mask)
+    chain = links(raw, size)
+    if len(chain) > 1 and track == 1 and all(link.streams == 1 for link in chain):
+        try:
+            return _open_chain(raw, chain, name, stack)
+        except _Refused as refusal:
+            return _open_by_ffmpeg(raw, name, track, stack, None, refusal)
+    info = _mp3_info(raw)
+    raw.seek(0)
+    try:
+        sound = _open_sound(raw.fileno(), stack)
+    except _Refused as refusal:
+        return _open_by_ffmpeg(raw, name, track, stack, info, refusal)
+    if track > 1 or (sound.format == "MP3" and decoding.available()):
+        return _open_by_ffmpeg(raw, name, track, stack, info)
+    frames = sound.frames if sound.frames < _UNKNOWN_FRAMES else None
+    estimate = frames
+    if sound.format == "MP3" and (info is None or info.length is None):
+        frames = None  # libsndfile only estimates it
+    return Source(
+        sound,
+        sound.format,
+        frames,
+        header,
+        present,
+        sound.extra_info,
+        mask=STANDARD.get(sound.channels) if sound.format == "FLAC" else header.mask if header else None,
+        estimate=estimate,
+        complaints=partial(_undecoded, raw, size, sound.format, name),
+    )
 
 
-def _open_pipe(raw: BinaryIO, name: str, stack: ExitStack) -> Source:
+def _mp3_info(raw: BinaryIO) -> InfoFrame | None:
+    """What the first frame of an MP3 states, behind an ID3 tag of any length."""
+    raw.seek(0)
+    raw.seek(id3_size(raw.read(10)))
+    return info_frame(raw.read(_FIRST_FRAME))
+
+
+def _open_chain(raw: BinaryIO, chain: list[Link], name: str, stack: ExitStack) -> Source:
+    _log.info("%s: a chain of %d Ogg streams", name, len(chain))
+
+    def first() -> sf.SoundFile:
+        return _open_sound(_Window(raw, chain[0].start, chain[0].end), stack)
+
+    def following(link: Link) -> sf.SoundFile:
+        try:
+            return _open_sound(_Window(raw, link.start, link.end), stack)
+        except _Refused as refusal:
+            raise DssError(f"{name}: a stream of its chain cannot be read ({refusal})") from refusal
+
+    sound = ChainedSound([first, *(partial(following, link) for link in chain[1:])], name)
+    return Source(sound, "OGG", None, log=sound.log, complaints=sound.complaints)
+
+
+def _open_by_ffmpeg(
+    raw: BinaryIO,
+    name: str,
+    track: int,
+    stack: ExitStack,
+    info: InfoFrame | None,
+    refusal: _Refused | None = None,
+) -> Source:
+    """Open what libsndfile does not read; `refusal` is what it said."""
+    if not decoding.available():
+        reason = refusal or "its audio tracks cannot be told apart"
+        raise DssError(
+            f"{name}: not audio that can be read ({reason}); if a player opens it, {decoding.INSTALL} "
+            f"reads it, or convert it first: {_conversion(name)}"
+        ) from refusal
+    try:
+        sound = decoding.FFmpegSound(raw, name, track, stack, info)
+    except UsageError:
+        raise
+    except DssError as error:
+        if refusal is None:
+            raise
+        raise DssError(
+            f"{name}: not audio that can be read ({refusal}; {str(error).removeprefix(f'{name}: ')}); if a "
+            f"player opens it, convert it first: {_conversion(name)}"
+        ) from error
+    notes = []
+    if sound.tracks > 1 and track == 1:
+        notes.append(f"{sound.tracks} audio tracks: the first is taken; --track 2 takes the next")
+    return Source(
+        sound,
+        sound.format,
+        None,
+        notes=notes,
+        mask=sound.mask,
+        estimate=sound.estimate,
+        complaints=sound.complaints,
+    )
+
+
+def _undecoded(raw: BinaryIO, size: int, container: str, name: str, delivered: int) -> list[str]:
+    """Refuse an MP3 that goes on behind libsndfile's end, which is an estimate.
+
+    Raises:
+        DssError: there are frames behind it.
+    """
+    if container != "MP3":
+        return []
+    end = raw.tell()
+    if 0 < size - end <= _LONGEST_TAGS:
+        raw.seek(end)
+        if not holds_sound(raw.read(size - end)):
+            return []
+    if end >= size:
+        return []
+    raise DssError(
+        f"{name}: {size - end} of its {size} bytes lie behind the {delivered} frames that libsndfile "
+        f"decodes; {decoding.INSTALL} decodes all of them, or convert it: {_conversion(name)}"
+    )
+
+
+def _open_pipe(raw: BinaryIO, name: str, track: int, stack: ExitStack) -> Source:
     recorder = _Recorder(raw)
     header = read_header(recorder)
     if not recorder.taken:
         raise DssError(f"{name}: the stream is empty")
-    if header and header.subtype:
+    if header and header.subtype and track == 1:
         frames = None if header.audio_bytes is None else header.audio_bytes // header.frame_bytes
         sound = _open_samples(raw.fileno(), header, name, stack)
-        return Source(sound, "WAV", frames, header, None)
+        return Source(sound, "WAV", frames, header, None, mask=header.mask)
     _log.info("%s: not a plain WAV stream; copied to a temporary file first", name)
     spool = stack.enter_context(tempfile.TemporaryFile())  # noqa: SIM115
     spool.write(recorder.taken)
     shutil.copyfileobj(raw, spool)
-    size = spool.tell()
-    spool.seek(0)
-    return _open_file(spool, size, name, stack)
+    spool.flush()
+    copy = stack.enter_context(open(spool.fileno(), "rb", buffering=0, closefd=False))  # noqa: SIM115
+    return _open_file(copy, os.fstat(copy.fileno()).st_size, name, track, stack)
 
 
-def _open_samples(file: int | _Tail, header: Header, name: str, stack: ExitStack) -> sf.SoundFile:
+def _open_samples(file: int | _Window, header: Header, name: str, stack: ExitStack) -> sf.SoundFile:
     """What is left of `file` as bare samples of the header's layout."""
-    return _open_sound(
-        file,
-        name,
-        stack,
-        samplerate=header.rate,
-        channels=header.channels,
-        subtype=header.subtype,
-        endian="LITTLE" if header.little_endian else "BIG",
-        format="RAW",
-    )
+    try:
+        return _open_sound(
+            file,
+            stack,
+            samplerate=header.rate,
+            channels=header.channels,
+            subtype=header.subtype,
+            endian="LITTLE" if header.little_endian else "BIG",
+            format="RAW",
+        )
+    except _Refused as refusal:
+        raise DssError(f"{name}: not audio that can be read ({refusal})") from refusal
 
 
-def _open_sound(file: int | _Tail, name: str, stack: ExitStack, **layout: object) -> sf.SoundFile:
+class _Refused(Exception):
+    """libsndfile does not open it; the text is its reason."""
+
+
+def _open_sound(file: int | _Window, stack: ExitStack, **layout: object) -> sf.SoundFile:
     try:
         with captured_stderr() as lines:
-            sound = stack.enter_context(sf.SoundFile(file, closefd=False, **layout))
+            sound = stack.enter_context(_ForwardSound(file, closefd=False, **layout))
     except (sf.SoundFileError, TypeError) as error:
-        reason = getattr(error, "error_string", str(error)).rstrip(". ")
-        raise DssError(
-            f"{name}: not audio that can be read ({reason}); if a player opens it, convert it "
-            f"first: {_conversion(name)}"
-        ) from error
+        raise _Refused(getattr(error, "error_string", str(error)).rstrip(". ")) from error
     for line in lines:
-        _log.info("%s: %s", name, line)
+        _log.info("%s", line)
     return sound
 
 

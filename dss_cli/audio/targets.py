@@ -5,34 +5,50 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping
 from pathlib import Path
+from typing import NamedTuple
 
 from ..errors import UsageError
+from ..utils.descriptors import is_stream
 
 STDOUT = "-"
+
+
+class Targets(NamedTuple):
+    """Where the stems go."""
+
+    files: dict[str, Path]  # real paths, by stem
+    streams: dict[str, str]  # '-', FIFOs and devices, by stem
 
 
 def check_targets(
     targets: Mapping[str, str | os.PathLike[str]],
     source: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
-) -> dict[str, Path]:
-    """Real paths of the targets that are files, by stem; '-' is left out.
+) -> Targets:
+    """Sort the targets of one recording into files and streams.
 
     Raises:
         UsageError: no target, one named twice, one that is the source, exists (without
-            `overwrite`) or is no plain file, or whose folder does not exist.
+            `overwrite`) or is a folder, whose folder does not exist, or a FIFO named as if it could be
+            anything but a WAV.
     """
     if not targets:
         raise UsageError("no output asked for: name a file for near, far or the residual")
     seen: dict[str, str] = {}
-    paths: dict[str, Path] = {}
+    found = Targets({}, {})
     for stem, target in targets.items():
         name = os.fspath(target)
+        if name != STDOUT and is_stream(name):
+            if (extension := Path(name).suffix.lower()) not in ("", ".wav", ".wave"):
+                raise UsageError(f"{name}: a pipe carries WAV, not {extension}; name it .wav")
+            found.streams[stem] = name
+            continue
         real = name if name == STDOUT else os.path.realpath(name)
         if real in seen:
             raise UsageError(f"{name}: asked for as both {seen[real]} and {stem}")
         seen[real] = stem
         if name == STDOUT:
+            found.streams[stem] = name
             continue
         path = Path(real)
         if source is not None and _same_file(path, source):
@@ -40,11 +56,11 @@ def check_targets(
         if not path.parent.is_dir():
             raise UsageError(f"{name}: the folder '{path.parent}' does not exist")
         if path.exists() and not path.is_file():
-            raise UsageError(f"{name}: exists and is not a plain file")
+            raise UsageError(f"{name}: exists and is not a file")
         if path.exists() and not overwrite:
             raise UsageError(f"{name}: exists already; --overwrite replaces it")
-        paths[stem] = path
-    return paths
+        found.files[stem] = path
+    return found
 
 
 def _same_file(path: Path, source: str | os.PathLike[str]) -> bool:

@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
 from types import TracebackType
-from typing import IO
+from typing import IO, BinaryIO
 
 import numpy as np
 import soundfile as sf
@@ -18,7 +17,9 @@ from numpy.typing import NDArray
 
 from ..errors import DssError
 from ..utils.atomic_write import PendingFiles
+from ..utils.descriptors import standard_output
 from .formats import OutputFormat, choose_format, rounded
+from .layouts import write_mask
 from .pipes import PipeWriter
 from .reading import BLOCK
 from .resampling import Resampler
@@ -48,7 +49,8 @@ class StemGroup:
     the common gain is known; then each stem is written under a temporary name, flushed to the
     disk, and all are renamed together. Leaving the context without `commit`, by whatever
     exception, leaves nothing behind. A stem called '-' goes to standard output at once, as a WAV
-    of unknown length; it cannot be rescaled, so it is clamped.
+    of unknown length, and so does one whose path is a FIFO or a device; it cannot be rescaled, so it
+    is clamped.
 
     Args:
         targets: path or '-' by stem.
@@ -58,6 +60,7 @@ class StemGroup:
         frames: the length if it is known, to choose RF64 or to refuse in time.
         source: the input's path, which no output may be.
         subtype: encoding of all outputs, e.g. 'PCM_24' or 'FLOAT'; None: as the input.
+        mask: which loudspeaker each channel is for (see `layouts`), None where that is not said.
         overwrite: replace existing files.
         warn: is told what could not be kept, once, and of clipping.
 
@@ -76,6 +79,7 @@ class StemGroup:
         frames: int | None = None,
         source: str | os.PathLike[str] | None = None,
         subtype: str | None = None,
+        mask: int | None = None,
         overwrite: bool = False,
         warn: Callable[[str], None] = lambda message: None,
     ) -> None:
@@ -84,12 +88,12 @@ class StemGroup:
         self.frames = 0  # written so far, of every stem
         self._warn = warn
         self._names = {stem: os.fspath(target) for stem, target in targets.items()}
-        self._paths = check_targets(targets, source, overwrite)
-        self._formats = self._choose_formats(source_subtype, subtype, frames or 0)
+        self._paths, streams = check_targets(targets, source, overwrite)
+        self._formats = self._choose_formats(source_subtype, subtype, mask, frames or 0)
         self._peaks = dict.fromkeys(self._formats, 0.0)
         self._clipped = dict.fromkeys(self._formats, 0)
         self._pending = PendingFiles(overwrite)
-        self._pipe: PipeWriter | None = None
+        self._pipes: dict[str, PipeWriter] = {}
         self._spools: dict[str, IO[bytes]] = {}
         with ExitStack() as stack:
             stack.callback(self._pending.discard)
@@ -99,8 +103,16 @@ class StemGroup:
                 except OSError as error:
                     raise _write_error(self._names[stem], error) from error
                 self._spools[stem] = stack.enter_context(spool)
-            if STDOUT in self._names.values():
-                self._pipe = PipeWriter(sys.stdout.buffer, rate, channels, subtype, source_subtype)
+            for stem, name in streams.items():
+                self._pipes[stem] = PipeWriter(
+                    self._open_stream(name, stack),
+                    _called(name),
+                    rate,
+                    channels,
+                    subtype,
+                    source_subtype,
+                    mask if channels > 2 else None,
+                )
             self._stack = stack.pop_all()
 
     def __enter__(self) -> StemGroup:
@@ -126,9 +138,8 @@ class StemGroup:
         for stem, block in blocks.items():
             name = self._names[stem]
             try:
-                if stem not in self._spools:
-                    assert self._pipe is not None
-                    self._pipe.write(block)
+                if stem in self._pipes:
+                    self._pipes[stem].write(block)
                     continue
                 self._spools[stem].write(np.ascontiguousarray(block, np.float32).tobytes())
             except OSError as error:
@@ -166,30 +177,40 @@ class StemGroup:
                 for frames in self._render(spool, temporary, layout, np.float32(gain)):
                     done += frames
                     progress(done, total)
-                written = sf.info(temporary).frames
+                if layout.channels > 2 and layout.mask is not None:
+                    write_mask(temporary, layout.mask)
+                written = sf.info(_native(temporary)).frames
             except (OSError, sf.SoundFileError, AssertionError) as error:
                 raise _write_error(name, error) from error
             if abs(written - length) > (layout.rate != self.rate):
                 raise DssError(f"{name}: {written} frames written instead of {length}")
-        if self._pipe is not None:
-            clipped += self._finish_pipe(self._pipe, gain)
+        for stem, pipe in self._pipes.items():
+            clipped += self._finish_pipe(pipe, self._names[stem], gain)
         self._pending.publish()
         return WriteReport(dict(self._names), self.frames, gain, clipped)
 
-    def _finish_pipe(self, pipe: PipeWriter, gain: float) -> int:
-        """Flush the pipe, tell what it could not do, return its count of clamped samples."""
+    def _open_stream(self, name: str, stack: ExitStack) -> BinaryIO:
+        if name == STDOUT:
+            return stack.enter_context(standard_output())
+        try:
+            return stack.enter_context(Path(name).open("wb", buffering=0))
+        except OSError as error:
+            raise _write_error(name, error) from error
+
+    def _finish_pipe(self, pipe: PipeWriter, name: str, gain: float) -> int:
+        """Flush a pipe, tell what it could not do, return its count of clamped samples."""
         try:
             pipe.flush()
         except OSError as error:
-            raise _write_error(STDOUT, error) from error
+            raise _write_error(name, error) from error
         if pipe.clipped:
-            self._warn(f"standard output: {pipe.clipped} samples clipped")
+            self._warn(f"{_called(name)}: {pipe.clipped} samples clipped")
         if gain != 1.0:
-            self._warn("standard output: written without the gain of the other stems")
+            self._warn(f"{_called(name)}: written without the gain of the other stems")
         return pipe.clipped
 
     def _choose_formats(
-        self, source_subtype: str, subtype: str | None, frames: int
+        self, source_subtype: str, subtype: str | None, mask: int | None, frames: int
     ) -> dict[str, OutputFormat]:
         said: set[str] = set()
 
@@ -206,6 +227,7 @@ class StemGroup:
                 channels=self.channels,
                 source_subtype=source_subtype,
                 subtype=subtype,
+                mask=mask,
                 warn=warn_once,
             )
             formats[stem] = layout.for_length(
@@ -218,7 +240,7 @@ class StemGroup:
         spool.seek(0)
         resampler = Resampler(self.rate, layout.rate, self.channels)
         with sf.SoundFile(
-            path, "w", layout.rate, self.channels, layout.subtype, format=layout.container
+            _native(path), "w", layout.rate, self.channels, layout.subtype, format=layout.container
         ) as sound:
             for block in self._spooled(spool):
                 sound.write(rounded(resampler.push(block * gain), layout.subtype))
@@ -230,10 +252,18 @@ class StemGroup:
             yield np.frombuffer(data, np.float32).reshape(-1, self.channels)
 
 
+def _native(path: Path) -> bytes | str:
+    """A path as soundfile takes it: its text cannot hold names that are no UTF-8."""
+    return os.fspath(path) if os.name == "nt" else os.fsencode(path)
+
+
+def _called(name: str) -> str:
+    return "standard output" if name == STDOUT else name
+
+
 def _write_error(name: str, error: BaseException) -> DssError:
-    where = "standard output" if name == STDOUT else name
     if isinstance(error, OSError):
         reason = error.strerror or str(error)
     else:  # libsndfile keeps the system's reason to itself
         reason = f"{getattr(error, 'error_string', 'short write')} Is the disk full?"
-    return DssError(f"{where}: cannot be written: {reason}")
+    return DssError(f"{_called(name)}: cannot be written: {reason}")

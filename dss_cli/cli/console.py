@@ -7,6 +7,8 @@ import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
+from ..utils.tables import harmless
+
 Step = Callable[[int, "int | None"], None]  # done, in all (None: not known)
 Start = Callable[[str], "Step | None"]  # a bar with this label; None where there is no bar
 
@@ -21,9 +23,14 @@ def warning_line(message: str) -> None:
     line(f"dss: warning: {message}")
 
 
+def info_line(message: str) -> None:
+    """One line `dss: info: ...`."""
+    line(f"dss: info: {message}")
+
+
 def line(message: str) -> None:
-    """One line, also if the message (a file name, say) holds line breaks."""
-    print(" ".join(message.splitlines()), file=sys.stderr)
+    """One line, also if the message (a file name, say) holds line breaks or moves the cursor."""
+    print(harmless(" ".join(message.splitlines())), file=sys.stderr)
 
 
 def log_lines(shown: bool) -> None:
@@ -72,7 +79,7 @@ def progress_bar(shown: bool) -> Iterator[Start]:
         task = progress.add_task("", total=None)
 
         def start(label: str) -> Step:
-            progress.reset(task, description=escape(label), total=None)
+            progress.reset(task, description=escape(harmless(label)), total=None)
             return lambda done, total: progress.update(task, completed=done, total=total)
 
         yield start

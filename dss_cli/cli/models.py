@@ -3,14 +3,17 @@
 from __future__ import annotations
 
 import json
+import textwrap
 from typing import TYPE_CHECKING, Any
 
-from ..utils.tables import print_columns
+from ..utils.tables import harmless
 from . import options
 from .console import warning_line
 
 if TYPE_CHECKING:
     from ..runtime.registry import Model
+
+_INDENT = 14  # columns before the values
 
 
 def models(as_json: options.Json = False, debug: options.Debug = False) -> None:
@@ -22,15 +25,19 @@ def models(as_json: options.Json = False, debug: options.Debug = False) -> None:
         entries = [{"name": m.name, "path": str(m.path), "card": m.card} for m in found]
         print(json.dumps({"models": entries}, indent=2))
         return
-    print_columns([("NAME", "PARAMETERS", "SHA256", "SCORED ON", "PATH"), *map(_row, found)])
+    for number, model in enumerate(found):
+        if number:
+            print()
+        _print(model)
 
 
-def _row(model: Model) -> tuple[str, ...]:
+def _print(model: Model) -> None:
+    """Facts in lines of at most 80 columns; a path alone may be longer."""
     card: dict[str, Any] = model.card
-    return (
-        model.name,
-        f"{card['parameters']:,}" if "parameters" in card else "-",
-        str(card.get("sha256", "-"))[:12],
-        "; ".join(card.get("scores", {})) or "-",
-        str(model.path),
-    )
+    parameters = f"{card['parameters']:,}" if "parameters" in card else "not told"
+    scored = textwrap.wrap(harmless("; ".join(card.get("scores", {}))) or "nothing", 80 - _INDENT)
+    facts = [("parameters", parameters), ("sha256", str(card.get("sha256", "-"))[:12])]
+    facts += [("scored on" if n == 0 else "", text) for n, text in enumerate(scored)]
+    print(harmless(model.name))
+    for name, value in [*facts, ("path", str(model.path))]:
+        print(f"  {name:{_INDENT - 2}}{harmless(value)}")

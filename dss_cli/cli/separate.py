@@ -5,22 +5,19 @@ from __future__ import annotations
 import enum
 import json
 import time
+from contextlib import ExitStack
+from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any
+from typing import Annotated, Any
 
 import typer
 
-from .._version import __version__
-from ..errors import DssError, ExitCode, UsageError
+from ..errors import UsageError
 from ..separation.batch import PIPE, plan
+from ..utils.descriptors import STANDARD_OUTPUT_NAMES, standard_output
 from . import options
-from .console import error_line, line, log_lines, progress_bar, warning_line
-
-if TYPE_CHECKING:
-    from ..runtime.litert import LiteRTNetwork
-    from ..separation.batch import Job
-    from ..separation.files import Phase, Progress
-    from .console import Start, Step
+from .console import log_lines, progress_bar
+from .reporting import BatchReport
 
 
 class Channels(str, enum.Enum):
@@ -60,6 +57,9 @@ def separate(
     recursive: Annotated[
         bool, typer.Option("--recursive", "-r", help="Work through folders, mirroring their tree.")
     ] = False,
+    follow_links: Annotated[
+        bool, typer.Option("--follow-links", help="With --recursive: into linked folders, each once.")
+    ] = False,
     overwrite: options.Overwrite = False,
     skip_existing: Annotated[
         bool, typer.Option("--skip-existing", help="Leave out recordings whose outputs all exist.")
@@ -67,6 +67,9 @@ def separate(
     channels: Annotated[
         Channels, typer.Option(help="Separate each channel on its own, or their mix.")
     ] = Channels.each,
+    track: Annotated[
+        int, typer.Option(min=1, metavar="N", help="Audio track of a file that has several, as videos may.")
+    ] = 1,
     strict: Annotated[
         bool, typer.Option("--strict", help="Refuse damaged input instead of warning.")
     ] = False,
@@ -74,7 +77,20 @@ def separate(
     delegate: options.Delegate = options.DelegateName.auto,
     strict_delegate: options.StrictDelegate = False,
     gpu_precision: options.GpuPrecision = options.PrecisionName.float32,
-    threads: options.Threads = None,
+    threads: Annotated[
+        int | None,
+        typer.Option(min=1, help="CPU threads of each recording; default: the cores, at most 4, shared out."),
+    ] = None,
+    jobs: Annotated[
+        int | None,
+        typer.Option(
+            "--jobs",
+            "-j",
+            min=1,
+            metavar="N",
+            help="Recordings at a time, each in a process of its own; default: the cores.",
+        ),
+    ] = None,
     overlap: options.Overlap = None,
     context: options.Context = None,
     quiet: options.Quiet = False,
@@ -87,10 +103,13 @@ def separate(
     Without --near and --far, NAME.EXT becomes NAME.near.EXT and NAME.far.EXT. With one of them,
     that stem alone is written. The stems keep the input's rate, channels and encoding.
     """
+    from ..separation.running import run_here
     from ..separation.separator import load_model
+    from ..separation.workers import Workers, default_jobs, shared_threads
+    from ..utils.machine import physical_cores
 
     named = {
-        stem: path
+        stem: PIPE if path in STANDARD_OUTPUT_NAMES else path
         for stem, path in (("near", near), ("far", far), ("residual", residual))
         if path is not None
     }
@@ -103,138 +122,48 @@ def separate(
         output_dir=output_dir,
         extension=format,
         recursive=recursive,
+        follow_links=follow_links,
         overwrite=overwrite,
         skip_existing=skip_existing,
     )
-    notes: list[str] = []
-
-    def warn(message: str) -> None:
-        notes.append(message)
-        warning_line(message)
-
-    for note in planned.notes:
-        warn(note)
-    network = load_model(
-        model,
-        delegate.value,
-        threads,
-        strict_delegate=strict_delegate,
-        verbose=verbose,
-        gpu_precision=gpu_precision.value,
-        warn=warn,
-    )
-    arguments: dict[str, Any] = {
+    files: dict[str, Any] = {
         "overlap": overlap,
         "context": context and context.value,
         "channels": channels.value,
+        "track": track,
         "subtype": subtype,
         "overwrite": overwrite,
         "strict": strict,
     }
-    alone = len(planned.jobs) == 1
+    cores = physical_cores()
+    pending = sum(not job.finished for job in planned.jobs)
+    count = default_jobs(pending, cores) if jobs is None else min(jobs, max(1, pending))
+    if debug:
+        count = 1  # a traceback wants its own process
+    load = partial(
+        load_model,
+        model,
+        delegate.value,
+        threads or shared_threads(count, cores),
+        strict_delegate=strict_delegate,
+        verbose=verbose,
+        gpu_precision=gpu_precision.value,
+    )
     started = time.perf_counter()
-    status = ExitCode.OK
-    entries = []
-    with progress_bar(shown=not quiet) as start:
-        for number, job in enumerate(planned.jobs, start=1):
-            count = "" if alone else f"[{number}/{len(planned.jobs)}] "
-            bars = _bars(start, f"{count}{Path(job.source).name}")
-            try:
-                entry = _separate(job, network, bars, arguments)
-            except DssError as error:
-                if debug:
-                    raise
-                error_line(str(error))
-                entry = {"input": job.source, "error": str(error)}
-                status = error.exit_code if alone else ExitCode.FAILED
-            entries.append(entry)
-            if not (quiet or as_json or "error" in entry):
-                line(_summary(entry, network.used))
+    with ExitStack() as stack:
+        stack.enter_context(standard_output())
+        workers = None
+        if count > 1:
+            workers = stack.enter_context(Workers(count, load, files, one_on_gpu=jobs is None))
+        start = stack.enter_context(progress_bar(shown=not quiet))
+        report = BatchReport(planned.jobs, not (quiet or as_json), start, planned.left_out)
+        for note in planned.notes:
+            report.note(note)
+        if workers is None:
+            run_here(planned.jobs, load, files, report, debug)
+        else:
+            workers.run(planned.jobs, report)
+        report.close()
     if as_json:
-        elapsed = time.perf_counter() - started
-        print(json.dumps(_report(entries, model, network, notes, elapsed), indent=2))
-    raise typer.Exit(status)
-
-
-def _separate(
-    job: Job, network: LiteRTNetwork, progress: Progress, arguments: dict[str, Any]
-) -> dict[str, Any]:
-    """Run one job and say its warnings; its report, as it stands in the JSON object."""
-    from ..separation.files import separate_file
-
-    if job.finished:
-        return {"input": job.source, "outputs": job.targets, "skipped": True}
-    if job.folder is not None:
-        try:
-            job.folder.mkdir(parents=True, exist_ok=True)
-        except OSError as error:
-            raise DssError(f"{job.folder}: cannot be made a folder: {error.strerror}") from error
-    name = "standard input" if job.source == PIPE else job.source
-    said: set[str] = set()
-
-    def warn(message: str) -> None:
-        if message not in said:
-            warning_line(message if message.startswith(name) else f"{name}: {message}")
-        said.add(message)
-
-    report = separate_file(
-        job.source,
-        near=job.targets.get("near"),
-        far=job.targets.get("far"),
-        residual=job.targets.get("residual"),
-        network=network,
-        progress=progress,
-        warn=warn,
-        **arguments,
-    )
-    return report.to_dict()
-
-
-def _bars(start: Start, label: str) -> Progress:
-    """A bar for each phase of a recording's way, one after the other."""
-    steps: dict[Phase, Step | None] = {}
-
-    def progress(phase: Phase, done: int, total: int | None) -> None:
-        if phase not in steps:
-            steps[phase] = start(f"{label}: {phase}")
-        if step := steps[phase]:
-            step(done, total)
-
-    return progress
-
-
-def _summary(entry: dict[str, Any], used: str) -> str:
-    """What became of one recording, in a line."""
-    if "skipped" in entry:
-        return f"{entry['input']}: left out, its outputs exist"
-    return (
-        f"{entry['input']} -> {', '.join(entry['outputs'].values())} "
-        f"({entry['seconds']:.1f} s of audio in {entry['elapsed']:.1f} s, "
-        f"real-time factor {entry['rtf']:.3f}, {used.upper()})"
-    )
-
-
-def _report(
-    entries: list[dict[str, Any]],
-    model: str,
-    network: LiteRTNetwork,
-    notes: list[str],
-    elapsed: float,
-) -> dict[str, Any]:
-    """The object of --json."""
-    seconds = sum(entry.get("seconds", 0.0) for entry in entries)
-    return {
-        "version": __version__,
-        "model": model,
-        "delegate": {
-            "asked": network.asked,
-            "used": network.used,
-            "fallback_reason": network.fallback_reason,
-            "gpu_precision": network.gpu_precision,
-        },
-        "files": entries,
-        "warnings": notes + [note for entry in entries for note in entry.get("warnings", ())],
-        "seconds": seconds,
-        "elapsed": elapsed,
-        "rtf": elapsed / seconds if seconds else None,
-    }
+        print(json.dumps(report.to_dict(model, time.perf_counter() - started), indent=2))
+    raise typer.Exit(report.status)

@@ -61,7 +61,7 @@ def simulate_test_set(
         typer.Option(metavar="DIR", help="Measured responses, with a MANIFEST.csv, for simulated ones."),
     ] = None,
     split: Annotated[
-        str | None, typer.Option(help="Rows of the manifests of speech and noise to use; default: all.")
+        str | None, typer.Option(help="Rows of the manifests to use, by their column split; default: all.")
     ] = None,
     preset: Annotated[
         Preset | None,
@@ -96,6 +96,10 @@ def simulate_test_set(
         list[str] | None,
         typer.Option(metavar="WORD", help="Noise of a category, say wind; again for more; default: any."),
     ] = None,
+    protocol: Annotated[
+        int,
+        typer.Option(min=1, max=2, help="Simulated rooms: 2 as measured ones are, 1 the former ones."),
+    ] = 2,
     seed: Annotated[int, typer.Option(min=0, help="Of every random number.")] = 0,
     seconds: Annotated[
         float | None,
@@ -151,7 +155,7 @@ def simulate_test_set(
     if engine != Engine.dask and scheduler is not None:
         raise UsageError("--scheduler is of --engine dask; give that as well")
     try:
-        from ..testset.build import build
+        from ..testset.build import build_test_set
         from ..testset.plan import draw_up
         from ..testset.strata import Cells
     except ImportError as error:
@@ -171,6 +175,7 @@ def simulate_test_set(
         noise_stems=noise_stems,
         rate=rate,
         format=format.value,
+        protocol=protocol,
     )
     for note in notes:
         warning_line(note)
@@ -180,7 +185,7 @@ def simulate_test_set(
         warning_line(note)
 
     with progress_bar(shown=not quiet) as start:
-        index = build(
+        index = build_test_set(
             output,
             plan,
             jobs or os.cpu_count() or 1,

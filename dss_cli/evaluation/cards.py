@@ -16,9 +16,14 @@ from .model_readme import update
 
 
 def entry_name(about: Mapping[str, Any]) -> str:
-    """Of a test set among a card's scores: `PRESET, seed S`; chosen strata go by their folder's name."""
+    """Return the name of a test set among a card's scores: `PRESET, seed S`.
+
+    Chosen strata go by their folder's name. Simulated rooms of another protocol than the first are named.
+    """
     what = about["name"] if about["preset"] == CUSTOM else about["preset"]
-    return f"{what}{' in measured rooms' if about['rirs'] else ''}, seed {about['seed']}"
+    protocol = about.get("protocol", 1)
+    rooms = " in measured rooms" if about["rirs"] else "" if protocol == 1 else f", protocol {protocol}"
+    return f"{what}{rooms}, seed {about['seed']}"
 
 
 def write_scores(model: str, runs: list[Mapping[str, Any]], command: str) -> Path:

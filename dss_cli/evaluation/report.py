@@ -92,7 +92,7 @@ def _section(anchor: str, run: Mapping[str, Any], examples: Sequence[Example]) -
         "test set": f"{about['name']}, made by dss {about['version']}",
         "speech": about["speech"],
         "noise": about["noise"] or "none",
-        "responses": about["rirs"] or "simulated",
+        "responses": about["rirs"] or f"simulated, protocol {about.get('protocol', 1)}",
         "scenes": f"{about['scenes']} {length} at {about['rate']} Hz",
         "run on": run["system"].get("delegate") or "stems of another tool",
     }

@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import hashlib
 import json
-import os
 from dataclasses import dataclass
-from pathlib import Path
+from pathlib import Path, PurePosixPath
 from typing import Any
 
 import numpy as np
@@ -23,7 +22,7 @@ _MATERIAL = ("split", "speech", "noise", "rirs")
 
 
 @dataclass(frozen=True)
-class Scene:
+class ScoredScene:
     """One scene: its files and what is known of it.
 
     Attributes:
@@ -57,9 +56,9 @@ class Scene:
         """The samples of one part, `(samples,)`.
 
         Raises:
-            DssError: as `read_mono`.
+            DssError: as `read_part`.
         """
-        return read_mono(self.files[part], rate, frames)
+        return read_part(self.files[part], rate, frames)
 
 
 @dataclass(frozen=True)
@@ -78,7 +77,7 @@ class TestSet:
     path: Path
     rate: int
     about: dict[str, Any]
-    scenes: list[Scene]
+    scenes: list[ScoredScene]
 
 
 def read_test_set(path: Path) -> TestSet:
@@ -117,6 +116,7 @@ def read_test_set(path: Path) -> TestSet:
     about = {
         "name": path.resolve().name,
         **{key: header.get(key) for key in (*_SETTINGS, *_MATERIAL)},
+        "protocol": header.get("protocol", 1),  # unsaid when there was but one
         "scenes": len(scenes),
         "sha256": hashlib.sha256(data).hexdigest(),
     }
@@ -125,7 +125,7 @@ def read_test_set(path: Path) -> TestSet:
     return TestSet(path, header["rate"], about, scenes)
 
 
-def read_mono(path: Path, rate: int, frames: int | None = None) -> Floats:
+def read_part(path: Path, rate: int, frames: int | None = None) -> Floats:
     """All samples of a one-channel file, `(samples,)`.
 
     Args:
@@ -147,7 +147,7 @@ def read_mono(path: Path, rate: int, frames: int | None = None) -> Floats:
     return samples
 
 
-def _scene(folder: Path, line: str, place: str) -> Scene:
+def _scene(folder: Path, line: str, place: str) -> ScoredScene:
     values = _object(line, place)
     try:
         name, kind = values["id"], values["kind"]
@@ -158,7 +158,7 @@ def _scene(folder: Path, line: str, place: str) -> Scene:
             distances[talker["role"]].append(float(talker["distance_m"]))
         snr, scored, pair = values["snr_db"], values.get("scored_s"), values.get("pair")
         first = [(t["role"], t["turns_s"][0][0]) for t in values["talkers"] if t.get("turns_s")]
-        return Scene(
+        return ScoredScene(
             id=name,
             stratum=str(values["stratum"]),
             kind=str(kind),
@@ -167,7 +167,7 @@ def _scene(folder: Path, line: str, place: str) -> Scene:
             ur0=bool(values["ur0"]),
             near_m=min(distances["near"], default=None),
             far_m=min(distances["far"], default=None),
-            files={part: folder / os.fspath(values[part]) for part in PARTS},
+            files={part: _inside(folder, values[part], f"{place}: {part}") for part in PARTS},
             starts=tuple((role, float(start)) for role, start in first),
             scored=None if scored is None else (float(scored[0]), float(scored[1])),
             pair=None if pair is None else str(pair),
@@ -176,6 +176,14 @@ def _scene(folder: Path, line: str, place: str) -> Scene:
         raise DssError(f"{place}: no {error.args[0]!r}") from error
     except (IndexError, TypeError, ValueError) as error:
         raise DssError(f"{place}: damaged: {error}") from error
+
+
+def _inside(folder: Path, name: object, place: str) -> Path:
+    """A file of the test set by its path in there; one from elsewhere may not lead out of its folder."""
+    parts = PurePosixPath(name).parts if isinstance(name, str) and "\\" not in name else ()
+    if not parts or ".." in parts or Path(*parts).is_absolute() or "\0" in str(name):
+        raise DssError(f"{place} {name!r} is no path inside the test set's folder")
+    return folder.joinpath(*parts)
 
 
 def _object(text: str, place: str) -> dict[str, Any]:

@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import functools
 import logging
-import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -17,7 +16,16 @@ import numpy.typing as npt
 from ai_edge_litert.compiled_model import CpuOptions, GpuOptions, HardwareAccelerator, Options
 
 from ..errors import DssError, UsageError
-from .gpu_adapter import REFUSED, adapter_name, in_software, last_line, note_adapter, plain_reason, short_name
+from .gpu_adapter import (
+    NO_ADAPTER,
+    REFUSED,
+    adapter_name,
+    in_software,
+    last_line,
+    note_adapter,
+    plain_reason,
+    short_name,
+)
 from .registry import Model
 from .session import Session, State, diverted, shapes
 
@@ -41,7 +49,8 @@ class LiteRTNetwork:
         threads: of the CPU, 1 or more; the results are the same whatever their number.
         strict: an error instead of a fallback to the CPU.
         verbose: let LiteRT's own lines through to stderr.
-        warn: given one line when the CPU replaces the GPU. `fallback_reason` keeps the reason.
+        warn: given one line when the CPU replaces a GPU that was asked for or is there; with `auto`
+            and no adapter at all that line goes to the log. `fallback_reason` keeps the reason.
         gpu_precision: of the GPU's arithmetic: `float32`, or `float16` where its driver has that;
             one line to `warn` where it has not.
 
@@ -86,7 +95,6 @@ class LiteRTNetwork:
         self.gpu_precision: str | None = None
         self.signal, self.overlap = model.signal, model.overlap
         self._model = model
-        self._turn = threading.Lock()
         session: Session | None = None
         if delegate != "cpu":
             session, self.fallback_reason = _open_on_gpu(model, delegate == "auto", gpu_precision, verbose)
@@ -104,7 +112,9 @@ class LiteRTNetwork:
                 f"the GPU cannot run {model.name}: {self.fallback_reason}; "
                 "`--delegate cpu`, or no --strict-delegate, runs it on the CPU"
             )
-        if self.fallback_reason:
+        if delegate == "auto" and self.fallback_reason == NO_ADAPTER:
+            _log.info("running on the CPU: %s", self.fallback_reason)  # nobody asked for what is not there
+        elif self.fallback_reason:
             warn(f"running on the CPU: {self.fallback_reason}")
         where = self.adapter if self.used == "gpu" else f"CPU, threads: {threads}"
         _log.info("model %s (%s): on the %s", model.name, model.path, where)
@@ -116,7 +126,7 @@ class LiteRTNetwork:
 
     def begin(self) -> State | None:
         """Return a state that has heard nothing; None where the model carries no context."""
-        with self._turn:
+        with self._session.turn:
             return State(self._session) if self._session.states else None
 
     def separate(
@@ -159,7 +169,7 @@ class LiteRTNetwork:
     @contextmanager
     def _running(self) -> Iterator[None]:
         """One call at a time, LiteRT's errors in one line."""
-        with self._turn:
+        with self._session.turn:
             try:
                 yield
             except RuntimeError as error:

@@ -6,6 +6,8 @@ import hashlib
 import json
 import math
 import os
+import reprlib
+import stat
 import warnings
 from collections.abc import Callable
 from dataclasses import dataclass, field
@@ -21,6 +23,22 @@ from ..utils.bundled import bundled_folder
 SCHEMA = 1  # of the model card
 SUFFIX = ".tflite"
 MAX_SIZE = 2**22  # numbers in one state
+_LARGEST_MODEL = (1 << 31) - 1  # bytes: a flatbuffer counts them in 31 bits
+_LARGEST_CARD = 1 << 24  # bytes; those of the bundled models have some 200,000
+_REQUIRED = {"name", "sha256", "bytes", "signal", "overlap"}
+_OBJECT, _NUMBER = (dict, "an object"), ((int, float), "a number")
+_TYPES: dict[str, tuple[Any, str]] = {
+    "signal": _OBJECT,
+    "bytes": (int, "a whole number"),
+    "parameters": (int, "a whole number"),
+    "macs_per_second": _NUMBER,
+    "latency_seconds": _NUMBER,
+    "training": _OBJECT,
+    "scores": _OBJECT,
+    "limits": _OBJECT,
+    "checks": (list, "a list"),
+    "configuration": (str, "a text"),
+}
 
 
 @dataclass(frozen=True)
@@ -105,52 +123,83 @@ def load(path: Path) -> Model:
     """
     if path.suffix != SUFFIX:
         raise DssError(f"{path}: not the path of a {SUFFIX} file")
-    data = _read(path, "the model")
+    size = _size(path, "the model", _LARGEST_MODEL)
     card_path = path.with_suffix(".json")
-    try:
-        card = json.loads(_read(card_path, "the model card"))
-    except ValueError as error:
-        raise DssError(f"{card_path}: not a model card: {error}") from error
-    if not isinstance(card, dict):
-        raise DssError(f"{card_path}: not a model card: no JSON object")
-    if card.get("schema") != SCHEMA:
-        raise DssError(
-            f"{card_path}: schema {card.get('schema')!r} is not {SCHEMA}, "
-            "the one that this version of dss reads"
-        )
-    if missing := {"name", "sha256", "bytes", "signal", "overlap"} - set(card):
-        raise DssError(f"{card_path}: no {', '.join(sorted(missing))} in the model card")
+    card = _card(card_path)
     if card["name"] != path.stem:
-        raise DssError(f"{card_path}: the card of {card['name']!r}, not of {path.stem!r}")
-    if len(data) != card["bytes"]:
+        raise DssError(f"{card_path}: the card of {_shown(card['name'])}, not of {path.stem!r}")
+    if size != card["bytes"]:
         raise DssError(
-            f"{path}: {len(data)} bytes where the card says {card['bytes']}: truncated, or another file"
+            f"{path}: {size} bytes where the card says {_shown(card['bytes'])}: truncated, or another file"
         )
-    if hashlib.sha256(data).hexdigest() != card["sha256"]:
+    if hashlib.sha256(_read(path, "the model")).hexdigest() != card["sha256"]:
         raise DssError(f"{path}: damaged, or another file: its sha256 is not the card's")
-    if not isinstance(card["signal"], dict):
-        raise DssError(f"{card_path}: signal is {card['signal']!r}, not an object")
     try:
         signal = SignalConfig.from_dict(card["signal"])
     except (DssError, TypeError) as error:
         raise DssError(f"{card_path}: {error}") from error
     overlap = card["overlap"]
     if not isinstance(overlap, int | float) or isinstance(overlap, bool) or not 0 <= overlap <= MAX_OVERLAP:
-        raise DssError(f"{card_path}: overlap {overlap!r} lies outside 0 to {MAX_OVERLAP}")
+        raise DssError(f"{card_path}: overlap {_shown(overlap)} lies outside 0 to {MAX_OVERLAP}")
     return Model(path.stem, path, card, signal, float(overlap), _state(card.get("state", {}), card_path))
 
 
 def _state(state: Any, card_path: Path) -> dict[str, tuple[int, ...]]:
     """The shapes of the states as a card has them, of rank 4."""
     if not isinstance(state, dict):
-        raise DssError(f"{card_path}: state is {state!r}, not an object of shapes by name")
+        raise DssError(f"{card_path}: state is {_shown(state)}, not an object of shapes by name")
     shapes: dict[str, tuple[int, ...]] = {}
     for name, shape in state.items():
         whole = isinstance(shape, list) and all(type(size) is int and 0 < size <= MAX_SIZE for size in shape)
         if not whole or len(shape) != 4 or math.prod(shape) > MAX_SIZE:
-            raise DssError(f"{card_path}: state {name!r} is {shape!r}, not the four sizes of a small tensor")
+            raise DssError(
+                f"{card_path}: state {_shown(name)} is {_shown(shape)}, not the four sizes of a small tensor"
+            )
         shapes[name] = tuple(shape)
     return shapes
+
+
+def _card(path: Path) -> dict[str, Any]:
+    """A model card whose fields have the right types.
+
+    Raises:
+        DssError: whatever else the file holds.
+    """
+    _size(path, "the model card", _LARGEST_CARD)
+    try:
+        card = json.loads(_read(path, "the model card"))
+    except RecursionError as error:
+        raise DssError(f"{path}: not a model card: nested too deeply") from error
+    except ValueError as error:
+        raise DssError(f"{path}: not a model card: {error}") from error
+    if not isinstance(card, dict):
+        raise DssError(f"{path}: not a model card: no JSON object")
+    if card.get("schema") != SCHEMA:
+        raise DssError(
+            f"{path}: schema {_shown(card.get('schema'))} is not {SCHEMA}, "
+            "the one that this version of dss reads"
+        )
+    if missing := _REQUIRED - set(card):
+        raise DssError(f"{path}: no {', '.join(sorted(missing))} in the model card")
+    for name, (kinds, article) in _TYPES.items():
+        if name in card and (not isinstance(card[name], kinds) or isinstance(card[name], bool)):
+            raise DssError(f"{path}: {name} is {_shown(card[name])}, not {article}")
+    return card
+
+
+def _shown(value: object) -> str:
+    """A value for an error message, whatever it is: cut where it is long or deep."""
+    return reprlib.repr(value)
+
+
+def read_model(path: Path) -> bytes:
+    """The content of a model file.
+
+    Raises:
+        DssError: it cannot be read, or is larger than any such file.
+    """
+    _size(path, "the model", _LARGEST_MODEL)
+    return _read(path, "the model")
 
 
 def _read(path: Path, what: str) -> bytes:
@@ -158,3 +207,20 @@ def _read(path: Path, what: str) -> bytes:
         return path.read_bytes()
     except OSError as error:
         raise DssError(f"{path}: {what} cannot be read: {error.strerror}") from error
+
+
+def _size(path: Path, what: str, limit: int) -> int:
+    """Bytes of a plain file.
+
+    Raises:
+        DssError: it cannot be read, is a device or a pipe, which may never end, or larger than `limit`.
+    """
+    try:
+        status = path.stat()
+    except OSError as error:
+        raise DssError(f"{path}: {what} cannot be read: {error.strerror}") from error
+    if not (stat.S_ISREG(status.st_mode) or stat.S_ISDIR(status.st_mode)):
+        raise DssError(f"{path}: {what} cannot be read: not a plain file")
+    if status.st_size > limit:
+        raise DssError(f"{path}: {what} cannot be read: {status.st_size} bytes are more than {limit}")
+    return status.st_size

@@ -8,12 +8,15 @@ import functools
 import math
 import os
 import sys
+import threading
 from collections.abc import Iterator, Mapping
+from pathlib import Path
 from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 from ai_edge_litert.compiled_model import CompiledModel, Environment, Options
+from ai_edge_litert.interpreter import Interpreter
 
 from ..constants import STEMS, SignalConfig
 from ..errors import DssError
@@ -32,6 +35,8 @@ class State:
 
     What a chunk leaves behind stays where the delegate wrote it and is read there by the next.
 
+    A deep copy has heard the same, and goes its own way from there.
+
     Attributes:
         session: that it belongs to.
     """
@@ -44,6 +49,13 @@ class State:
         for name, shape in session.states.items():
             self.before[name].write(np.zeros(shape, np.float32))
 
+    def __deepcopy__(self, memo: dict[int, Any]) -> State:
+        with self.session.turn:
+            copy = State(self.session)
+            for name, shape in self.session.states.items():
+                copy.before[name].write(self.before[name].read(math.prod(shape), np.float32).reshape(shape))
+        return copy
+
     def advance(self) -> None:
         """Let what the last chunk left behind be what the next one begins with."""
         self.before, self.after = self.after, self.before
@@ -54,6 +66,7 @@ class Session:
 
     Attributes:
         compiled: LiteRT's own object.
+        turn: held by whoever works with it: calls from several threads take turns.
         states: shape of each state by name, none where every chunk is on its own.
 
     Raises:
@@ -62,8 +75,10 @@ class Session:
     """
 
     def __init__(self, model: Model, options: Options) -> None:
+        _require_flatbuffer(model.path)
         self.compiled = CompiledModel.from_file(str(model.path), environment=_environment(), options=options)
         self.states: Mapping[str, Shape] = model.state
+        self.turn = threading.Lock()
         _require_interface(self.compiled, model)
         self._input = self.compiled.create_input_buffer_by_name(SEPARATE, INPUT)
         self._stems = {name: self.compiled.create_output_buffer_by_name(SEPARATE, name) for name in STEMS}
@@ -92,6 +107,16 @@ class Session:
 def shapes(signal: SignalConfig) -> tuple[Shape, Shape]:
     """Shape of a chunk of the mixture, and of its stems."""
     return (1, signal.frames, signal.bins, 3), (1, signal.frames, signal.bins, 2)
+
+
+def _require_flatbuffer(path: Path) -> None:
+    """Have the older runtime look at the offsets in a file: a compiled model follows them blindly.
+
+    Raises:
+        ValueError: they lead out of the file.
+    """
+    with contextlib.suppress(RuntimeError):  # an operator that it does not know
+        Interpreter(model_path=str(path))
 
 
 def _require_interface(compiled: Any, model: Model) -> None:

@@ -3,23 +3,17 @@
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 
 from ..constants import STEMS
 from ..errors import UsageError
+from ..utils.descriptors import is_stream
+from .folders import DECODED, WRITABLE, find_recordings
 
 PIPE = "-"  # standard input or output
-SUFFIXES = (*STEMS, "residual")
-# Of the formats that can be read, those worth picking up from a folder unasked.
-EXTENSIONS = frozenset(
-    f".{name}"
-    for name in (
-        *("wav", "wave", "w64", "rf64", "flac", "aif", "aiff", "aifc"),
-        *("caf", "au", "snd", "ogg", "oga", "opus", "mp3"),
-    )
-)
 
 
 @dataclass
@@ -33,11 +27,12 @@ class Job:
 
 
 @dataclass
-class Plan:
+class BatchPlan:
     """What a command line asks for."""
 
     jobs: list[Job] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)  # what was left out, for the user to hear
+    left_out: Counter[str] = field(default_factory=Counter)  # files and folders passed over, by kind
 
 
 def plan(
@@ -47,9 +42,10 @@ def plan(
     output_dir: Path | None = None,
     extension: str | None = None,
     recursive: bool = False,
+    follow_links: bool = False,
     overwrite: bool = False,
     skip_existing: bool = False,
-) -> Plan:
+) -> BatchPlan:
     """Settle the outputs of every input, and refuse what cannot go well.
 
     Args:
@@ -58,6 +54,7 @@ def plan(
         output_dir: folder of the outputs without a name; None is the current one.
         extension: of these outputs, with or without a dot; None is the input's.
         recursive: work through folders, whose tree is mirrored.
+        follow_links: also through linked ones, each real folder once.
         overwrite: outputs may exist.
         skip_existing: recordings whose outputs all exist are finished.
 
@@ -65,21 +62,25 @@ def plan(
         UsageError: names for several inputs, a folder without `recursive`, a folder without
             recordings, two outputs in one place, an output that is an input or exists.
     """
-    result = Plan()
+    result = BatchPlan()
     folder = Path() if output_dir is None else output_dir
     if named or PIPE in inputs:
         result.jobs.append(_named_job(inputs, named, output_dir, folder, extension))
     else:
         for text in inputs:
             if Path(text).is_dir():
-                sources = _recordings(Path(text), folder, recursive, result.notes)
+                sources = _recordings(Path(text), folder, recursive, follow_links, result)
                 pairs = [(str(path), folder / path.relative_to(text)) for path in sources]
             else:
                 pairs = [(text, folder / Path(text).name)]
             result.jobs += [Job(source, _defaults(place, extension), place.parent) for source, place in pairs]
     _refuse_collisions(result.jobs)
     for job in result.jobs:
-        there = [path for path in job.targets.values() if path != PIPE and os.path.lexists(path)]
+        there = [
+            path
+            for path in job.targets.values()
+            if path != PIPE and os.path.lexists(path) and not is_stream(path)
+        ]
         job.finished = skip_existing and len(there) == len(job.targets)
         if there and not overwrite and not job.finished:
             raise UsageError(f"{there[0]}: exists already; --overwrite replaces it")
@@ -118,39 +119,35 @@ def _named_job(
 
 
 def _defaults(place: Path, extension: str | None) -> dict[str, str]:
-    """NAME.near.EXT and NAME.far.EXT where NAME.EXT would stand."""
+    """NAME.near.EXT and NAME.far.EXT where NAME.EXT would stand; .wav where EXT is only read."""
     suffix = place.suffix or ".wav"
+    if suffix.lower() in DECODED:
+        suffix = ".wav"
     if extension is not None:
         suffix = f".{extension.removeprefix('.')}"
     return {stem: str(place.with_name(f"{place.stem}.{stem}{suffix}")) for stem in STEMS}
 
 
-def _recordings(folder: Path, outputs: Path, recursive: bool, notes: list[str]) -> list[Path]:
-    """The recordings under a folder, sorted; hidden files, outputs and earlier stems left out."""
+def _recordings(
+    folder: Path, outputs: Path, recursive: bool, follow_links: bool, result: BatchPlan
+) -> list[Path]:
     if not recursive:
         raise UsageError(f"{folder}: a folder; --recursive separates the recordings in it")
-    found = sorted(
-        path
-        for path in folder.rglob("*")
-        if path.suffix.lower() in EXTENSIONS
-        and path.is_file()
-        and not any(part.startswith(".") for part in path.relative_to(folder).parts)
-    )
-    inside = outputs.resolve()
-    if folder.resolve() in inside.parents:
-        found = [path for path in found if inside not in path.resolve().parents]
-    originals = {path.with_suffix("") for path in found}
-    stems = [
-        path
-        for path in found
-        if path.with_suffix("").suffix[1:] in SUFFIXES and path.with_suffix("").with_suffix("") in originals
-    ]
-    if stems:
-        notes.append(f"{folder}: left out {len(stems)} files that are named like stems of their neighbours")
-    recordings = [path for path in found if path not in set(stems)]
-    if not recordings:
-        raise UsageError(f"{folder}: no recording in it ({', '.join(sorted(EXTENSIONS))})")
-    return recordings
+    found = find_recordings(folder, outputs, follow_links)
+    result.left_out += found.left_out
+    if stems := found.left_out["stem of its neighbour"]:
+        result.notes.append(f"{folder}: left out {stems} files that are named like stems of their neighbours")
+    if found.needs_extra:
+        result.notes.append(
+            f"{folder}: left out {found.needs_extra} files that `pip install 'dss-cli[formats]'` would read"
+        )
+    if not found.recordings:
+        kinds = ", ".join(f"{count} {kind}" for kind, count in found.left_out.most_common())
+        raise UsageError(
+            f"{folder}: no recording in it ({kinds or 'it is empty'}); extensions that are looked for: "
+            f"{', '.join(sorted(WRITABLE))}, with the extra `formats` also m4a, mp4, webm and others"
+        )
+    return found.recordings
 
 
 def _refuse_collisions(jobs: list[Job]) -> None:
@@ -160,7 +157,7 @@ def _refuse_collisions(jobs: list[Job]) -> None:
     owners: dict[str, str] = {}
     for job in jobs:
         for stem, target in job.targets.items():
-            if target == PIPE:
+            if target == PIPE or is_stream(target):
                 continue
             real = os.path.normcase(os.path.realpath(target))
             if real in sources:

@@ -76,6 +76,7 @@ def separate_file(
     overlap: float | None = None,
     context: Context | None = None,
     channels: Channels = "each",
+    track: int = 1,
     subtype: str | None = None,
     overwrite: bool = False,
     strict: bool = False,
@@ -97,6 +98,7 @@ def separate_file(
             the past where the source is a pipe, which passes only once.
         channels: 'each' separates every channel on its own and keeps the layout, 'mix' averages
             them to one.
+        track: which audio track of the recording, from 1.
         subtype: encoding of the outputs, e.g. 'PCM_24'; None keeps the input's.
         overwrite: replace existing outputs.
         strict: damaged input raises instead of warning.
@@ -119,7 +121,7 @@ def separate_file(
 
     requested = {"near": near, "far": far, "residual": residual}
     targets = {stem: target for stem, target in requested.items() if target is not None}
-    with AudioReader(source, strict=strict, warn=keep) as reader:
+    with AudioReader(source, track=track, strict=strict, warn=keep) as reader:
         width = 1 if channels == "mix" else reader.channels
         _log.info(
             "%s: %s %s, %d Hz, channels: %d, frames: %s",
@@ -134,6 +136,7 @@ def separate_file(
             frames=reader.frames,
             source=source,
             subtype=subtype,
+            mask=reader.mask if width == reader.channels else None,
             overwrite=overwrite,
             warn=keep,
         ) as writers:
@@ -142,7 +145,7 @@ def separate_file(
 
             def write(stems: Stems) -> None:
                 writers.write({stem: getattr(stems, stem) for stem in targets})
-                progress("separating", writers.frames, reader.frames)
+                progress("separating", writers.frames, reader.estimate)
 
             for block in reader.blocks():
                 if channels == "mix":

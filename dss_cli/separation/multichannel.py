@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import numpy.typing as npt
 
 from ..audio import Resampler
+from ..errors import DssError
 from .listening import Context
 from .streaming import StreamingSeparator
 
@@ -15,6 +17,8 @@ if TYPE_CHECKING:
     from ..runtime.network import Network
 
 Floats = npt.NDArray[np.float32]
+
+MAX_CHANNELS = 64  # ambisonics of the seventh order; each channel costs as much as a recording of its own
 
 
 class Stems(NamedTuple):
@@ -28,7 +32,8 @@ class Stems(NamedTuple):
 class Splitter:
     """Separates a recording block by block; stems come late, but as many frames as came in.
 
-    Each channel has its own separator, as each has its own memory.
+    Each channel has its own separator, as each has its own memory; channels that have been equal from the
+    first sample on share one, until they differ.
 
     Args:
         network: what estimates the stems.
@@ -39,6 +44,7 @@ class Splitter:
 
     Raises:
         UsageError: an overlap out of range, an unknown context.
+        DssError: more than `MAX_CHANNELS` channels.
     """
 
     def __init__(
@@ -49,8 +55,16 @@ class Splitter:
         channels: int,
         context: Context = "past",
     ) -> None:
+        if channels > MAX_CHANNELS:
+            raise DssError(
+                f"{channels} channels are more than the {MAX_CHANNELS} that are separated each on its own; "
+                "`--channels mix` makes one of them"
+            )
         inner = network.signal.sample_rate
-        self._separators = [StreamingSeparator(network, overlap, context) for _ in range(channels)]
+        self._network = network
+        self._separators = [StreamingSeparator(network, overlap, context)]
+        self._members = [list(range(channels))]  # the channels of each separator
+        self._channels = channels
         self._down = Resampler(rate, inner, channels)
         self._up = (Resampler(inner, rate, channels), Resampler(inner, rate, channels))
         # Rounding at either conversion may cost a frame of the lower rate; zeros after the end
@@ -76,15 +90,27 @@ class Splitter:
         return self._take()
 
     def _separate(self, block: Floats) -> None:
+        self._part(block)
         self._collect(
             [
-                separator.push(np.ascontiguousarray(block[:, channel]))
-                for channel, separator in enumerate(self._separators)
+                separator.push(np.ascontiguousarray(block[:, members[0]]))
+                for separator, members in zip(self._separators, self._members, strict=True)
             ]
         )
 
+    def _part(self, block: Floats) -> None:
+        """Give channels that differ from now on separators of their own, with what was heard so far."""
+        for separator, members in list(zip(self._separators, self._members, strict=True)):
+            while others := [m for m in members if not np.array_equal(block[:, m], block[:, members[0]])]:
+                same = [m for m in others if np.array_equal(block[:, m], block[:, others[0]])]
+                self._separators.append(copy.deepcopy(separator, {id(self._network): self._network}))
+                self._members.append(same)
+                members[:] = [m for m in members if m not in same]
+
     def _collect(self, stems: list[tuple[Floats, Floats]]) -> None:
-        near, far = (np.stack(stem, axis=1) for stem in zip(*stems, strict=True))
+        near, far = (np.empty((len(stem), self._channels), np.float32) for stem in stems[0])
+        for pair, members in zip(stems, self._members, strict=True):
+            near[:, members], far[:, members] = (stem[:, np.newaxis] for stem in pair)
         self._near = np.concatenate((self._near, self._up[0].push(near)))
         self._far = np.concatenate((self._far, self._up[1].push(far)))
 

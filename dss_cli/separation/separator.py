@@ -41,19 +41,20 @@ def load_model(
     Args:
         model: a bundled or cached name, or the path of a `.tflite` file beside its card.
         delegate: `auto` (GPU if it takes the whole model, else CPU), `gpu` or `cpu`.
-        threads: of the CPU; None is 1.
+        threads: of the CPU; None is the physical cores, at most 4. The results are the same.
         strict_delegate: an error instead of a fallback to the CPU.
         verbose: let LiteRT's own log lines through to stderr.
         gpu_precision: of the GPU's arithmetic, `float32` or (where its driver has that) `float16`.
-        warn: given one line where the CPU replaces the GPU, where float32 replaces float16, and where the
-            model was never trained; by default it becomes a UserWarning.
+        warn: given one line where the CPU replaces a GPU that was asked for or is there, where float32
+            replaces float16, and where the model was never trained; by default it becomes a UserWarning.
 
     Raises:
         UsageError: no such model, or float16 with the delegate `cpu`.
         DssError: a damaged model, or a delegate that is refused.
     """
-    from ..runtime.litert import DEFAULT_THREADS, LiteRTNetwork
+    from ..runtime.litert import LiteRTNetwork
     from ..runtime.registry import find_model
+    from ..utils.machine import default_threads
 
     found = find_model(model)
     if found.card.get("training", {}).get("untrained"):
@@ -61,7 +62,7 @@ def load_model(
     return LiteRTNetwork(
         found,
         delegate,
-        DEFAULT_THREADS if threads is None else threads,
+        default_threads() if threads is None else threads,
         strict=strict_delegate,
         verbose=verbose,
         warn=warn,
@@ -75,8 +76,9 @@ class Separator:
     Args:
         model: a bundled or cached name, the path of a `.tflite` file beside its card, or a network that is
             loaded already (or is not LiteRT's), for which delegate, threads and precision are settled.
-        delegate: `auto`, `gpu` or `cpu`; a GPU that cannot means the CPU, and a UserWarning.
-        threads: of the CPU; None is 1.
+        delegate: `auto`, `gpu` or `cpu`; a GPU that cannot means the CPU, and a UserWarning
+            unless it is `auto` and there is none.
+        threads: of the CPU; None is the physical cores, at most 4.
         overlap: of neighbouring chunks, 0 to 0.5 of a chunk; None is the model's own.
         context: what a chunk is decided on: the `recording` (the default), the `past`, or `none`, the chunk
             alone. Models without context decide on the chunk alone.

@@ -181,10 +181,9 @@ class StreamingSeparator:
                 np.divide(np.abs(estimate[:, -2]), neighbour, out=share, where=neighbour > 0)
                 estimate[:, -1] = mixture[:, -1] * np.minimum(share, 1)
         if not np.isfinite(estimates).all():
-            raise DssError(
-                "the model gave values that are not finite; `--delegate cpu` may help where the "
-                "GPU's arithmetic does not suffice"
-            )
+            on_gpu = getattr(self._network, "used", "cpu") == "gpu"
+            way_out = "; `--delegate cpu` helps where the GPU's arithmetic does not suffice" if on_gpu else ""
+            raise DssError(f"the model gave values that are not finite{way_out}")
         return estimates
 
     def _run(self, chunk: Floats) -> tuple[Floats, Floats]:

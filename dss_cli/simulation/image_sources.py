@@ -201,21 +201,40 @@ def impulse_trains(images: Images, size: int) -> Array:
     late = np.ones(len(images.distances), bool)
     late[near] = False
     delays = images.delays + LEAD
-    whole = np.floor(delays[near]).astype(np.int64)
-    steps = np.arange(1 - LEAD, LEAD + 1)
-    time = steps - (delays[near] - whole)[:, np.newaxis]
-    pulses = np.sinc(time) * (0.5 + 0.5 * np.cos(np.pi * time / LEAD))
-    at = whole[:, np.newaxis] + steps
-    within = (at >= 0) & (at < size)
+    at, shapes = _interpolation(delays[near])
+    within = at < size
     rounded = np.round(delays[late]).astype(np.int64)
     kept = rounded < size
     rounded, rest = rounded[kept], images.gains[late][kept]
     trains = np.empty((len(BANDS), size))
     for band in range(len(BANDS)):
-        values = pulses * images.gains[near, band][:, np.newaxis]
+        values = shapes * images.gains[near, band][:, np.newaxis]
         trains[band] = np.bincount(at[within], values[within], size)
         trains[band] += np.bincount(rounded, rest[:, band], size)
     return trains
+
+
+def _interpolation(delays: Array) -> tuple[NDArray[np.int64], Array]:
+    """Samples and values (pulses, 2 LEAD) of pulses at fractional delays of at least LEAD samples."""
+    whole = np.floor(delays).astype(np.int64)
+    steps = np.arange(1 - LEAD, LEAD + 1)
+    time = steps - (delays - whole)[:, np.newaxis]
+    return whole[:, np.newaxis] + steps, np.sinc(time) * (0.5 + 0.5 * np.cos(np.pi * time / LEAD))
+
+
+def pulses(delays: Array, gains: Array, size: int) -> Array:
+    """Return single pulses (pulses, size) as `respond` renders them: at their delays plus LEAD, in octaves.
+
+    Args:
+        delays: (pulses,) samples, at least 0.
+        gains: (pulses, 7) amplitude per octave.
+        size: samples.
+    """
+    trains = np.zeros((len(delays), size))
+    at, shapes = _interpolation(delays + LEAD)
+    np.put_along_axis(trains, at, shapes, axis=1)
+    hertz = np.asarray(np.fft.rfftfreq(size, 1 / SAMPLE_RATE), np.float64)
+    return np.asarray(fft.irfft(fft.rfft(trains, axis=1) * (gains @ band_weights(hertz)), size, axis=1))
 
 
 def expected_energy(

@@ -9,3 +9,8 @@ FAR_INDOOR = (1.2, 6.0)
 FAR_OUTDOOR = (1.2, 15.0)
 
 SPEED_OF_SOUND = 343.0  # metres per second, of air at 20 °C
+
+
+def far_limits(environment: str) -> tuple[float, float]:
+    """Return the far range of an environment, in metres."""
+    return FAR_INDOOR if environment == "indoor" else FAR_OUTDOOR

@@ -15,9 +15,9 @@ import numpy as np
 from ..constants import SAMPLE_RATE
 from ..errors import DssError
 from .corpus import read_mono
+from .image_sources import LEAD
 from .limits import FAR_INDOOR, NEAR
 from .rir import Response, direct_to_reverberant, onset, reverberation_time, split_at_onset
-from .rooms_protocol1 import LEAD
 
 LONGEST = 2.0  # seconds of a response that are kept
 
@@ -99,7 +99,7 @@ def load_rooms(folder: Path, split: str | None = None) -> Rooms:
         DssError: no manifest, a damaged line, or no room with both a near and a far response.
     """
     groups: dict[tuple[str, str], tuple[list[MeasuredResponse], list[MeasuredResponse]]] = {}
-    for row in read_rows(folder, split if _tells_splits(folder) else None):
+    for row in read_rows(folder, split):
         near, far = groups.setdefault((row.room, row.microphone), ([], []))
         if row.distance <= NEAR[1]:
             near.append(row)
@@ -114,16 +114,12 @@ def load_rooms(folder: Path, split: str | None = None) -> Rooms:
     return Rooms(tuple(places))
 
 
-def _tells_splits(folder: Path) -> bool:
-    try:
-        with (folder / "MANIFEST.csv").open(newline="", encoding="utf-8") as handle:
-            return "split" in (csv.DictReader(handle).fieldnames or ())
-    except OSError:
-        return False  # `read_rows` tells
-
-
 def read_rows(folder: Path, split: str | None = None) -> list[MeasuredResponse]:
-    """Return the lines of a folder's MANIFEST.csv, in order; only those of `split` if it is given.
+    """Return the lines of a folder's MANIFEST.csv, in order.
+
+    Args:
+        folder: of the manifest.
+        split: reads only the lines with it in the column `split`, where there is such a column.
 
     Raises:
         DssError: no manifest, a damaged line, or no line of the split.
@@ -135,17 +131,17 @@ def read_rows(folder: Path, split: str | None = None) -> list[MeasuredResponse]:
     there: set[str] = set()
     with manifest.open(newline="", encoding="utf-8") as handle:
         for number, line in enumerate(csv.DictReader(handle), start=2):
-            there.add(line.get("split") or "")
-            if split is not None and line.get("split") != split:
+            there.add(line.get("split", split) or "")
+            if split is not None and line.get("split", split) != split:
                 continue
             try:
                 rows.append(_row(folder, line))
             except (KeyError, TypeError, ValueError) as error:
                 raise DssError(f"{manifest}: line {number}: {error!r}") from None
     if split is not None and not rows:
-        named = ", ".join(sorted(there - {""}))
-        has = f"there is {named}" if named else "there is no column split"
-        raise DssError(f"{manifest}: no line of split {split!r}; {has}")
+        raise DssError(
+            f"{manifest}: no line of split {split!r}; there is {', '.join(sorted(there)) or 'none'}"
+        )
     return rows
 
 

@@ -7,27 +7,23 @@ and held against the geometry, the reverberation time is read off the decay (Sch
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..constants import SAMPLE_RATE
+from .image_sources import LEAD
 from .limits import SPEED_OF_SOUND
-from .rooms_protocol1 import LEAD, Place
+from .octaves import AIR, BANDS
+
+if TYPE_CHECKING:
+    from .rooms_protocol1 import Place
 
 DIRECT_TOLERANCE = 0.02  # of the direct path's delay and level
 RT60_TOLERANCE = 0.25
+RT60_LEAST = 0.05  # seconds that a room may miss by: the decay of a very dry one is a few reflections
 MIDDLE = (354.0, 2828.0)  # Hz: the octaves of 500 Hz to 2 kHz, in which reverberation times are stated
-AIR = {  # energy absorbed per metre in each octave, at 20 °C and middling humidity
-    125.0: 0.0001,
-    250.0: 0.0003,
-    500.0: 0.0006,
-    1000.0: 0.001,
-    2000.0: 0.0019,
-    4000.0: 0.0058,
-    8000.0: 0.0203,
-}
 SPREAD = 24  # samples after the direct path whose reflections are fitted along with it
 DIRECT_WINDOW = (0.001, 0.0025)  # seconds before and after the onset that count as direct sound
 
@@ -131,8 +127,8 @@ def _pulse(time: NDArray[np.floating]) -> NDArray[np.float64]:
 
 def through_air(distance: float) -> float:
     """Share of a pulse's amplitude that the air leaves over so many metres: the mean over the band."""
-    edges = np.minimum(np.array([0, *(octave * np.sqrt(2) for octave in AIR)]), SAMPLE_RATE / 2)
-    return float(np.diff(edges) @ np.exp(-0.5 * np.array(list(AIR.values())) * distance) / edges[-1])
+    edges = np.minimum(np.array([0, *(BANDS * np.sqrt(2))]), SAMPLE_RATE / 2)
+    return float(np.diff(edges) @ np.exp(-0.5 * AIR * distance) / edges[-1])
 
 
 def direct_to_reverberant(direct: NDArray[np.floating], rest: NDArray[np.floating]) -> float:
@@ -158,19 +154,20 @@ def split_at_onset(
     return samples[window], rest
 
 
-def reverberation_time(decays: list[NDArray[np.float64]]) -> float:
-    """RT60 in seconds in the middle octaves, from -5 to -25 dB of the mean backward-integrated decay.
+def reverberation_time(decays: list[NDArray[np.float64]], band: tuple[float, float] = MIDDLE) -> float:
+    """RT60 in seconds in a band, from -5 to -25 dB of the mean backward-integrated decay.
 
     Args:
         decays: responses without their direct path, which is no part of the decay.
+        band: its edges in Hz; by default the middle octaves.
 
     Source: M. R. Schroeder, New method of measuring reverberation time, JASA 37 (1965); ISO 3382-2.
     """
     length = max(map(len, decays))
     energy = np.zeros(length)
     for decay in decays:
-        band = _middle(decay)
-        energy[: len(band)] += band**2 / np.sum(band**2)
+        heard = _band_pass(decay, band)
+        energy[: len(heard)] += heard**2 / np.sum(heard**2)
     decibels = 10 * np.log10(np.cumsum(energy[::-1])[::-1] / energy.sum() + 1e-30)
     begin, end = (int(np.argmax(decibels < limit)) for limit in (-5, -25))
     if end - begin < 2:
@@ -179,10 +176,10 @@ def reverberation_time(decays: list[NDArray[np.float64]]) -> float:
     return float(-60 / slope / SAMPLE_RATE)
 
 
-def _middle(samples: NDArray[np.float64]) -> NDArray[np.float64]:
+def _band_pass(samples: NDArray[np.float64], band: tuple[float, float]) -> NDArray[np.float64]:
     """Zero phase, in the frequency domain, with edges a sixth of an octave wide."""
     size = len(samples) + SAMPLE_RATE // 10
     octaves = np.log2(np.maximum(np.fft.rfftfreq(size, 1 / SAMPLE_RATE), 1.0))
-    low, high = np.log2(MIDDLE)
+    low, high = np.log2(band)
     gain = 1 / (1 + np.exp(-24 * (octaves - low))) / (1 + np.exp(24 * (octaves - high)))
     return np.fft.irfft(np.fft.rfft(samples, size) * gain, size)[: len(samples)]

@@ -15,11 +15,11 @@ from ..constants import SAMPLE_RATE
 from ..errors import DssError
 from ..utils.atomic_write import write_files
 from .corpus import DAMAGED
-from .limits import FAR_OUTDOOR, NEAR
+from .limits import FAR_OUTDOOR, NEAR, far_limits
 from .measured_places import TrainingRooms
 from .room_checks import rings_as_asked
-from .rooms import simulate_room
-from .rooms_protocol1 import far_limits, simulate_place
+from .rooms import Room, simulate_room
+from .rooms_protocol1 import simulate_place
 
 Range = tuple[float, float]
 
@@ -197,11 +197,21 @@ def _ranges(near: Range, far: Range, environment: str) -> list[Range]:
 
 def _one(seed: int, near: Range, far: Range, index: int, environment: str) -> Sources:
     rng = np.random.default_rng([seed, index])
+    room = draw_room(rng, environment, _ranges(near, far, environment), NEAR_SOURCES)
+    return [r.astype(np.float16) for r in room.responses], room.distances, room.rt60
+
+
+def draw_room(rng: np.random.Generator, environment: str, ranges: Sequence[Range], near: int) -> Room:
+    """Draw a place of protocol 2 until one rings as long as asked; arguments as of `simulate_room`.
+
+    Raises:
+        DssError: none of MOST_REDRAWS does.
+    """
     for _ in range(MOST_REDRAWS):
-        room = simulate_room(rng, environment, _ranges(near, far, environment), NEAR_SOURCES)
+        room = simulate_room(rng, environment, ranges, near)
         if environment == "outdoor" or rings_as_asked(room):
-            return [r.astype(np.float16) for r in room.responses], room.distances, room.rt60
-    raise DssError(f"place {index} of seed {seed}: no room in {MOST_REDRAWS} draws rings as long as asked")
+            return room
+    raise DssError(f"no room in {MOST_REDRAWS} draws rings as long as asked (talkers at {ranges} m)")
 
 
 def _one_of_protocol_1(seed: int, near: Range, far: Range, index: int, environment: str) -> Sources:

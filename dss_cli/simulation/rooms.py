@@ -32,7 +32,6 @@ SIZES: tuple[tuple[float, tuple[Range, Range, Range]], ...] = (  # share, then m
     (0.26, ((6.0, 12.0), (5.0, 9.0), (2.6, 4.0))),  # classrooms, open offices
     (0.14, ((10.0, 25.0), (8.0, 15.0), (3.5, 8.0))),  # halls
 )
-BOOTH: tuple[Range, Range, Range] = ((1.3, 2.2), (1.2, 1.6), (1.1, 1.4))  # a car: no place for far talkers
 MEDIAN_VOLUME = 60.0  # cubic metres
 LIVE = (0.46, 0.80, 0.40)  # median RT60 at that volume, its exponent of the volume, spread of its logarithm
 SOFT = (0.10, 0.00, 0.25)  # the same of rooms full of soft things, treated or furnished
@@ -43,9 +42,12 @@ UNEVEN = 0.05  # standard deviation of each octave's logarithm around that
 WALLS = 0.4  # standard deviation of the logarithm of the absorption from wall to wall
 JITTER = 0.05  # metres by which images are displaced
 
-FACING = ((2.3, 3.8), (0.93, 0.03))  # metres; share of talkers who face the microphone or nearly
+FACING = {  # metres, and the share of talkers who face the microphone or nearly at that distance
+    "indoor": ((2.4, 3.9), (0.94, 0.03)),  # those at the other end of a room speak to somebody else
+    "outdoor": ((0.8, 2.4), (0.94, 0.6)),
+}
 NEARLY = np.radians(28)  # how far they may look past it
-AWAY = np.radians(60)  # at least, of those who look away
+AWAY = np.radians(80)  # at least, of those who look away
 NOD = np.radians(15)  # standard deviation of the angle by which mouths point up or down
 MOUTH_SHARE = (0.85, 1.15)  # of a mouth's directivity, from talker to talker
 CARDIOID = 0.25  # share of directional microphones
@@ -98,7 +100,6 @@ def simulate_room(
     rt60: Range = RT60,
     seconds: float = LONGEST,
     facade: Range | None = None,
-    booth: bool = False,
 ) -> Room:
     """Draw a place and simulate one response per range of distances.
 
@@ -110,11 +111,10 @@ def simulate_room(
         rt60: limits of the reverberation time indoors, in seconds.
         seconds: greatest length of a response; it ends where the room has fallen silent.
         facade: range of the distance, in metres, of one reflecting wall outdoors; None leaves it out.
-        booth: whether the room is as small as a car.
     """
     while True:
         wall = None if facade is None else float(rng.uniform(*facade))
-        box, octaves = _indoor(rng, rt60, booth) if environment == "indoor" else _outdoor(rng, wall)
+        box, octaves = _indoor(rng, rt60) if environment == "indoor" else _outdoor(rng, wall)
         place = stand(rng, box.size, environment)
         if wall is not None:
             place[0] = wall
@@ -126,7 +126,7 @@ def simulate_room(
         towards = place - np.array(positions)
         if np.abs(microphone.gains(-towards)).min() > LEAST_GAIN:
             break
-    mouths = tuple(_mouth(rng, way) for way in towards)
+    mouths = tuple(_mouth(rng, way, environment) for way in towards)
     length = OUTDOOR_SECONDS
     if environment == "indoor":
         length = min(seconds, 1.1 * float(octaves.max()) + 0.05)
@@ -146,10 +146,10 @@ def simulate_room(
     )
 
 
-def _indoor(rng: np.random.Generator, limits: Range, booth: bool) -> tuple[Shoebox, Array]:
+def _indoor(rng: np.random.Generator, limits: Range) -> tuple[Shoebox, Array]:
     shares = np.array([share for share, _ in SIZES])
     while True:
-        spans = BOOTH if booth else SIZES[int(rng.choice(len(SIZES), p=shares))][1]
+        spans = SIZES[int(rng.choice(len(SIZES), p=shares))][1]
         size = np.array([rng.uniform(*span) for span in spans])
         median, growth, spread = SOFT if rng.uniform() < DRY else LIVE
         middle = median * (np.prod(size) / MEDIAN_VOLUME) ** growth * np.exp(rng.normal(0, spread))
@@ -195,9 +195,9 @@ def _microphone(rng: np.random.Generator, place: Array, positions: Sequence[Arra
     return Microphone(place, axis / np.linalg.norm(axis), 0.5 if directional else 1.0)
 
 
-def _mouth(rng: np.random.Generator, towards: Array) -> Mouth:
+def _mouth(rng: np.random.Generator, towards: Array, environment: str) -> Mouth:
     """A talker who speaks about towards the microphone, or anywhere: the further off, the more often."""
-    facing = float(np.interp(np.linalg.norm(towards), *FACING))
+    facing = float(np.interp(np.linalg.norm(towards), *FACING[environment]))
     faces = rng.uniform() < facing
     turn = rng.uniform(0, NEARLY) if faces else rng.uniform(AWAY, np.pi)
     azimuth = np.arctan2(towards[1], towards[0]) + turn * rng.choice([-1, 1])

@@ -1,4 +1,4 @@
-"""Where a scene happens: draw a room or an open place with talkers near and far, simulate its responses.
+"""Places of protocol 1: draw a room or an open place with talkers near and far, simulate its responses.
 
 Indoors: shoebox rooms by image sources with randomised image positions (perfect shoeboxes sweep), with
 absorption that differs between walls and frequencies. Outdoors: nothing but a reflecting ground and the
@@ -18,18 +18,20 @@ from numpy.typing import NDArray
 
 from ..constants import SAMPLE_RATE
 from .absorption import scale_for
-from .limits import FAR_INDOOR, FAR_OUTDOOR, SPEED_OF_SOUND
+from .image_sources import LEAD
+from .limits import FAR_INDOOR, SPEED_OF_SOUND
+from .positions import stand, talker_position
 
 BANDS = [125.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0]
 MOUTH_SPREAD = np.radians(50)  # how far a near talker may look past the microphone
 MOUTH = (0.6, 0.85)  # subcardioid
-MARGIN = 0.3  # metres that talkers and microphone keep from the walls
 MAX_ORDER = 60
-LEAD = int(pra.constants.get("frac_delay_length")) // 2  # samples before time 0, of the interpolation
 GROUND = {  # absorption of the ground per octave, hard to soft (asphalt to grass)
     "hard": [0.01, 0.01, 0.02, 0.02, 0.03, 0.04],
     "soft": [0.10, 0.20, 0.35, 0.50, 0.60, 0.65],
 }
+
+assert int(pra.constants.get("frac_delay_length")) // 2 == LEAD  # of its interpolation
 
 FACADE = [0.02, 0.02, 0.03, 0.04, 0.05, 0.06]  # absorption of plaster and glass
 
@@ -94,10 +96,10 @@ def simulate_place(
         wall = None if facade is None else float(rng.uniform(*facade))
         room, asked = _indoor(rng, rt60, seconds) if environment == "indoor" else _outdoor(rng, wall)
         size = np.asarray(room.shoebox_dim)
-        microphone = _stand(rng, size, environment)
+        microphone = stand(rng, size, environment)
         if wall is not None:
             microphone[0] = wall
-        drawn = [_talker(rng, size, microphone, span) for span in ranges]
+        drawn = [talker_position(rng, size, microphone, span) for span in ranges]
         positions = [position for position in drawn if position is not None]
         if len(positions) == len(ranges):
             break
@@ -176,32 +178,6 @@ def _outdoor(rng: np.random.Generator, facade: float | None) -> tuple[pra.ShoeBo
     return room, 0.0
 
 
-def _stand(rng: np.random.Generator, size: NDArray[np.float64], environment: str) -> NDArray[np.float64]:
-    height = rng.uniform(0.7, min(1.7, size[2] - MARGIN))
-    if environment == "outdoor":
-        return np.array([size[0] / 2, size[1] / 2, height])
-    return np.array([rng.uniform(MARGIN, size[0] - MARGIN), rng.uniform(MARGIN, size[1] - MARGIN), height])
-
-
-def _talker(
-    rng: np.random.Generator,
-    size: NDArray[np.float64],
-    microphone: NDArray[np.float64],
-    span: tuple[float, float],
-) -> NDArray[np.float64] | None:
-    """A position at a distance uniform in `span`, or None where the place has no room for it."""
-    for _ in range(50):
-        distance = rng.uniform(*span)
-        azimuth = rng.uniform(0, 2 * np.pi)
-        rise = np.clip(rng.normal(0.1, 0.25) * min(distance, 1.5), 0.4 - microphone[2], 1.0)
-        rise = float(np.clip(rise, -0.8 * distance, 0.8 * distance))
-        level = np.sqrt(distance**2 - rise**2)
-        position = microphone + np.array([level * np.cos(azimuth), level * np.sin(azimuth), rise])
-        if np.all(position > MARGIN / 2) and np.all(position < size - MARGIN / 2):
-            return np.asarray(position)
-    return None
-
-
 def _mouth(
     rng: np.random.Generator, towards: NDArray[np.float64], facing: bool, mouth: tuple[float, float]
 ) -> pra.directivities.CardioidFamily:
@@ -232,8 +208,3 @@ def _trim(response: NDArray[np.floating], seconds: float) -> NDArray[np.float32]
         fade = SAMPLE_RATE // 100
         trimmed[-fade:] *= np.linspace(1.0, 0.0, fade, dtype=np.float32)
     return trimmed
-
-
-def far_limits(environment: str) -> tuple[float, float]:
-    """The far range of an environment, in metres."""
-    return FAR_INDOOR if environment == "indoor" else FAR_OUTDOOR

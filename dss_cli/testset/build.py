@@ -26,7 +26,7 @@ SHARING = 60.0  # seconds that a network file system may take to show here what 
 _one_at_a_time = threading.Lock()
 
 
-def build(
+def build_test_set(
     path: Path,
     plan: Plan,
     jobs: int = 1,
@@ -100,7 +100,9 @@ def make_scenes(path: Path, plan: Plan, numbers: Sequence[int], claim: Path | No
             folder, ingredients = _folder(path, plan), plan.ingredients()
             for number in numbers:
                 stratum, index = plan.scene(number)
-                scene = make_scene(ingredients, stratum, index, plan.seed, plan.seconds, plan.rate)
+                scene = make_scene(
+                    ingredients, stratum, index, plan.seed, plan.seconds, plan.rate, plan.protocol
+                )
                 _look_for(claim)
                 folder.write(scene)
         finally:

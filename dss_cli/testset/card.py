@@ -37,6 +37,7 @@ def card(index: dict[str, Any], records: Sequence[dict[str, Any]], parts: Sequen
         ("speech", f"{index['speech']}: {speech['talkers']} talkers, {_hours(speech['seconds'])}"),
         ("noise", noises),
         ("rooms", f"measured, {index['rirs']}" if index["rirs"] else "simulated (image sources)"),
+        ("protocol", str(index["protocol"])),
         ("near talkers", _span(near, "m")),
         ("far talkers", _span(far, "m")),
         ("reverberation time", _span(reverberation, "s")),

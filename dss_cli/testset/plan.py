@@ -18,6 +18,7 @@ from ..simulation.measured_rirs import load_rooms
 from ..simulation.synthetic import load_synthetic
 from .format import CUSTOM, SCHEMA
 from .render import Ingredients
+from .responses import PROTOCOL
 from .stories import LEAST, MOST, STORIES
 from .strata import COUNT, Cells, Stratum, preset
 
@@ -38,10 +39,12 @@ class Plan:
         seconds: length of the scenes of strata without a length of their own.
         threshold: distance that parts near from far in every stratum, or None.
         speech, noise, rirs: folders; without speech the voices are synthetic.
-        split: of the manifests of speech and noise, and of conversations' responses; None for all.
+        split: of the manifests of speech and noise, and of responses where there are conversations or from
+            protocol 2 on; None for all.
         noise_stems: whether the noise is written as well.
         rate: of the files, in Hz; scenes are rendered at 16 kHz.
         format: of the files: "flac" (24-bit) or "wav" (32-bit float).
+        protocol: of the simulated rooms, 1 or 2.
     """
 
     preset: str
@@ -57,6 +60,7 @@ class Plan:
     noise_stems: bool
     rate: int
     format: str
+    protocol: int = PROTOCOL
 
     def __len__(self) -> int:
         return len(self.strata) * self.count
@@ -75,7 +79,8 @@ class Plan:
 
     @property
     def _material(self) -> tuple[Path | None, Path | None, Path | None, str | None, str | None]:
-        return self.speech, self.noise, self.rirs, self.split, _rirs_split(self.strata, self.split)
+        rirs_split = _rirs_split(self.strata, self.split, self.protocol)
+        return self.speech, self.noise, self.rirs, self.split, rirs_split
 
     def settings(self) -> dict[str, Any]:
         """What identifies the test set: equal settings give equal files."""
@@ -83,6 +88,7 @@ class Plan:
             "schema": SCHEMA,
             "version": __version__,
             "preset": self.preset,
+            "protocol": self.protocol,
             "seed": self.seed,
             "rate": self.rate,
             "band_hz": min(self.rate, SAMPLE_RATE) / 2,
@@ -115,11 +121,12 @@ def draw_up(
     noise_stems: bool = False,
     rate: int = SAMPLE_RATE,
     format: str = "flac",
+    protocol: int = PROTOCOL,
 ) -> tuple[Plan, list[str]]:
     """Settle what is to be made, and check that the material is there for it.
 
     Args:
-        speech, noise, rirs, split, seed, threshold, noise_stems, rate, format: as of `Plan`.
+        speech, noise, rirs, split, seed, threshold, noise_stems, rate, format, protocol: as of `Plan`.
         seconds: as of `Plan`; 5 by default.
         name: of a preset, `standard` by default.
         cells: strata instead of a preset's.
@@ -138,7 +145,7 @@ def draw_up(
     if seconds is not None and not cells.given and any(stratum.seconds for stratum in strata):
         raise UsageError(f"--seconds and {what}: its conversations have lengths of their own; drop --seconds")
     notes: list[str] = []
-    ingredients = _ingredients(speech, noise, rirs, split, _rirs_split(strata, split))
+    ingredients = _ingredients(speech, noise, rirs, split, _rirs_split(strata, split, protocol))
     if speech is None:
         notes.append("without --speech the voices are synthetic: scores on them say little of real ones")
     notes += [n for m in (ingredients.speech, ingredients.noise) if m is not None for n in m.notes]
@@ -173,6 +180,7 @@ def draw_up(
         noise_stems,
         rate,
         format,
+        protocol,
     )
     return plan, notes
 
@@ -210,9 +218,9 @@ def _lacking(kind: str, ingredients: Ingredients) -> str | None:
     return None
 
 
-def _rirs_split(strata: Iterable[Stratum], split: str | None) -> str | None:
-    """Return the split of measured responses: conversations have one, all other strata have every room."""
-    return split if any(stratum.kind in STORIES for stratum in strata) else None
+def _rirs_split(strata: Iterable[Stratum], split: str | None, protocol: int) -> str | None:
+    """Return the split of measured responses; of protocol 1 all rooms are read where nobody converses."""
+    return split if protocol > 1 or any(stratum.kind in STORIES for stratum in strata) else None
 
 
 @functools.lru_cache(maxsize=2)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,23 +11,17 @@ import soxr
 from numpy.typing import NDArray
 
 from ..constants import SAMPLE_RATE
-from ..errors import DssError
 from ..simulation.corpus import Material, active_level
-from ..simulation.limits import FAR_INDOOR, FAR_OUTDOOR
 from ..simulation.measured_rirs import Rooms
 from ..simulation.mixing import Recipe, Scene, mix, render
-from ..simulation.rir import Response, check_place
-from ..simulation.rooms_protocol1 import simulate_place
 from ..simulation.scene_sampling import draw
 from .preambles import make_preamble
+from .responses import PROTOCOL, draw_responses
 from .stories import LEAST, MOST, STORIES, Story, draw_story
 from .strata import Company, Stratum
 
 RECIPE = Recipe(free_gain=0.0)  # levels and microphones as heard, kinds and noise as the stratum says
 TALKING = replace(RECIPE, active_levels=True, talker_seconds=30.0)  # the same for conversations
-RESPONSE_SECONDS = 1.0
-FACADES = (3.0, 20.0)  # metres from the microphone
-MOST_REDRAWS = 100
 FULL_SCALE = 2**23  # of 24-bit samples
 PEAK = 0.999
 
@@ -81,7 +74,13 @@ def scene_id(stratum: Stratum, index: int) -> str:
 
 
 def make_scene(
-    ingredients: Ingredients, stratum: Stratum, index: int, seed: int, seconds: float, rate: int
+    ingredients: Ingredients,
+    stratum: Stratum,
+    index: int,
+    seed: int,
+    seconds: float,
+    rate: int,
+    protocol: int = PROTOCOL,
 ) -> RenderedScene:
     """Scene `index` of a stratum; the same arguments give the same samples.
 
@@ -91,10 +90,10 @@ def make_scene(
         DssError: no place passes the checks, or the material has too few talkers.
     """
     length = round((stratum.seconds or seconds) * SAMPLE_RATE)
-    made = _make(ingredients, stratum.alone(), index, seed, length)
+    made = _make(ingredients, stratum.alone(), index, seed, length, protocol)
     parts, facts = made.parts, made.facts
     if stratum.company:
-        parts, more = _accompanied(ingredients, stratum, stratum.company, index, seed, made)
+        parts, more = _accompanied(ingredients, stratum, stratum.company, index, seed, made, protocol)
         facts |= {"pair": scene_id(stratum.alone(), index), **more}
     if rate != SAMPLE_RATE:
         parts = [soxr.resample(p, SAMPLE_RATE, rate) for p in parts]
@@ -132,7 +131,9 @@ class _Made:
     facts: dict[str, Any]
 
 
-def _make(ingredients: Ingredients, stratum: Stratum, index: int, seed: int, length: int) -> _Made:
+def _make(
+    ingredients: Ingredients, stratum: Stratum, index: int, seed: int, length: int, protocol: int
+) -> _Made:
     """Make scene `index` of a stratum without company; the stratum's name is part of the seed."""
     rng = _random(seed, stratum.name, index)
     story = None
@@ -142,7 +143,7 @@ def _make(ingredients: Ingredients, stratum: Stratum, index: int, seed: int, len
             most = ingredients.rooms.most_far(LEAST[stratum.kind][0])
         story = draw_story(rng, stratum.kind, index, length, most)
     counts = (len(story.near), len(story.far)) if story else LEAST[stratum.kind]
-    near, far, where = _responses(rng, ingredients, stratum, counts)
+    near, far, where = draw_responses(rng, ingredients.rooms, stratum, counts, protocol)
     responses = [r.samples for r in near], [r.samples for r in far]
     speech = ingredients.speech
     noise = ingredients.noise if stratum.snr_db is not None else None
@@ -198,13 +199,19 @@ def _tell(
 
 
 def _accompanied(
-    ingredients: Ingredients, stratum: Stratum, company: Company, index: int, seed: int, made: _Made
+    ingredients: Ingredients,
+    stratum: Stratum,
+    company: Company,
+    index: int,
+    seed: int,
+    made: _Made,
+    protocol: int,
 ) -> tuple[list[NDArray[np.float32]], dict[str, Any]]:
     """Put company in front of a scene or behind it; the parts, and the facts that change with it."""
     name = f"{stratum.alone().name}-{company.sound}"
     samples = round(company.seconds * SAMPLE_RATE)
     if company.sound == "recording":
-        other = _make(ingredients, stratum.alone(), index, seed + 1, samples)
+        other = _make(ingredients, stratum.alone(), index, seed + 1, samples, protocol)
         beside = other.parts
     else:
         loud = active_level(made.parts[0] + made.parts[1])
@@ -219,39 +226,3 @@ def _accompanied(
     scored = [start, start + len(made.parts[0]) / SAMPLE_RATE]
     facts = {"company": company.name, "scored_s": scored, "talkers": talkers}
     return [np.concatenate(both) for both in zip(*order, strict=True)], facts
-
-
-def _responses(
-    rng: np.random.Generator, ingredients: Ingredients, stratum: Stratum, counts: tuple[int, int]
-) -> tuple[Sequence[Response], Sequence[Response], dict[str, Any]]:
-    """Responses near and far in one place, and what there is to say of the place."""
-    near_count, far_count = counts
-    if stratum.environment == "measured":
-        assert ingredients.rooms is not None
-        return ingredients.rooms.draw(rng, near_count, far_count)
-    furthest = (FAR_INDOOR if stratum.environment == "indoor" else FAR_OUTDOOR)[1]
-    ranges = [stratum.near] * near_count + [(stratum.beyond, furthest)] * far_count
-    facing = [True] * near_count + [False] * far_count
-    for redraws in range(MOST_REDRAWS):
-        place = simulate_place(
-            rng,
-            stratum.environment,
-            ranges,
-            seconds=RESPONSE_SECONDS,
-            facing=facing,
-            facade=FACADES if stratum.facade else None,
-        )
-        responses, rt60, faults = check_place(place)
-        if not faults:
-            where = {
-                "rt60": place.rt60 or None,
-                "rt60_measured": rt60,
-                "room": place.size.tolist() if stratum.environment == "indoor" else None,
-                "facade_m": place.facade,
-                "microphone": place.microphone.tolist(),
-                "redraws": redraws,
-            }
-            return responses[:near_count], responses[near_count:], where
-    raise DssError(
-        f"{stratum.name}: no place in {MOST_REDRAWS} draws passed the checks (the last: {faults[0]})"
-    )

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 from ..errors import DssError
-from ..runtime.registry import Model, load, model_path
+from ..runtime.registry import Model, load, model_path, read_model
 from .gpu_rules import Violation, graph_violations
 from .graph import Graph, Tensor, multiply_accumulates, operator_macs, parameters, read_graph, stored
 
@@ -105,10 +105,7 @@ def inspect_model(name_or_path: str | os.PathLike[str]) -> Inspection:
         DssError: the file cannot be read, is damaged, or is no TFLite file.
     """
     path = model_path(name_or_path)
-    try:
-        data = path.read_bytes()
-    except OSError as error:
-        raise DssError(f"{path}: the model cannot be read: {error.strerror}") from error
+    data = read_model(path)
     try:
         graph = read_graph(data)
         counted = parameters(graph), multiply_accumulates(graph)

@@ -2,18 +2,26 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from rich.console import Console
 
+# Control characters, bytes of names that are no text, and what turns the direction of writing.
+_HARMFUL = re.compile(r"[\x00-\x1f\x7f-\x9f\u2028-\u202e\u2066-\u2069\ud800-\udfff]")
 _WIDE = 200  # columns where stdout is no terminal: a file has room
+
+
+def harmless(text: str) -> str:
+    """The text with escapes in the place of what a terminal would obey: `\\x1b` for ESC."""
+    return _HARMFUL.sub(lambda match: match[0].encode("unicode_escape", "surrogatepass").decode(), text)
 
 
 def print_columns(rows: Iterable[Sequence[str]]) -> None:
     """Print rows of equally many cells, the columns two spaces apart."""
-    rows = list(rows)
+    rows = [tuple(map(harmless, row)) for row in rows]
     widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
     for row in rows:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 import numpy as np
 import pytest
 import soundfile as sf
@@ -218,3 +220,22 @@ def test_bytes_at_random_never_leave_more_than_a_dss_error(tmp_path_factory, dat
     except DssError as error:
         assert "\n" not in str(error)
         assert str(path) in str(error)
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("value", [1e38, -3e38, 2e10])
+def test_absurd_samples_are_one_line_with_the_files_name(tmp_path, separate, value):
+    samples = noise(40_000, 2)
+    samples[30_000, 1] = value
+    path = write(tmp_path / "a.wav", samples, subtype="FLOAT")
+    assert_refused(separate, path, re.escape(f"a sample of {abs(value):.3g} at 1.88 s, where"))
+    assert_refused(separate, path, "full scale is 1", channels="mix")
+
+
+@pytest.mark.filterwarnings("error")
+def test_integers_in_a_float_file_are_merely_loud(tmp_path, separate):
+    samples = noise(9000) * np.float32(2.0**31)
+    path = write(tmp_path / "a.wav", samples, subtype="FLOAT")
+    report, stems = separate(path)
+    np.testing.assert_allclose(sum(stems), samples, rtol=1e-5, atol=300)
+    assert report.warnings == []

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import io
 import os
 import struct
@@ -32,30 +31,6 @@ def read_all(source, size=1000, **options):
         samples = np.concatenate(list(reader.blocks(size)))
         assert reader.delivered == len(samples)
     return samples, warnings
-
-
-@pytest.fixture
-def stdin_of(monkeypatch):
-    """Feed bytes to standard input through a real pipe."""
-    threads = []
-
-    def feed(data: bytes) -> None:
-        receiver, sender = os.pipe()
-
-        def send() -> None:
-            with os.fdopen(sender, "wb") as pipe, contextlib.suppress(BrokenPipeError):
-                pipe.write(data)
-
-        threads.append(threading.Thread(target=send))
-        threads[-1].start()
-        monkeypatch.setattr(sys, "stdin", os.fdopen(receiver, "rb", buffering=0))
-
-    yield feed
-    if threads:
-        sys.stdin.close()
-    for thread in threads:
-        thread.join(timeout=10)
-        assert not thread.is_alive()
 
 
 def as_ffmpeg_pipes_it(path: Path, riff: int = 0xFFFFFFFF, data: int = 0xFFFFFFFF) -> bytes:
@@ -117,9 +92,9 @@ def test_non_finite_samples_become_zero_and_are_counted(tmp_path, value):
 
 
 @pytest.mark.parametrize("extension", READABLE)
-def test_standard_input_carries_every_format(tmp_path, stdin_of, extension):
+def test_standard_input_carries_every_format(tmp_path, feed, extension):
     path = write(tmp_path / f"a.{extension}", noise(30_000, 2))
-    stdin_of(path.read_bytes())
+    feed(path.read_bytes())
     got, warnings = read_all("-")
     np.testing.assert_array_equal(got, read_all(path)[0])
     assert warnings == []
@@ -128,7 +103,7 @@ def test_standard_input_carries_every_format(tmp_path, stdin_of, extension):
 @pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "FLOAT", "DOUBLE", "ULAW"])
 @pytest.mark.parametrize(("riff", "data"), [(0xFFFFFFFF, 0xFFFFFFFF), (0x7FFFF024, 0x7FFFF000), (0, 0)])
 @pytest.mark.parametrize("piped", [True, False])
-def test_wav_of_unknown_length(tmp_path, stdin_of, subtype, riff, data, piped):
+def test_wav_of_unknown_length(tmp_path, feed, subtype, riff, data, piped):
     path = write(tmp_path / "a.wav", noise(10_000, 2), subtype=subtype)
     expected = read(path)
     unknown = as_ffmpeg_pipes_it(path, riff, data)
@@ -136,29 +111,29 @@ def test_wav_of_unknown_length(tmp_path, stdin_of, subtype, riff, data, piped):
         assert b"fact" in unknown
     path.write_bytes(unknown)
     if piped:
-        stdin_of(unknown)
+        feed(unknown)
     with AudioReader("-" if piped else path) as reader:
         assert reader.frames == (None if piped else 10_000)
         assert (reader.format, reader.subtype, reader.channels) == ("WAV", subtype, 2)
         np.testing.assert_array_equal(np.concatenate(list(reader.blocks(999))), expected)
 
 
-def test_chunks_after_the_samples_of_a_piped_wav_are_not_audio(tmp_path, stdin_of):
+def test_chunks_after_the_samples_of_a_piped_wav_are_not_audio(tmp_path, feed):
     path = write(tmp_path / "a.wav", noise(1000))
-    stdin_of(path.read_bytes() + b"LIST" + struct.pack("<I", 4000) + bytes(4000))
+    feed(path.read_bytes() + b"LIST" + struct.pack("<I", 4000) + bytes(4000))
     assert len(read_all("-")[0]) == 1000
 
 
-def test_a_piped_wav_that_stops_early_is_said(tmp_path, stdin_of):
+def test_a_piped_wav_that_stops_early_is_said(tmp_path, feed):
     data = write(tmp_path / "a.wav", noise(1000)).read_bytes()
-    stdin_of(data[: 44 + 800])
+    feed(data[: 44 + 800])
     got, warnings = read_all("-")
     assert len(got) == 400
     assert warnings == ["standard input: truncated: 400 of the 1000 frames it declares"]
 
 
-def test_a_copy_of_a_pipe_is_said_at_info_level(tmp_path, stdin_of, caplog):
-    stdin_of(write(tmp_path / "a.flac", noise(1000)).read_bytes())
+def test_a_copy_of_a_pipe_is_said_at_info_level(tmp_path, feed, caplog):
+    feed(write(tmp_path / "a.flac", noise(1000)).read_bytes())
     with caplog.at_level("INFO", logger="dss_cli"):
         read_all("-")
     assert "copied to a temporary file" in caplog.text
@@ -182,9 +157,7 @@ def test_standard_input_that_is_a_file(tmp_path, monkeypatch):
 
 
 @pytest.mark.parametrize("subtype", ["PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE"])
-def test_a_stem_on_standard_output_comes_back_through_standard_input(
-    tmp_path, stdin_of, capsysbinary, subtype
-):
+def test_a_stem_on_standard_output_comes_back_through_standard_input(tmp_path, feed, capsysbinary, subtype):
     samples = quantised(noise(5000, 2), 8)
     with StemGroup({"near": "-"}, rate=16_000, channels=2, source_subtype=subtype) as stems:
         for block in np.array_split(samples, 3):
@@ -193,7 +166,7 @@ def test_a_stem_on_standard_output_comes_back_through_standard_input(
     assert report.outputs == {"near": "-"}
     data = capsysbinary.readouterr().out
     assert data[4:8] == b"\xff" * 4
-    stdin_of(data)
+    feed(data)
     with AudioReader("-") as reader:
         assert (reader.samplerate, reader.subtype, reader.frames) == (16_000, subtype, None)
         np.testing.assert_array_equal(np.concatenate(list(reader.blocks())), samples)

@@ -26,6 +26,13 @@ def test_version(dss):
     assert dss("--version") == (0, f"dss {dss_cli.__version__}\n", [])
 
 
+def test_dss_alone_prints_its_help(dss):
+    status, out, err = dss()
+    assert (status, err) == (0, [])
+    assert (status, out, err) == dss("--help")
+    assert "separate" in out
+
+
 def test_help_names_the_commands_and_loads_nothing_heavy():
     heavy = ["tensorflow", "keras", "ai_edge_litert", "pyroomacoustics", "scipy", "soxr"]
     script = (
@@ -70,7 +77,6 @@ def test_the_package_offers_its_names_without_loading_them():
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        ([], "Missing command"),
         (["separate"], "Missing argument 'INPUT"),
         (["separate", "--nonsense"], "--nonsense"),
         (["separate", "a.wav", "--overlap", "0.6"], "Invalid value for '--overlap'"),
@@ -151,11 +157,25 @@ def store(monkeypatch, tmp_path):
 def test_models_are_listed_with_the_figures_of_their_cards(dss, store, tmp_path):
     status, out, err = dss("models")
     assert (status, err) == (0, ["dss: warning: broken.tflite: truncated"])
-    assert [re.split("  +", line) for line in out.splitlines()] == [
-        ["NAME", "PARAMETERS", "SHA256", "SCORED ON", "PATH"],
-        ["lite", "123,456", "0123456789ab", "first, seed 1; quick, seed 3", str(tmp_path / "lite.tflite")],
-        ["other", "-", "-", "-", str(tmp_path / "other.tflite")],
+    assert [re.split("  +", line.strip()) for line in out.splitlines()] == [
+        ["lite"],
+        ["parameters", "123,456"],
+        ["sha256", "0123456789ab"],
+        ["scored on", "first, seed 1; quick, seed 3"],
+        ["path", str(tmp_path / "lite.tflite")],
+        [""],
+        ["other"],
+        ["parameters", "not told"],
+        ["sha256", "-"],
+        ["scored on", "nothing"],
+        ["path", str(tmp_path / "other.tflite")],
     ]
+
+
+def test_the_list_of_models_fits_eighty_columns(dss):
+    lines = dss("models")[1].splitlines()
+    assert len(lines) > 4
+    assert all(len(line) <= 80 for line in lines if not line.startswith("  path"))
 
 
 def test_models_as_json_hold_the_whole_card(dss, store, tmp_path):

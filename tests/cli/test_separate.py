@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 
 import numpy as np
 import pytest
@@ -113,11 +114,62 @@ def test_one_bad_file_does_not_stop_the_others(dss, stub, recording, here):
     (here / "bad.wav").write_text("not audio")
     recording("good.wav")
     status, out, err = dss("separate", "bad.wav", "missing.wav", "good.wav")
-    assert (status, out, len(err)) == (1, "", 3)
-    assert err[0].startswith("dss: error: bad.wav")
-    assert err[1].startswith("dss: error: missing.wav")
+    assert (status, out, len(err)) == (1, "", 6)
+    assert err[0].startswith("dss: error: bad.wav: ")
+    assert err[1].startswith("dss: error: missing.wav: ")
     assert err[2].startswith("good.wav -> ")
+    assert [text.replace("failed:", "dss: error:") for text in err[3:5]] == err[:2]
+    assert err[5] == "1 separated, 2 failed"
     assert files(here) == ["bad.wav", "good.far.wav", "good.near.wav", "good.wav"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="names that are no text")
+def test_a_name_that_is_no_utf_8_is_separated_like_any_other(dss, stub, recording, here):
+    samples = recording("a.wav")
+    odd = os.fsdecode(b"caf\xe9\xff.wav")
+    (here / "a.wav").rename(here / odd)
+    recording("b.wav")
+    status, out, err = dss("separate", ".", "-r", "--output-dir", "out", "--json")
+    assert (status, err) == (0, [])
+    assert [entry["input"] for entry in json.loads(out)["files"]] == ["b.wav", odd]
+    with (here / "out" / os.fsdecode(b"caf\xe9\xff.near.wav")).open("rb") as file:
+        np.testing.assert_allclose(sf.read(file, always_2d=True)[0], 0.75 * samples, atol=1e-6)
+    assert dss("separate", ".", "-r", "--output-dir", "out", "--overwrite")[0] == 0
+
+
+def test_a_bug_in_one_file_is_its_one_line_error_and_the_batch_goes_on(
+    dss, stub, recording, here, monkeypatch
+):
+    from dss_cli.separation import files as library
+
+    def separate_file(source, **options):
+        if source == "b.wav":
+            raise UnicodeEncodeError("utf-8", "\udcff", 0, 1, "surrogates not allowed")
+        return real(source, **options)
+
+    real = library.separate_file
+    monkeypatch.setattr(library, "separate_file", separate_file)
+    for name in "abc":
+        recording(f"{name}.wav")
+    status, _, err = dss("separate", "a.wav", "b.wav", "c.wav")
+    assert status == 1
+    assert err[1].startswith("dss: error: b.wav: UnicodeEncodeError: ")
+    assert err[-1] == "2 separated, 1 failed"
+    assert (here / "c.near.wav").exists()
+    with pytest.raises(UnicodeEncodeError):
+        dss("separate", "b.wav", "--debug")
+
+
+def test_the_tally_counts_thousands_and_stands_in_the_json(dss, stub, recording, here):
+    recording("a.wav")
+    dss("separate", "a.wav")
+    recording("b.wav")
+    status, out, _ = dss("separate", "a.wav", "b.wav", "c.wav", "--skip-existing", "--json")
+    assert status == 1
+    tally = json.loads(out)["tally"]
+    assert tally == {"separated": 1, "failed": 1, "left_out": {"outputs exist": 1}}
+    err = dss("separate", "a.wav", "b.wav", "--skip-existing")[2]
+    assert err[-1] == "0 separated, 2 left out (2 outputs exist)"
 
 
 def test_existing_outputs_are_refused_before_anything_runs(dss, stub, recording, here):
@@ -167,3 +219,34 @@ def test_file_names_of_any_script(dss, stub, recording, here):
     recording("Gespräch, 会話 [1 of 2].wav")
     assert dss("separate", "Gespräch, 会話 [1 of 2].wav")[0] == 0
     assert (here / "Gespräch, 会話 [1 of 2].near.wav").exists()
+
+
+def test_a_model_that_gives_no_numbers_is_an_error_with_the_files_name(dss, stub, recording, monkeypatch):
+    recording("a.wav")
+    monkeypatch.setattr(Stub, "separate", lambda self, m: (np.nan * m[..., 1:], m[..., 1:]))
+    status, _, err = dss("separate", "a.wav")
+    assert (status, err) == (1, ["dss: error: a.wav: the model gave values that are not finite"])
+    monkeypatch.setattr(Stub, "used", "gpu")
+    assert "--delegate cpu" in dss("separate", "a.wav")[2][0]
+
+
+def test_what_a_folder_holds_beside_recordings_is_in_the_tally(dss, stub, recording, here):
+    recording("in/a.wav")
+    (here / "in/notes.txt").write_text("x")
+    (here / "in/data").write_text("x")
+    status, _, err = dss("separate", "in", "-r", "-o", "out")
+    assert (status, err[-1]) == (0, "1 separated, 2 left out (1 without extension, 1 .txt)")
+    assert not any("notes" in text for text in err)
+    err = dss("separate", "in", "-r", "-o", "out2", "--verbose")[2]
+    assert "dss: info: left out: in/notes.txt (.txt)" in err
+
+
+@pytest.mark.skipif(os.name == "nt", reason="characters that Windows has in no name")
+def test_escape_characters_in_names_are_shown_harmless(dss, stub, recording, here):
+    name = "a\x1b[31mred\x07\r\u202egnp.wav"
+    recording("a.wav")
+    (here / "a.wav").rename(here / name)
+    status, _, err = dss("separate", name)
+    assert status == 0
+    assert err[0].startswith("a\\x1b[31mred\\x07 \\u202egnp.wav -> ")
+    assert not any(character in err[0] for character in "\x1b\x07\u202e")

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import contextlib
+import json
 import os
+import re
 import signal
 import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -42,9 +46,10 @@ def test_a_reader_that_leaves_ends_it_quietly(stubbed, recording):
 
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 @pytest.mark.parametrize(
-    ("number", "status", "word"), [(signal.SIGINT, 130, "interrupted"), (signal.SIGTERM, 143, "terminated")]
+    ("name", "status", "word"),
+    [("SIGINT", 130, "interrupted"), ("SIGTERM", 143, "terminated"), ("SIGHUP", 129, "hung up")],
 )
-def test_signals_in_mid_file_leave_nothing(stubbed, recording, here, number, status, word):
+def test_signals_in_mid_file_leave_nothing(stubbed, recording, here, name, status, word):
     """The third chunk takes a minute; the signal comes then."""
     stalling = """
 quick, calls = Stub.separate, []
@@ -61,10 +66,50 @@ Stub.separate = separate
     recording("a.wav", seconds=10)
     process = subprocess.Popen([*stubbed(stalling), "separate", "a.wav"], stderr=subprocess.PIPE)
     assert process.stderr.readline() == b"stalled\n"
-    process.send_signal(number)
+    process.send_signal(getattr(signal, name))
     err = process.stderr.read().decode().splitlines()
     assert process.wait(30) == status
     assert err == [f"dss: error: {word}; nothing half-written is left"]
+    assert files(here) == ["a.wav"]
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+def test_a_program_under_nohup_outlives_its_terminal(stubbed, recording, here):
+    recording("a.wav", seconds=2)
+    started = "print('started', file=sys.stderr, flush=True)\nStub.pause = 0.02"
+    command = ["nohup", *stubbed(started), "separate", "a.wav"]
+    process = subprocess.Popen(
+        command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+    )
+    while process.stderr.readline() != b"started\n":
+        pass
+    process.send_signal(signal.SIGHUP)
+    process.stderr.read()
+    assert process.wait(60) == 0
+    assert sf.info(here / "a.far.wav").frames == 32_000
+
+
+@pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
+@pytest.mark.parametrize("milliseconds", [0, 5, 10, 20, 40, 60, 80, 100, 150, 200])
+def test_ctrl_c_while_it_starts_is_130_without_a_traceback(recording, here, milliseconds):
+    """The clock starts when the first module is looked for after the handler is in place."""
+    recording("a.wav", seconds=60)
+    script = (
+        "import os, sys\n"
+        "class Finder:\n"
+        "    def find_spec(name, *rest):\n"
+        "        if name == 'typer': os.write(1, b'x'); sys.meta_path.remove(Finder)\n"
+        "sys.meta_path.insert(0, Finder)\n"
+        "from dss_cli.__main__ import main\n"
+        "sys.exit(main())\n"
+    )
+    command = [sys.executable, "-c", script, "separate", "a.wav"]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+    assert process.stdout.read(1) == b"x"
+    time.sleep(milliseconds / 1000)
+    process.send_signal(signal.SIGINT)
+    _, err = process.communicate(timeout=60)
+    assert (process.returncode, err) == (130, b"dss: error: interrupted; nothing half-written is left\n")
     assert files(here) == ["a.wav"]
 
 
@@ -95,6 +140,36 @@ def test_the_bar_is_for_terminals_alone(stubbed, recording):
     assert b"a.wav -> a.near.wav" in seen
 
 
+@pytest.mark.skipif(os.name == "nt", reason="a pseudo-terminal")
+@pytest.mark.parametrize(
+    ("variables", "escapes"), [({"NO_COLOR": "1"}, r"\x1b\[[\d;]*m"), ({"TERM": "dumb"}, r"\x1b")]
+)
+def test_terminals_without_colours_get_none(stubbed, recording, variables, escapes):
+    """NO_COLOR: no colour, the bar may move; a dumb terminal: no escape at all."""
+    import pty
+
+    recording("a.wav", seconds=10)
+    ours, theirs = pty.openpty()
+    process = subprocess.Popen(
+        [*stubbed("Stub.pause = 0.02"), "separate", "a.wav"],
+        stdout=subprocess.DEVNULL,
+        stderr=theirs,
+        env={**os.environ, "TERM": "xterm-256color", **variables},
+    )
+    os.close(theirs)
+    seen = b""
+    with contextlib.suppress(OSError):  # how Linux says that the other end has closed
+        while chunk := os.read(ours, 65_536):
+            seen += chunk
+    os.close(ours)
+    assert process.wait(60) == 0
+    assert b"a.wav -> a.near.wav" in seen
+    colours = [
+        code for code in re.findall(escapes, seen.decode()) if code not in ("\x1b[0m", "\x1b[m", "\x1b[1m")
+    ]
+    assert colours == []
+
+
 @pytest.fixture(params=["tiny", "toy"])
 def model(request, tmp_path_factory):
     """A model file, made by hand or from the network `toy` with random weights."""
@@ -105,13 +180,25 @@ def model(request, tmp_path_factory):
 
 def test_a_fallback_is_one_line_and_litert_is_silent(model, recording, here, no_gpu):
     recording("a.wav", seconds=3)
-    command = [sys.executable, "-m", "dss_cli", "separate", "a.wav", "--model", model]
+    command = [sys.executable, "-m", "dss_cli", "separate", "a.wav", "--model", model, "--delegate", "gpu"]
     command += ["--subtype", "FLOAT"]  # which never clips, whatever the weights make of noise
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (0, "")
     warning, summary = done.stderr.splitlines()
     assert warning == "dss: warning: running on the CPU: no GPU adapter was found"
     assert summary.startswith("a.wav -> a.near.wav, a.far.wav (3.0 s of audio in ")
+
+
+def test_without_a_gpu_an_ordinary_run_says_nothing_of_it(recording, here, no_gpu):
+    recording("a.wav")
+    path = tiny.write(here)
+    command = [sys.executable, "-m", "dss_cli", "separate", "a.wav", "--model", path]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, len(done.stderr.splitlines())) == (0, "", 1)
+    done = subprocess.run([*command, "--overwrite", "--json"], capture_output=True, text=True, timeout=60)
+    report = json.loads(done.stdout)
+    assert report["delegate"]["fallback_reason"] == "no GPU adapter was found"
+    assert (report["warnings"], done.stderr) == ([], "")
 
 
 def test_verbose_says_what_is_done_and_what_litert_says(recording, here, no_gpu):
@@ -122,3 +209,4 @@ def test_verbose_says_what_is_done_and_what_litert_says(recording, here, no_gpu)
     assert "dss: info: a.wav: WAV PCM_24, 16000 Hz, channels: 1, frames: 16000" in err
     assert f"dss: info: model tiny ({path}): on the CPU, threads: 1" in err
     assert any("No adapters found" in line for line in err)
+    assert "dss: info: running on the CPU: no GPU adapter was found" in err

@@ -19,7 +19,7 @@ from dss_cli.evaluation.run import evaluate
 from dss_cli.evaluation.scoring import FIGURES, score
 from dss_cli.evaluation.statistics import by_stratum, leakage_curve, strata, summarise
 from dss_cli.evaluation.systems import StemsFolder
-from dss_cli.evaluation.testset import Scene, read_test_set
+from dss_cli.evaluation.testset import ScoredScene, read_test_set
 from dss_cli.metrics import attenuation, si_sdr, si_sdr_improvement
 from tests.helpers import scenesets
 from tests.helpers.synth import noise, write
@@ -35,7 +35,7 @@ def tracks(count, frames=2000):
 def scene(kind="1N+1F", **changes):
     given = {"id": "s", "stratum": "x", "environment": "indoor", "snr_db": None, "ur0": False}
     given |= {"near_m": 0.4, "far_m": 2.0, "files": {"mixture": Path("mixture/s.flac")}}
-    return Scene(kind=kind, **(given | changes))
+    return ScoredScene(kind=kind, **(given | changes))
 
 
 def row(**changes):
@@ -292,6 +292,10 @@ def test_what_is_no_complete_test_set_is_refused(folder):
     refused("line 1: damaged: no JSON object", line="[]")
     refused("line 1: no 'stratum'", line=first.replace('"stratum"', '"layer"'))
     refused("line 1: id '../a' is no file name", line=first.replace('"id": "a"', '"id": "../a"'))
+    for odd in ("../near/a.flac", "/etc/passwd", "near/../../a.flac", "", "a\\\\b.flac"):
+        wrong = first.replace('"near/a.flac"', f'"{odd}"')
+        assert wrong != first
+        refused("line 1: near .* is no path inside the test set's folder", line=wrong)
     refused("line 2: scene 'a' a second time", lines, text=good_lines.replace('"id": "b"', '"id": "a"'))
     refused("no scene in it", lines, text="")
     (folder / "near" / "b.flac").unlink()
@@ -318,12 +322,14 @@ def test_every_figure_is_in_every_row(folder, perfect):
 
 
 @pytest.mark.parametrize(
-    ("preset", "rirs", "expected"),
+    ("preset", "rirs", "protocol", "expected"),
     [
-        ("quick", None, "quick, seed 3"),
-        ("quick", "rooms", "quick in measured rooms, seed 3"),
-        ("custom", None, "mine, seed 3"),
+        ("quick", None, 1, "quick, seed 3"),
+        ("quick", None, 2, "quick, protocol 2, seed 3"),
+        ("quick", "rooms", 2, "quick in measured rooms, seed 3"),
+        ("custom", None, 1, "mine, seed 3"),
     ],
 )
-def test_test_sets_of_other_scenes_have_other_entries_in_a_card(preset, rirs, expected):
-    assert entry_name({"name": "mine", "preset": preset, "seed": 3, "rirs": rirs}) == expected
+def test_test_sets_of_other_scenes_have_other_entries_in_a_card(preset, rirs, protocol, expected):
+    about = {"name": "mine", "preset": preset, "seed": 3, "rirs": rirs, "protocol": protocol}
+    assert entry_name(about) == expected

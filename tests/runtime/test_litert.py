@@ -73,13 +73,18 @@ def test_options_out_of_range_are_refused(tmp_path):
 
 
 @pytest.mark.parametrize("delegate", ["auto", "gpu"])
-def test_without_a_gpu_the_cpu_runs_and_it_is_said_once(tmp_path, no_gpu, delegate):
+def test_without_a_gpu_the_cpu_runs_with_a_warning_only_where_a_gpu_was_asked_for(
+    tmp_path, no_gpu, caplog, delegate
+):
     said: list[str] = []
+    caplog.set_level("INFO", logger="dss_cli")
     network = LiteRTNetwork(tiny.model(tmp_path), delegate, warn=said.append)
     assert (network.asked, network.used) == (delegate, "cpu")
     assert network.fallback_reason == "no GPU adapter was found"
     assert_separated(chunk(3), network.separate(chunk(3)))
-    assert said == ["running on the CPU: no GPU adapter was found"]
+    line = "running on the CPU: no GPU adapter was found"
+    assert said == ([line] if delegate == "gpu" else [])
+    assert (line in caplog.messages) == (delegate == "auto")
 
 
 @pytest.mark.parametrize("delegate", ["auto", "gpu"])
@@ -219,3 +224,27 @@ def test_a_type_other_than_float32_is_refused(tmp_path):
 )
 def test_the_reason_is_one_plain_line(lines, failure, reason):
     assert plain_reason(lines, failure) == reason
+
+
+WILD = """
+import sys
+from pathlib import Path
+from dss_cli.errors import DssError
+from dss_cli.separator import load_model
+try:
+    load_model(Path(sys.argv[1]), "cpu", 1)
+except DssError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize("place", [0, 4 + 40, 200])
+def test_a_file_with_wild_offsets_is_refused_though_its_card_vouches_for_it(tmp_path, place):
+    """LiteRT follows them out of the file: in a process of its own."""
+    data = bytearray(tiny.pack(tiny.graph()))
+    data[place : place + 4] = b"\xf0\xff\xff\x7f"
+    path = tiny.write(tmp_path, data=bytes(data))
+    done = subprocess.run([sys.executable, "-c", WILD, path], capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stderr) == (0, "")
+    (line,) = done.stdout.splitlines()
+    assert line.startswith(f"{path}: not a model that LiteRT can load")

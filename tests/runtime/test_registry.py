@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import io
 import json
+import os
 from pathlib import Path
 
 import pytest
@@ -122,6 +125,16 @@ def test_one_changed_byte_is_refused(tmp_path, place, change):
         ({"signal": {"hop": 128}}, "signal constants missing or unknown"),
         ({"signal": tiny.SIGNAL.to_dict() | {"hop": 100}}, "hop=100"),
         ({"signal": tiny.SIGNAL.to_dict() | {"exponent": "x"}}, "tiny.json"),
+        ({"signal": tiny.SIGNAL.to_dict() | {"frames": 10**9}}, "frames=1000000000 are more than"),
+        ({"signal": tiny.SIGNAL.to_dict() | {"window": 1 << 20, "bins": 1 << 19}}, "window=1048576"),
+        ({"signal": tiny.SIGNAL.to_dict() | {"sample_rate": 1}}, "sample_rate=1 lies outside 8000 to 192000"),
+        ({"signal": tiny.SIGNAL.to_dict() | {"frames": [1] * 10_000}}, r"frames=\[1, 1, .*\.\.\.\] is not"),
+        ({"signal": dict.fromkeys(map(str, range(10_000)))}, "missing or unknown"),
+        ({"name": "x" * 100_000}, r"the card of 'x+\.\.\.x+', not of"),
+        ({"training": []}, r"training is \[\], not an object"),
+        ({"scores": "good"}, "scores is 'good', not an object"),
+        ({"parameters": "many"}, "parameters is 'many', not a whole number"),
+        ({"bytes": True}, "bytes is True, not a whole number"),
     ],
 )
 def test_a_card_that_is_not_right_is_refused(tmp_path, values, reason):
@@ -130,6 +143,7 @@ def test_a_card_that_is_not_right_is_refused(tmp_path, values, reason):
     with pytest.raises(DssError, match=reason) as caught:
         registry.load(path)
     assert str(path.with_suffix(".json")) in str(caught.value)
+    assert len(str(caught.value)) < 500
 
 
 @pytest.mark.parametrize("overlap", [0, 0.1, 0.5])
@@ -145,6 +159,7 @@ JSON = st.recursive(
     max_leaves=5,
 )
 FIELDS = ("schema", "name", "sha256", "bytes", "signal", "overlap")
+OPTIONAL = ("parameters", "training", "scores", "limits", "checks", "latency_seconds")
 
 
 def fits_overlap(name, value):
@@ -162,6 +177,61 @@ def test_no_card_causes_anything_but_a_dss_error(tmp_path, values):
     else:
         with pytest.raises(DssError):
             registry.load(path)
+
+
+@given(values=st.dictionaries(st.sampled_from(OPTIONAL), JSON, min_size=1))
+@SAME_FOLDER
+def test_a_card_that_is_taken_can_be_listed(tmp_path_factory, values):
+    from dss_cli.cli.models import models
+
+    folder = tmp_path_factory.mktemp("own")
+    change_card(tiny.write(folder), **values)
+    with pytest.MonkeyPatch.context() as patch, contextlib.redirect_stdout(io.StringIO()):
+        patch.setattr(registry, "folders", lambda: [folder])
+        models()
+        models(as_json=True)
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"[" * 200_000,
+        b'{"a":' * 200_000,
+        b'{"schema": 1' + b"0" * 10_000 + b"}",
+        b"\0" * 1000,
+        b'"' + b"x" * 100_000,
+    ],
+    ids=["deep lists", "deep objects", "a long number", "zeros", "an open text"],
+)
+def test_json_of_any_depth_and_size_ends_in_one_line(tmp_path, content):
+    path = tiny.write(tmp_path)
+    path.with_suffix(".json").write_bytes(content)
+    with pytest.raises(DssError, match=r"tiny\.json: (not a model card|schema)") as caught:
+        registry.load(path)
+    assert len(str(caught.value)) < 500
+
+
+def test_files_beyond_any_sense_are_not_read(tmp_path):
+    path = tiny.write(tmp_path)
+    with path.with_suffix(".json").open("r+b") as file:
+        file.truncate(1 << 30)
+    with pytest.raises(
+        DssError, match=r"tiny\.json: the model card cannot be read: 1073741824 bytes are more"
+    ):
+        registry.load(path)
+    with path.open("r+b") as file:
+        file.truncate(1 << 32)
+    with pytest.raises(DssError, match=r"tiny\.tflite: the model cannot be read: 4294967296 bytes are more"):
+        registry.load(path)
+
+
+@pytest.mark.skipif(os.name == "nt", reason="devices of POSIX")
+def test_a_device_is_no_card(tmp_path):
+    path = tiny.write(tmp_path)
+    path.with_suffix(".json").unlink()
+    path.with_suffix(".json").symlink_to("/dev/zero")
+    with pytest.raises(DssError, match="not a plain file"):
+        registry.load(path)
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe", b"[1, 2]", b"null"])

@@ -64,6 +64,45 @@ def test_folders_are_mirrored():
     }
 
 
+def test_what_is_passed_over_is_counted_by_kind_and_named_in_the_log(caplog):
+    touch("in/a.wav", "in/b.txt", "in/c.TXT", "in/noext", "in/.hidden.wav", "in/.git/x", "real/d.wav")
+    Path("in/linked").symlink_to("../real")
+    Path("in/gone.wav").symlink_to("nowhere")
+    with caplog.at_level("INFO", logger="dss_cli"):
+        planned = plan(["in"], {}, recursive=True)
+    assert [Path(job.source).as_posix() for job in planned.jobs] == ["in/a.wav"]
+    kinds = ["without extension", "hidden", "hidden folder", "linked folder", "broken link"]
+    assert planned.left_out == {".txt": 2, **dict.fromkeys(kinds, 1)}
+    assert "left out: in/noext (without extension)" in caplog.text
+    assert "left out: in/linked (linked folder)" in caplog.text
+
+
+def test_linked_folders_are_followed_when_asked_and_loops_end():
+    touch("in/a.wav", "real/x/d.wav")
+    Path("in/linked").symlink_to("../real")
+    Path("real/x/back").symlink_to("../../in")
+    Path("in/again").symlink_to("../real")
+    assert targets(["in"], {}, output_dir=Path("out"), recursive=True, follow_links=True) == {
+        "in/a.wav": ["out/a.near.wav", "out/a.far.wav"],
+        "in/again/x/d.wav": ["out/again/x/d.near.wav", "out/again/x/d.far.wav"],
+    }
+
+
+@pytest.mark.parametrize("extra", [True, False])
+def test_files_that_ffmpeg_reads_are_taken_with_the_extra_and_counted_without(monkeypatch, extra):
+    monkeypatch.setattr("dss_cli.separation.folders.find_spec", lambda name: extra or None)
+    touch("in/a.wav", "in/b.m4a", "in/c.MP4")
+    planned = plan(["in"], {}, output_dir=Path("out"), recursive=True)
+    if extra:
+        assert len(planned.jobs) == 3
+        assert planned.jobs[1].targets["near"] == str(Path("out/b.near.wav"))
+        assert not planned.left_out
+    else:
+        assert len(planned.jobs) == 1
+        assert planned.left_out == {".m4a": 1, ".mp4": 1}
+        assert "left out 2 files that `pip install 'dss-cli[formats]'`" in planned.notes[0]
+
+
 def test_outputs_inside_the_folder_are_no_inputs():
     touch("in/a.wav", "in/out/a.near.wav", "in/out/b.wav")
     planned = plan(["in"], {}, output_dir=Path("in/out"), recursive=True, overwrite=True)

@@ -11,7 +11,7 @@ import soundfile as sf
 
 from dss_cli.errors import DssError, UsageError
 from dss_cli.separation.files import separate_file
-from tests.helpers.stub import SMALL
+from tests.helpers.stub import SMALL, Mixer, Rememberer
 from tests.helpers.synth import noise, quantised, read, tone, write
 
 
@@ -58,6 +58,50 @@ def test_each_channel_keeps_its_place(tmp_path, network, channels):
     np.testing.assert_allclose(read(tmp_path / "far.wav"), 0.125 * samples, rtol=0, atol=1e-5)
     np.testing.assert_allclose(read(tmp_path / "residual.wav"), samples / 8, rtol=0, atol=1e-5)
     assert report.channels == channels
+
+
+@pytest.mark.parametrize("channels", [2, 6])
+def test_identical_channels_are_separated_once(tmp_path, scaling_network, channels):
+    calls = []
+    for width in (1, channels):
+        one = scaling_network(SMALL, near=0.75)
+        samples = np.repeat(noise(30_000), width, axis=1)
+        path = write(tmp_path / f"{width}.wav", samples, 44_100, "FLOAT")
+        separate_file(path, near=tmp_path / f"{width}.near.wav", network=one)
+        calls.append(one.calls)
+    assert calls[0] == calls[1]
+    np.testing.assert_array_equal(
+        read(tmp_path / f"{channels}.near.wav"), np.repeat(read(tmp_path / "1.near.wav"), channels, axis=1)
+    )
+
+
+@pytest.mark.parametrize(
+    ("network", "context"),
+    [(Mixer, "none"), (Rememberer, "none"), (Rememberer, "past"), (Rememberer, "recording")],
+)
+def test_channels_that_part_on_the_way_are_as_if_they_had_always_been_apart(tmp_path, network, context):
+    """Three channels begin alike; one leaves after a second, another after two."""
+    samples = np.repeat(noise(200_000), 3, axis=1)
+    samples[70_000:, 1] = noise(130_000, seed=1)[:, 0]
+    samples[140_000:, 2] = noise(60_000, seed=2)[:, 0]
+    path = write(tmp_path / "a.wav", samples, 44_100, "FLOAT")
+    report = separate_file(path, **three(tmp_path), network=network(), context=context)
+    assert report.context == context
+    for channel in range(3):
+        alone = write(tmp_path / "b.wav", samples[:, [channel]], 44_100, "FLOAT")
+        separate_file(alone, near=tmp_path / "c.wav", network=network(), context=context, overwrite=True)
+        np.testing.assert_array_equal(read(tmp_path / "near.wav")[:, [channel]], read(tmp_path / "c.wav"))
+
+
+def test_more_channels_than_the_bound_are_refused_and_can_be_mixed(tmp_path, network):
+    path = write(tmp_path / "a.wav", noise(50, 255))
+    with pytest.raises(DssError, match=r"255 channels are more than the 64 .* `--channels mix`"):
+        separate_file(path, near=tmp_path / "n.wav", network=network)
+    assert network.calls == 0
+    assert separate_file(path, near=tmp_path / "n.wav", network=network, channels="mix").channels == 1
+    path = write(tmp_path / "b.wav", noise(50, 64))
+    separate_file(path, near=tmp_path / "m.wav", network=network)
+    assert sf.info(tmp_path / "m.wav").channels == 64
 
 
 @pytest.mark.parametrize("rate", [8000, 44_100, 48_000, 192_000])

@@ -15,6 +15,7 @@ from dss_cli.errors import DssError, UsageError
 from dss_cli.runtime.registry import find_model
 from dss_cli.separation.files import separate_file
 from dss_cli.separation.separator import Separator, load_model
+from dss_cli.utils.machine import default_threads
 from tests.helpers import tiny
 from tests.helpers.stub import SMALL, Mixer, Recorder
 from tests.helpers.synth import read, write
@@ -30,13 +31,19 @@ FALLBACK = """
 import sys
 from types import SimpleNamespace
 from dss_cli import Separator
-separator = Separator(sys.argv[1])
+separator = Separator(sys.argv[1], sys.argv[2])
 separator.separate(__import__("numpy").zeros(8000), 16000)
 """
 
 
+def test_without_a_gpu_auto_is_silent(tmp_path, no_gpu):
+    command = [sys.executable, "-W", "always", "-c", FALLBACK, tiny.write(tmp_path), "auto"]
+    done = subprocess.run(command, capture_output=True, text=True, timeout=60)
+    assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+
+
 def test_a_fallback_is_one_warning_and_nothing_else(tmp_path, no_gpu):
-    command = [sys.executable, "-W", "always", "-c", FALLBACK, tiny.write(tmp_path)]
+    command = [sys.executable, "-W", "always", "-c", FALLBACK, tiny.write(tmp_path), "gpu"]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (0, "")
     said = [line for line in done.stderr.splitlines() if not line.startswith(" ")]
@@ -76,7 +83,7 @@ def test_a_model_is_found_and_loaded_as_asked(monkeypatch):
     with pytest.warns(UserWarning):
         Separator()
     assert found == ["toy", "lite"]
-    assert loaded[1] == ((model, "auto", 1), {"strict": False, **rest})
+    assert loaded[1] == ((model, "auto", default_threads()), {"strict": False, **rest})
 
 
 def test_a_model_that_was_never_trained_is_told(tmp_path):

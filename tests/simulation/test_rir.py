@@ -10,6 +10,7 @@ import pytest
 pytest.importorskip("pyroomacoustics")
 
 from dss_cli.simulation.absorption import MOST, image_source_rt60, scale_for
+from dss_cli.simulation.image_sources import LEAD
 from dss_cli.simulation.rir import (
     check_place,
     direct_path,
@@ -19,7 +20,7 @@ from dss_cli.simulation.rir import (
     split_at_onset,
     through_air,
 )
-from dss_cli.simulation.rooms_protocol1 import LEAD, simulate_place
+from dss_cli.simulation.rooms_protocol1 import simulate_place
 
 RATE, SOUND = 16_000, 343.0
 

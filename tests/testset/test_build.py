@@ -24,7 +24,8 @@ pytest.importorskip("pyroomacoustics")
 from dss_cli.errors import UsageError
 from dss_cli.evaluation.testset import read_test_set
 from dss_cli.simulation.measured_rirs import load_rooms
-from dss_cli.testset.build import _folder, build, make_scenes
+from dss_cli.simulation.rooms import RT60
+from dss_cli.testset.build import _folder, build_test_set, make_scenes
 from dss_cli.testset.plan import draw_up
 from dss_cli.testset.strata import PRESETS, Stratum, preset
 
@@ -45,7 +46,7 @@ def plan(material):
 @pytest.fixture(scope="module")
 def made(plan, tmp_path_factory):
     path = tmp_path_factory.mktemp("made") / "set"
-    build(path, plan)
+    build_test_set(path, plan)
     return path
 
 
@@ -100,7 +101,7 @@ def test_every_scene_is_of_its_stratum(made):
             assert record["noise_category"] == stratum.category
             assert record["noise_file"].startswith(stratum.category)
         if stratum.environment == "indoor":
-            assert 0.15 <= record["rt60"] <= 0.9
+            assert RT60[0] / 1.1 <= record["rt60"] <= 1.1 * RT60[1]  # the mean over three octaves
             assert record["rt60_measured"] == pytest.approx(record["rt60"], rel=0.25)
         else:
             assert record["rt60"] is None
@@ -133,8 +134,27 @@ def test_the_scorer_reads_it(made):
 # The same files, whoever makes them.
 
 
+def test_a_set_says_of_which_protocol_its_rooms_are(made, plan, tmp_path):
+    former = replace(plan, strata=STRATA[1:2], count=1, protocol=1)
+    build_test_set(tmp_path / "set", former)
+    for folder, protocol in ((made, 2), (tmp_path / "set", 1)):
+        assert json.loads((folder / "test-set.json").read_text())["protocol"] == protocol
+        assert f"| protocol | {protocol} |" in (folder / "README.md").read_text()
+        assert read_test_set(folder).about["protocol"] == protocol
+    (ours,) = (r for r in records(made) if r["id"] == "indoor-near-only-clean-n06-0000")
+    (theirs,) = records(tmp_path / "set")
+    assert (len(ours["rt60_octaves"]), theirs.get("rt60_octaves")) == (7, None)
+    assert ours["room"] != theirs["room"]
+    (tmp_path / "set" / "test-set.json").write_text(
+        (tmp_path / "set" / "test-set.json").read_text().replace('"protocol": 1,', "")
+    )
+    _folder(tmp_path / "set", former)  # as written when there was no other protocol
+    with pytest.raises(UsageError, match=r"whose protocol differs \(1, not 2\)"):
+        _folder(tmp_path / "set", replace(former, protocol=2))
+
+
 def test_processes_make_no_difference(made, plan, tmp_path):
-    build(tmp_path / "set", plan, jobs=2)
+    build_test_set(tmp_path / "set", plan, jobs=2)
     assert contents(tmp_path / "set") == contents(made)
 
 
@@ -142,13 +162,13 @@ def test_index_ranges_can_be_made_in_any_order(made, plan, tmp_path):
     path = tmp_path / "set"
     _folder(path, plan).begin()
     assert make_scenes(path, plan, [3, 0]) == 2
-    build(path, plan)
+    build_test_set(path, plan)
     assert contents(path) == contents(made)
 
 
 def test_another_stratum_changes_none(made, plan, tmp_path):
     more = (Stratum("far-only", "outdoor", 5.0), *STRATA[:1], STRATA[2])
-    build(tmp_path / "set", replace(plan, strata=more, count=1))
+    build_test_set(tmp_path / "set", replace(plan, strata=more, count=1))
     others = contents(tmp_path / "set")
     for name, data in contents(made).items():
         if name.endswith("-0000.flac") and "indoor" not in name and "turns" not in name:
@@ -156,7 +176,7 @@ def test_another_stratum_changes_none(made, plan, tmp_path):
 
 
 def test_another_seed_changes_all(made, plan, tmp_path):
-    build(tmp_path / "set", replace(plan, strata=STRATA[:1], seed=1))
+    build_test_set(tmp_path / "set", replace(plan, strata=STRATA[:1], seed=1))
     ours, others = contents(made), contents(tmp_path / "set")
     mixtures = [name for name in others if name.startswith("mixture/")]
     assert len(mixtures) == 2
@@ -165,15 +185,15 @@ def test_another_seed_changes_all(made, plan, tmp_path):
 
 def test_a_complete_set_is_left_alone(made, plan, monkeypatch):
     monkeypatch.setattr("dss_cli.testset.build.make_scenes", None)
-    assert build(made, plan) == json.loads((made / "test-set.json").read_text())
+    assert build_test_set(made, plan) == json.loads((made / "test-set.json").read_text())
 
 
 def test_other_settings_want_another_folder(made, plan):
     before = contents(made)
     with pytest.raises(UsageError, match=r"seed differs \(0, not 4\)"):
-        build(made, replace(plan, seed=4))
+        build_test_set(made, replace(plan, seed=4))
     with pytest.raises(UsageError, match="strata differs"):
-        build(made, replace(plan, count=3))
+        build_test_set(made, replace(plan, count=3))
     assert contents(made) == before
 
 
@@ -217,7 +237,7 @@ def test_an_interrupted_run_goes_on(made, plan, material, tmp_path, number):
         assert status == 130
         assert err == ["dss: error: interrupted; nothing half-written is left"]
         assert not [name for name in left if name.endswith(".part")]
-    build(path, plan)
+    build_test_set(path, plan)
     assert contents(path) == contents(made)
 
 
@@ -226,7 +246,7 @@ def test_synthetic_voices_are_marked(tmp_path):
     plan, notes = draw_up(None, seconds=1.0)
     assert any("synthetic" in note for note in notes)
     plan = replace(plan, strata=(Stratum("1N+2F", "outdoor"),), count=1)
-    index = build(tmp_path / "set", plan)
+    index = build_test_set(tmp_path / "set", plan)
     assert index["speech"] == "synthetic"
     assert index["material"]["speech"]["talkers"] == 12
     assert "**The voices are synthetic" in (tmp_path / "set" / "README.md").read_text()
@@ -272,7 +292,7 @@ def test_a_name_says_what_matters():
 def test_a_threshold_parts_near_from_far(material, tmp_path):
     plan, _ = draw_up(material / "speech", name="patterson", seconds=1.0, count=1, threshold=2.0)
     plan = replace(plan, strata=(replace(plan.strata[0], environment="outdoor"),))
-    build(tmp_path / "set", plan)
+    build_test_set(tmp_path / "set", plan)
     for record in records(tmp_path / "set"):
         assert sum(one["role"] == "far" for one in record["talkers"]) == 4
         for one in record["talkers"]:
@@ -286,7 +306,7 @@ def test_measured_rooms_hold_near_and_far_of_one_microphone(material, rooms, tmp
     plan, notes = draw_up(material / "speech", rirs=rooms, name="standard", seconds=1.0, count=2)
     assert any("1N+2F" in note for note in notes)
     assert {stratum.environment for stratum in plan.strata} == {"measured"}
-    build(tmp_path / "set", plan)
+    build_test_set(tmp_path / "set", plan)
     for record in records(tmp_path / "set"):
         assert record["room"] == "A"
         files = {one["response_file"] for one in record["talkers"]}

@@ -1,0 +1,152 @@
+"""The jobs of a batch, one after the other: whatever becomes of one, the others go on."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Protocol
+
+from ..errors import DssError, ExitCode
+from .batch import PIPE, Job
+
+if TYPE_CHECKING:
+    from ..runtime.litert import LiteRTNetwork
+    from .files import Phase
+
+
+@dataclass(frozen=True)
+class NetworkFacts:
+    """What a loaded network is to be reported as."""
+
+    asked: str
+    used: str
+    fallback_reason: str | None
+    gpu_precision: str | None
+
+    @classmethod
+    def of(cls, network: LiteRTNetwork) -> NetworkFacts:
+        """The facts of a loaded network."""
+        return cls(network.asked, network.used, network.fallback_reason, network.gpu_precision)
+
+
+class BatchListener(Protocol):
+    """Who is told what happens; `number` is a job's place in the batch, from 0."""
+
+    def ready(self, facts: NetworkFacts, notes: list[str]) -> None:
+        """Take what network runs, and the warnings that came with loading it."""
+
+    def info(self, number: int, message: str) -> None:
+        """Take a line of the log about one recording; only other processes send them here."""
+
+    def warning(self, number: int, message: str) -> None:
+        """Take a warning about one recording, without its name."""
+
+    def progress(self, number: int, phase: Phase, done: int, total: int | None) -> None:
+        """Take how many frames are done, of how many (None: not known)."""
+
+    def finished(self, number: int, entry: dict[str, Any]) -> None:
+        """Take a job's report, as it stands in the JSON object."""
+
+
+def run_here(
+    jobs: Sequence[Job],
+    load: Callable[..., LiteRTNetwork],
+    options: dict[str, Any],
+    listener: BatchListener,
+    debug: bool = False,
+) -> None:
+    """Run the jobs in this process.
+
+    Args:
+        jobs: what to do.
+        load: called with `warn`, gives the network.
+        options: further arguments of `separate_file`.
+        listener: told of warnings, progress and reports.
+        debug: let the first error through with its traceback.
+    """
+    notes: list[str] = []
+    network = load(warn=notes.append)
+    listener.ready(NetworkFacts.of(network), notes)
+    for number, job in enumerate(jobs):
+        listener.finished(number, run_job(number, job, network, options, listener, debug))
+
+
+def run_job(
+    number: int,
+    job: Job,
+    network: LiteRTNetwork,
+    options: dict[str, Any],
+    listener: BatchListener,
+    debug: bool = False,
+) -> dict[str, Any]:
+    """Run one job and return its report; an error of any kind is `error` in it, with its `exit_code`."""
+    if job.finished:
+        return {"input": job.source, "outputs": job.targets, "skipped": True}
+
+    def warn(message: str) -> None:
+        listener.warning(number, message)
+
+    def progress(phase: Phase, done: int, total: int | None) -> None:
+        listener.progress(number, phase, done, total)
+
+    try:
+        return _separate(job, network, options, warn, progress)
+    except DssError as error:
+        if debug:
+            raise
+        reason = str(error) if _names_a_file(str(error), job) else f"{_name(job)}: {error}"
+        return {"input": job.source, "error": reason, "exit_code": int(error.exit_code)}
+    except Exception as error:  # a bug costs one recording, not the batch
+        if debug:
+            raise
+        reason = f"{job.source}: {type(error).__name__}: {error}; `--debug` shows where"
+        return {"input": job.source, "error": reason, "exit_code": int(ExitCode.FAILED)}
+
+
+def _name(job: Job) -> str:
+    return "standard input" if job.source == PIPE else job.source
+
+
+def _names_a_file(message: str, job: Job) -> bool:
+    places = (
+        _name(job),
+        "standard output",
+        *job.targets.values(),
+        *([str(job.folder)] if job.folder else []),
+    )
+    return message.startswith(tuple(f"{place}: " for place in places if place != PIPE))
+
+
+def _separate(
+    job: Job,
+    network: LiteRTNetwork,
+    options: dict[str, Any],
+    warn: Callable[[str], None],
+    progress: Callable[[Phase, int, int | None], None],
+) -> dict[str, Any]:
+    from .files import separate_file
+
+    if job.folder is not None:
+        try:
+            job.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            raise DssError(f"{job.folder}: cannot be made a folder: {error.strerror}") from error
+    name = _name(job)
+    said: set[str] = set()
+
+    def warn_once(message: str) -> None:
+        if message not in said:
+            warn(message if message.startswith(name) else f"{name}: {message}")
+        said.add(message)
+
+    report = separate_file(
+        job.source,
+        near=job.targets.get("near"),
+        far=job.targets.get("far"),
+        residual=job.targets.get("residual"),
+        network=network,
+        progress=progress,
+        warn=warn_once,
+        **options,
+    )
+    return report.to_dict()

@@ -1,0 +1,152 @@
+"""The engine and context: whatever the blocks, a state for each channel; ahead for files, past for pipes."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import soundfile
+
+from dss_cli import Separator, StreamingSeparator
+from dss_cli.constants import SignalConfig
+from dss_cli.errors import UsageError
+from dss_cli.separation import listening
+from dss_cli.separation.files import separate_file
+from dss_cli.separation.listening import chunks_ahead
+
+SIGNAL = SignalConfig(frames=20)
+SECOND = SIGNAL.sample_rate
+
+
+class Remembering:
+    """Near is the mixture times the share of the chunks heard so far that were loud."""
+
+    overlap = 0.25
+
+    def __init__(self, signal=SIGNAL):
+        self.signal, self.listened = signal, 0
+
+    def begin(self):
+        return [0, 0]
+
+    def listen(self, mixture, state):
+        self.listened += 1
+        state[0] += float(mixture[..., 0].mean()) > 0.05
+        state[1] += 1
+
+    def separate(self, mixture, state=None, update=True):
+        within = [0, 0] if state is None else state
+        share = np.float32(within[0] / within[1] if within[1] else 0.5)
+        if state is not None and update:
+            self.listen(mixture, state)
+            self.listened -= 1
+        return share**0.3 * mixture[..., 1:], (1 - share) ** 0.3 * mixture[..., 1:]
+
+
+@pytest.fixture
+def ahead(monkeypatch):
+    """Four chunks are heard ahead."""
+    monkeypatch.setattr(listening, "AHEAD_SECONDS", 4 * SIGNAL.chunk_seconds)
+    return 4 * SIGNAL.frames * SIGNAL.hop
+
+
+def noise(samples, seed=0):
+    return (0.1 * np.random.default_rng(seed).standard_normal(samples)).astype(np.float32)
+
+
+def streamed(network, samples, context, sizes):
+    stream = StreamingSeparator(network, context=context)
+    parts, start = [], 0
+    for size in sizes:
+        parts.append(stream.push(samples[start : start + size]))
+        start += size
+    parts += [stream.push(samples[start:]), stream.flush()]
+    return [np.concatenate(stem) for stem in zip(*parts, strict=True)]
+
+
+@pytest.mark.parametrize("context", ["recording", "past", "none"])
+def test_blocks_of_any_size_give_the_same_samples(ahead, context):
+    samples = np.concatenate([noise(7 * ahead // 2), np.zeros(ahead, np.float32), noise(ahead, 1)])
+    whole = streamed(Remembering(), samples, context, [])
+    for sizes in ([1, 2, 3] * 50, [ahead + 17] * 3, [len(samples) // 2]):
+        for stem, expected in zip(streamed(Remembering(), samples, context, sizes), whole, strict=True):
+            np.testing.assert_array_equal(stem, expected)
+    assert len(whole[0]) == len(samples)
+
+
+@pytest.mark.parametrize("length", [1, 100, 20 * 128, 21 * 128, 25_000])
+def test_as_many_samples_leave_as_came_whatever_is_ahead(ahead, length):
+    samples = noise(length)
+    near, far = streamed(Remembering(), samples, "recording", [])
+    assert len(near) == len(far) == length
+    np.testing.assert_allclose(near + far, samples, atol=1e-6)  # the shares of this network add up to one
+
+
+def test_the_recording_is_heard_before_its_first_chunk_is_separated(ahead):
+    """Three of four chunks are loud, the last ones: the past knows nothing of them, the recording does."""
+    faint = np.zeros(ahead // 4, np.float32)
+    faint[::100] = 1e-7
+    samples = np.concatenate([faint, noise(3 * ahead // 4)])
+    shares = {}
+    for context in ("recording", "past"):
+        near, _ = streamed(Remembering(), samples, context, [])
+        shares[context] = np.linalg.norm(near[: ahead // 8]) / np.linalg.norm(samples[: ahead // 8])
+    assert shares["past"] == pytest.approx(0.5, abs=0.01), "an even guess"
+    assert shares["recording"] == pytest.approx(0.75, abs=0.06)
+
+
+def test_what_lies_further_ahead_than_that_is_not_waited_for(ahead):
+    network = Remembering()
+    stream = StreamingSeparator(network, context="recording")
+    samples = noise(3 * stream.latency)
+    near, _ = stream.push(samples)
+    assert len(samples) - len(near) <= stream.latency
+    assert stream.latency > ahead > StreamingSeparator(network).latency
+
+
+def test_each_channel_has_its_own_state():
+    recording = np.stack([noise(SECOND), np.zeros(SECOND, np.float32)], axis=1)
+    both = Separator.from_network(Remembering()).separate(recording, SECOND)
+    alone = Separator.from_network(Remembering()).separate(recording[:, 0], SECOND)
+    np.testing.assert_array_equal(both.near[:, 0], alone.near)
+
+
+def test_a_network_without_context_says_so(scaling_network):
+    network = scaling_network(SIGNAL)
+    for context in listening.CONTEXTS:
+        assert StreamingSeparator(network, context=context).context == "none"
+    assert StreamingSeparator(Remembering()).context == "past"
+    assert Separator.from_network(Remembering()).context == "recording"
+    assert Separator.from_network(Remembering()).stream().context == "past"
+
+
+def test_an_unknown_context_is_refused():
+    with pytest.raises(UsageError, match="context 'future': choose one of recording, past, none"):
+        StreamingSeparator(Remembering(), context="future")
+
+
+def test_a_file_is_heard_and_its_report_says_on_what_it_was_decided(tmp_path):
+    soundfile.write(tmp_path / "in.wav", noise(SECOND), SECOND)
+    network = Remembering()
+    report = separate_file(tmp_path / "in.wav", near=tmp_path / "near.wav", network=network)
+    assert report.context == report.to_dict()["context"] == "recording"
+    assert network.listened > 0 and report.warnings == []
+    past = separate_file(
+        tmp_path / "in.wav", near=tmp_path / "near.wav", network=network, context="past", overwrite=True
+    )
+    assert past.context == "past"
+
+
+def test_a_model_without_context_is_told_where_context_was_asked_for(tmp_path, scaling_network):
+    soundfile.write(tmp_path / "in.wav", noise(SECOND), SECOND)
+    said: list[str] = []
+    network = scaling_network(SIGNAL)
+    options = {"near": tmp_path / "near.wav", "network": network, "warn": said.append, "overwrite": True}
+    assert separate_file(tmp_path / "in.wav", **options).context == "none"
+    assert said == []
+    assert separate_file(tmp_path / "in.wav", context="past", **options).context == "none"
+    assert said == ["the model carries no context: each chunk is decided alone"]
+
+
+def test_chunks_ahead_are_whole_and_at_least_one():
+    assert chunks_ahead(SignalConfig(hop=256, frames=188)) == 20
+    assert chunks_ahead(SignalConfig(hop=256, frames=18_800)) == 1

@@ -1,0 +1,409 @@
+"""Damaged recordings, damaged models and kills at random moments: what `make fuzz` runs, from a clone.
+
+Every case runs in a process of its own with a limit of time and memory. It must end in stems of the right
+length, or in one line that names the file, and leave nothing half-written. Cases are functions of (seed,
+number): `--first N --count 1` runs one of them again.
+
+Sources of the ideas: AFL's mutations (Zalewski, technical details of american fuzzy lop), crash-only software
+(Candea & Fox 2003).
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import os
+import resource
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+import traceback
+from collections import Counter
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import soundfile as sf
+
+from dss_cli.errors import DssError
+from tests.helpers import media, tiny
+from tests.helpers.stub import Stub
+
+ROOT = Path(__file__).resolve().parent.parent
+SECONDS, MEGABYTES = 10, 600  # limits of a case
+ADDRESS_SPACE = 8 << 30  # bytes: a wild allocation fails instead of filling the machine
+FINE, ODD = 0, 77  # exit codes of a case
+
+Generator = np.random.Generator
+Case = Callable[[Generator, Path], None]
+
+
+# Mutations.
+
+
+def mutated(data: bytes, generator: Generator, others: list[bytes]) -> bytes:
+    """One to four changes: bytes, cuts, gaps, repeats, zeros, headers, parts of other files."""
+    content = bytearray(data)
+    for _ in range(generator.integers(1, 5)):
+        if not content:
+            break
+        kind = generator.integers(0, 8)
+        at = int(generator.integers(0, len(content)))
+        size = int(generator.integers(1, max(2, len(content) // 4)))
+        if kind == 0:
+            for place in generator.integers(0, len(content), generator.integers(1, 17)):
+                content[place] = generator.integers(0, 256)
+        elif kind == 1:  # in the header, where it hurts
+            for place in generator.integers(0, min(128, len(content)), generator.integers(1, 5)):
+                content[place] = generator.choice([0, 1, 0x7F, 0x80, 0xFF, int(generator.integers(0, 256))])
+        elif kind == 2:
+            del content[at:]
+        elif kind == 3:
+            del content[at : at + size]
+        elif kind == 4:
+            content[at:at] = content[at : at + size]
+        elif kind == 5:
+            content[at : at + size] = bytes(len(content[at : at + size]))
+        elif kind == 6:
+            content[at : at + 4] = generator.bytes(4)
+        else:
+            other = others[generator.integers(0, len(others))]
+            content[at:] = other[min(at, len(other) - 1) :]
+    return bytes(content)
+
+
+def odd_json(generator: Generator, depth: int = 0) -> Any:
+    """A value that no card should hold."""
+    kinds: list[Callable[[], Any]] = [
+        lambda: None,
+        lambda: bool(generator.integers(0, 2)),
+        lambda: int(generator.choice([0, -1, 1, 2**31, 2**63 - 1])),
+        lambda: 10 ** int(generator.integers(1, 400)),
+        lambda: float(generator.choice([np.nan, np.inf, -1.0, 1e-300, 0.3])),
+        lambda: "x" * int(generator.choice([0, 1, 100_000])),
+        lambda: (
+            [odd_json(generator, depth + 1) for _ in range(generator.integers(0, 4))] if depth < 5 else []
+        ),
+        lambda: (
+            {str(n): odd_json(generator, depth + 1) for n in range(generator.integers(0, 4))}
+            if depth < 5
+            else {}
+        ),
+    ]
+    return kinds[generator.integers(0, len(kinds))]()
+
+
+# Audio.
+
+
+def recordings(folder: Path) -> list[Path]:
+    """Half a second in every format that can be written here."""
+    samples = (0.3 * np.random.default_rng(0).standard_normal((24_000, 2))).clip(-1, 1).astype(np.float32)
+    made = []
+    for name in ("wav", "flac", "ogg", "opus", "mp3", "aiff", "caf", "w64", "rf64", "au"):
+        path = folder / f"a.{name}"
+        container, subtype = ("OGG", "OPUS") if name == "opus" else (None, None)
+        sf.write(path, samples, 48_000, subtype, format=container)
+        made.append(path)
+    for subtype in ("FLOAT", "IMA_ADPCM", "ULAW", "PCM_24"):
+        made.append(folder / f"{subtype}.wav")
+        sf.write(made[-1], samples, 48_000, subtype)
+    for name, codec, container in (
+        *(("m4a", "aac", None), ("mp4", "aac", None), ("webm", "libopus", None), ("mkv", "aac", None)),
+        *(
+            ("wma", "wmav2", "asf"),
+            ("aac", "aac", "adts"),
+            ("alac.m4a", "alac", None),
+            ("ts", "aac", "mpegts"),
+        ),
+    ):
+        made.append(folder / f"a.{name}")
+        media.encode(made[-1], samples, codec=codec, container=container)
+    made.append(folder / "chained.ogg")
+    made[-1].write_bytes((folder / "a.ogg").read_bytes() * 2)
+    return made
+
+
+def audio_case(sources: list[Path]) -> Case:
+    """Separate a damaged recording into three stems."""
+    from dss_cli.separation.files import Channels, separate_file
+
+    contents = [path.read_bytes() for path in sources]
+
+    def run(generator: Generator, folder: Path) -> None:
+        which = int(generator.integers(0, len(sources)))
+        path = folder / f"damaged.{sources[which].name}"
+        path.write_bytes(mutated(contents[which], generator, contents))
+        out = folder / "out"
+        out.mkdir()
+        near, far, residual = out / "n.wav", out / "f.flac", out / "r.wav"
+        channels: Channels = "each" if generator.integers(0, 2) else "mix"
+        try:
+            report = separate_file(
+                path,
+                near=near,
+                far=far,
+                residual=residual,
+                network=Stub(),
+                channels=channels,
+                subtype="PCM_16",
+            )
+        except DssError as error:
+            require_line(str(error))
+            left = sorted(entry.name for entry in out.iterdir())
+            assert not left, f"left behind: {left}"
+            return
+        left = sorted(entry.name for entry in out.iterdir())
+        assert left == ["f.flac", "n.wav", "r.wav"], f"left behind: {left}"
+        frames = {sf.info(target).frames for target in (near, far, residual)}
+        assert len(frames) == 1, f"stems of several lengths: {frames}"
+        if report.rate in (8000, 16_000, 44_100, 48_000):
+            assert frames == {report.frames}, f"{frames} frames instead of {report.frames}"
+
+    return run
+
+
+# Models.
+
+
+def model_case() -> Case:
+    """Load and inspect a damaged model, or one with a damaged card."""
+    from dss_cli.separation.separator import load_model
+    from dss_cli.tflite.inspection import inspect_model
+
+    lite = ROOT / "models" / "lite.tflite"
+    bases = [
+        (tiny.pack(tiny.graph()), tiny.card(tiny.pack(tiny.graph()), "damaged")),
+        (lite.read_bytes(), json.loads(lite.with_suffix(".json").read_text()) | {"name": "damaged"}),
+    ]
+
+    def run(generator: Generator, folder: Path) -> None:
+        data, card = bases[0 if generator.integers(0, 4) else 1]
+        kind = generator.integers(0, 4)
+        text = json.dumps(card).encode()
+        if kind == 0:  # a damaged file
+            data = mutated(data, generator, [data])
+        elif kind == 1:  # a wrong file that its card vouches for
+            data = mutated(data, generator, [data])
+            card = card | {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
+            text = json.dumps(card).encode()
+        elif kind == 2:
+            text = mutated(text, generator, [text])
+        else:
+            card = dict(card)
+            for name in generator.choice(list(card), generator.integers(1, 4)):
+                card[name] = odd_json(generator)
+            if generator.integers(0, 2):
+                signal_config = dict(bases[0][1]["signal"])
+                signal_config[str(generator.choice(list(signal_config)))] = odd_json(generator)
+                card["signal"] = signal_config
+            text = json.dumps(card).encode()
+        path = folder / "damaged.tflite"
+        path.write_bytes(data)
+        path.with_suffix(".json").write_bytes(text)
+        with _RightEnding():
+            inspect_model(path)
+        with _RightEnding():
+            network = load_model(path, "cpu", 1, warn=lambda message: None)
+            shape = (1, network.signal.frames, network.signal.bins, 3)
+            network.separate(generator.standard_normal(shape).astype(np.float32))
+
+    return run
+
+
+class _RightEnding:
+    """A DssError of one line is a right ending."""
+
+    def __enter__(self) -> None:
+        return None
+
+    def __exit__(self, kind: Any, error: BaseException | None, trace: Any) -> bool:
+        if isinstance(error, DssError):
+            require_line(str(error))
+            return True
+        return False
+
+
+def require_line(text: str) -> None:
+    """One line of a sensible length that begins with a file's name."""
+    assert "\n" not in text.strip(), f"several lines: {text[:200]!r}"
+    assert len(text) < 2000, f"{len(text)} characters: {text[:200]!r}"
+    assert "damaged." in text or "/out/" in text, f"no file is named: {text[:200]!r}"
+
+
+# One case in its own process.
+
+
+def attempt(case: Case, seed: int, number: int) -> tuple[str, str]:
+    """How a case ended: 'fine', or what was found, and the details."""
+    folder = Path(tempfile.mkdtemp(prefix="dss-fuzz-"))
+    log = folder.with_suffix(".log")
+    try:
+        started = time.monotonic()
+        child = os.fork()
+        if child == 0:
+            _child(case, seed, number, folder, log)
+        status, usage = _reap(child, started + SECONDS)
+        if status is None:
+            return "too slow", f"more than {SECONDS} s"
+        if os.WIFSIGNALED(status):
+            return "crash", signal.Signals(os.WTERMSIG(status)).name
+        if os.WEXITSTATUS(status) != FINE:
+            return "surprise", log.read_text(errors="replace")[-2000:]
+        if usage.ru_maxrss > MEGABYTES * 1000:
+            return "too large", f"{usage.ru_maxrss / 1000:.0f} MB"
+        return "fine", ""
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        log.unlink(missing_ok=True)
+
+
+def _child(case: Case, seed: int, number: int, folder: Path, log: Path) -> None:
+    status = ODD
+    try:
+        resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
+        null = os.open(os.devnull, os.O_RDWR)
+        for descriptor in (1, 2):
+            os.dup2(null, descriptor)
+        case(np.random.default_rng((seed, number)), folder)
+        status = FINE
+    except BaseException:
+        log.write_text(traceback.format_exc())
+    finally:
+        os._exit(status)
+
+
+def _reap(child: int, deadline: float) -> tuple[int | None, Any]:
+    while time.monotonic() < deadline:
+        found, status, usage = os.wait4(child, os.WNOHANG)
+        if found:
+            return status, usage
+        time.sleep(0.002)
+    os.kill(child, signal.SIGKILL)
+    os.wait4(child, 0)
+    return None, None
+
+
+# Kills.
+
+
+def kills(seed: int, numbers: range, deadline: float) -> Iterator[tuple[int, str, str]]:
+    """The whole command, ended by a signal at a random moment; what it may leave depends on the signal."""
+    statuses = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129, "SIGKILL": -9}
+    with tempfile.TemporaryDirectory(prefix="dss-fuzz-") as name:
+        folder = Path(name)
+        samples = (0.1 * np.random.default_rng(0).standard_normal(16_000 * 20)).astype(np.float32)
+        for which in "abc":
+            sf.write(folder / f"{which}.wav", samples, 16_000)
+        base = [
+            sys.executable,
+            "-m",
+            "dss_cli",
+            "separate",
+            "a.wav",
+            "b.wav",
+            "c.wav",
+            "-o",
+            "out",
+            "--delegate",
+            "cpu",
+        ]
+        environment = os.environ | {"PYTHONPATH": str(ROOT)}
+        whole = _seconds(base, folder, environment)
+        for number in numbers:
+            if time.monotonic() > deadline:
+                return
+            generator = np.random.default_rng((seed, number))
+            word = str(generator.choice(list(statuses)))
+            jobs = str(generator.integers(1, 3))
+            shutil.rmtree(folder / "out", ignore_errors=True)
+            process = subprocess.Popen(
+                [*base, "--jobs", jobs],
+                cwd=folder,
+                env=environment,
+                stdout=-1,
+                stderr=-1,
+                start_new_session=True,
+            )
+            time.sleep(generator.uniform(0.1, 1.1) * whole)
+            os.killpg(process.pid, getattr(signal, word))
+            _, err = process.communicate(timeout=60)
+            yield number, *_aftermath(folder / "out", word, process.returncode, err.decode(), statuses[word])
+
+
+def _seconds(command: list[str], folder: Path, environment: dict[str, str]) -> float:
+    started = time.monotonic()
+    subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=True)
+    return time.monotonic() - started
+
+
+def _aftermath(out: Path, word: str, status: int, err: str, expected: int) -> tuple[str, str]:
+    left = sorted(path.name for path in out.iterdir()) if out.exists() else []
+    hidden = [name for name in left if name.startswith(".")]
+    if "Traceback" in err:
+        return "traceback", f"{word}: {err[-1000:]}"
+    if status not in (expected, 0):
+        return "exit code", f"{word}: {status}, {err[-500:]}"
+    if hidden and word != "SIGKILL":
+        return "left behind", f"{word}: {hidden}"
+    if any(not (name.startswith(".") and name.endswith(".part")) for name in hidden):
+        return "left behind", f"{word}: {hidden}"
+    for name in set(left) - set(hidden):
+        if sf.info(out / name).frames != 16_000 * 20:
+            return "half a file", f"{word}: {name}"
+    return "fine", ""
+
+
+# The run.
+
+
+def cases(what: str, seed: int, numbers: range, deadline: float) -> Iterator[tuple[int, str, str]]:
+    """Number, ending and details of each case."""
+    if what == "kills":
+        yield from kills(seed, numbers, deadline)
+        return
+    with tempfile.TemporaryDirectory(prefix="dss-fuzz-") as folder:
+        case = audio_case(recordings(Path(folder))) if what == "audio" else model_case()
+        for number in numbers:
+            if time.monotonic() > deadline:
+                return
+            yield number, *attempt(case, seed, number)
+
+
+def main() -> int:
+    """Run the cases, print findings as they come and a line of figures; 1 where there are findings."""
+    parser = argparse.ArgumentParser(prog="python -m tools.fuzz", description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=("audio", "models", "kills"))
+    parser.add_argument("--count", type=int, default=100)
+    parser.add_argument("--first", type=int, default=0, help="number of the first case")
+    parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--minutes", type=float, default=60.0, help="no case begins later")
+    asked = parser.parse_args()
+    print(
+        f"{asked.what}: seed {asked.seed}, cases {asked.first} to {asked.first + asked.count - 1}", flush=True
+    )
+    started = time.monotonic()
+    endings: Counter[str] = Counter()
+    numbers = range(asked.first, asked.first + asked.count)
+    for number, ending, details in cases(asked.what, asked.seed, numbers, started + 60 * asked.minutes):
+        endings[ending] += 1
+        if ending != "fine":
+            again = f"python -m tools.fuzz {asked.what} --seed {asked.seed} --first {number} --count 1"
+            print(f"{ending}: {again}\n{details}", flush=True)
+    done = sum(endings.values())
+    found = done - endings["fine"]
+    seconds = time.monotonic() - started
+    print(
+        f"{asked.what}: seed {asked.seed}, {done:,} of {asked.count:,} cases in {seconds:.0f} s, "
+        f"{found} findings"
+    )
+    return 1 if found else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
