@@ -5,9 +5,11 @@
 # make docs    build the site of docs/ into build/site, its links checked
 # make check   lint, types, generated documents and the tests that are not slow: under 3 minutes on two cores
 # make release build the source archive and the wheel into dist/, check them, and write SHA256SUMS
+# make bench-batch  time batches of recordings in one process and on all cores
 # make report  write build/example-report.html, of a small test set with synthetic voices
 # make conversions  score Keras and the exported files, and write the table of docs/benchmarks.md;
 #              TESTSET="FOLDER ..." takes other test sets than a small one with synthetic voices
+# make rooms   simulate rooms and write the table of docs/experiments/02-rooms.md; RIRS=FOLDER measures those
 # make readme  measure the README's scores and draw its picture again
 # make fuzz    10,000 damaged recordings, 1,000 damaged models, 200 kills at random moments; SEED=N repeats a run,
 #              MINUTES bounds each of the three
@@ -23,7 +25,7 @@ EXAMPLE = examples/two_talkers.flac
 PACKAGE = pyproject.toml README.md LICENSE \
           $(shell find dss_cli configs models share -type f -not -name '*.pyc' -not -name '.*')
 
-.PHONY: demo separate check test fuzz docs release bench bench-gpu report conversions readme clean
+.PHONY: demo separate check test fuzz docs release bench bench-gpu report conversions rooms bench-batch readme clean
 .DELETE_ON_ERROR:
 
 demo: separate
@@ -54,13 +56,14 @@ test: .venv-test/installed
 	.venv-test/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not alone"
 	.venv-test/bin/python -m pytest -m alone
 
-SEED ?= $(shell date +%s)
+SEED := $(or $(SEED),$(shell date +%s))
 MINUTES ?= 60
+FUZZ = --seed $(SEED) --minutes $(MINUTES) --document docs/robustness.md
 
 fuzz: .venv-test/installed
-	.venv-test/bin/python -m tools.fuzz audio --count 10000 --seed $(SEED) --minutes $(MINUTES)
-	.venv-test/bin/python -m tools.fuzz models --count 1000 --seed $(SEED) --minutes $(MINUTES)
-	.venv-test/bin/python -m tools.fuzz kills --count 200 --seed $(SEED) --minutes $(MINUTES)
+	.venv-test/bin/python -m tools.fuzz audio --count 10000 $(FUZZ)
+	.venv-test/bin/python -m tools.fuzz models --count 1000 $(FUZZ)
+	.venv-test/bin/python -m tools.fuzz kills --count 200 $(FUZZ)
 
 bench: .venv/installed build/base-untrained.tflite
 	.venv/bin/python -m tools.update_docs bench
@@ -72,6 +75,9 @@ build/base-untrained.tflite: .venv-test/installed
 bench-gpu: .venv/installed
 	@.venv/bin/python $(PIP_INSTALL) '.[energy]'
 	.venv/bin/python -m tools.update_docs bench-gpu
+
+bench-batch: .venv/installed
+	.venv/bin/python -m tools.batch_speed --document docs/benchmarks.md
 
 report: .venv-test/installed
 	rm -rf build/synthetic
@@ -87,6 +93,9 @@ conversions: .venv-test/installed $(TESTSET:%=%/test-set.json)
 build/conversions/test-set.json: | .venv-test/installed
 	rm -rf build/conversions
 	.venv-test/bin/dss simulate-test-set build/conversions --preset quick --count 4 --seconds 4 --seed 1
+
+rooms: .venv-test/installed
+	.venv-test/bin/python -m tools.room_table $(RIRS:%=--rirs %) --document docs/experiments/02-rooms.md
 
 readme: separate .venv-test/installed
 	.venv-test/bin/python -m tools.update_docs scores

@@ -17,7 +17,6 @@ import os
 import resource
 import shutil
 import signal
-import subprocess
 import sys
 import tempfile
 import time
@@ -31,11 +30,15 @@ import numpy as np
 import soundfile as sf
 
 from dss_cli.errors import DssError
+from dss_cli.utils.markdown import write_section
+from dss_cli.utils.tables import markdown_table
 from tests.helpers import media, tiny
 from tests.helpers.stub import Stub
+from tools.fuzz_kills import kills
 
 ROOT = Path(__file__).resolve().parent.parent
-SECONDS, MEGABYTES = 10, 600  # limits of a case
+SECONDS, MEGABYTES = 10, 600  # limits of a case; the seconds are the processor's
+PATIENCE = 6  # times as long by the clock: other programs may be at work
 ADDRESS_SPACE = 8 << 30  # bytes: a wild allocation fails instead of filling the machine
 FINE, ODD = 0, 77  # exit codes of a case
 
@@ -248,9 +251,11 @@ def attempt(case: Case, seed: int, number: int) -> tuple[str, str]:
         child = os.fork()
         if child == 0:
             _child(case, seed, number, folder, log)
-        status, usage = _reap(child, started + SECONDS)
+        status, usage = _reap(child, started + PATIENCE * SECONDS)
         if status is None:
-            return "too slow", f"more than {SECONDS} s"
+            return "too slow", f"more than {PATIENCE * SECONDS} s by the clock"
+        if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU:
+            return "too slow", f"more than {SECONDS} s of the processor"
         if os.WIFSIGNALED(status):
             return "crash", signal.Signals(os.WTERMSIG(status)).name
         if os.WEXITSTATUS(status) != FINE:
@@ -267,6 +272,7 @@ def _child(case: Case, seed: int, number: int, folder: Path, log: Path) -> None:
     status = ODD
     try:
         resource.setrlimit(resource.RLIMIT_AS, (ADDRESS_SPACE, ADDRESS_SPACE))
+        resource.setrlimit(resource.RLIMIT_CPU, (SECONDS, SECONDS + 1))
         null = os.open(os.devnull, os.O_RDWR)
         for descriptor in (1, 2):
             os.dup2(null, descriptor)
@@ -287,76 +293,6 @@ def _reap(child: int, deadline: float) -> tuple[int | None, Any]:
     os.kill(child, signal.SIGKILL)
     os.wait4(child, 0)
     return None, None
-
-
-# Kills.
-
-
-def kills(seed: int, numbers: range, deadline: float) -> Iterator[tuple[int, str, str]]:
-    """The whole command, ended by a signal at a random moment; what it may leave depends on the signal."""
-    statuses = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129, "SIGKILL": -9}
-    with tempfile.TemporaryDirectory(prefix="dss-fuzz-") as name:
-        folder = Path(name)
-        samples = (0.1 * np.random.default_rng(0).standard_normal(16_000 * 20)).astype(np.float32)
-        for which in "abc":
-            sf.write(folder / f"{which}.wav", samples, 16_000)
-        base = [
-            sys.executable,
-            "-m",
-            "dss_cli",
-            "separate",
-            "a.wav",
-            "b.wav",
-            "c.wav",
-            "-o",
-            "out",
-            "--delegate",
-            "cpu",
-        ]
-        environment = os.environ | {"PYTHONPATH": str(ROOT)}
-        whole = _seconds(base, folder, environment)
-        for number in numbers:
-            if time.monotonic() > deadline:
-                return
-            generator = np.random.default_rng((seed, number))
-            word = str(generator.choice(list(statuses)))
-            jobs = str(generator.integers(1, 3))
-            shutil.rmtree(folder / "out", ignore_errors=True)
-            process = subprocess.Popen(
-                [*base, "--jobs", jobs],
-                cwd=folder,
-                env=environment,
-                stdout=-1,
-                stderr=-1,
-                start_new_session=True,
-            )
-            time.sleep(generator.uniform(0.1, 1.1) * whole)
-            os.killpg(process.pid, getattr(signal, word))
-            _, err = process.communicate(timeout=60)
-            yield number, *_aftermath(folder / "out", word, process.returncode, err.decode(), statuses[word])
-
-
-def _seconds(command: list[str], folder: Path, environment: dict[str, str]) -> float:
-    started = time.monotonic()
-    subprocess.run(command, cwd=folder, env=environment, capture_output=True, check=True)
-    return time.monotonic() - started
-
-
-def _aftermath(out: Path, word: str, status: int, err: str, expected: int) -> tuple[str, str]:
-    left = sorted(path.name for path in out.iterdir()) if out.exists() else []
-    hidden = [name for name in left if name.startswith(".")]
-    if "Traceback" in err:
-        return "traceback", f"{word}: {err[-1000:]}"
-    if status not in (expected, 0):
-        return "exit code", f"{word}: {status}, {err[-500:]}"
-    if hidden and word != "SIGKILL":
-        return "left behind", f"{word}: {hidden}"
-    if any(not (name.startswith(".") and name.endswith(".part")) for name in hidden):
-        return "left behind", f"{word}: {hidden}"
-    for name in set(left) - set(hidden):
-        if sf.info(out / name).frames != 16_000 * 20:
-            return "half a file", f"{word}: {name}"
-    return "fine", ""
 
 
 # The run.
@@ -382,6 +318,7 @@ def main() -> int:
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--first", type=int, default=0, help="number of the first case")
     parser.add_argument("--seed", type=int, default=int(time.time()))
+    parser.add_argument("--document", type=Path, help="put the figures into its table")
     parser.add_argument("--minutes", type=float, default=60.0, help="no case begins later")
     asked = parser.parse_args()
     print(
@@ -402,7 +339,26 @@ def main() -> int:
         f"{asked.what}: seed {asked.seed}, {done:,} of {asked.count:,} cases in {seconds:.0f} s, "
         f"{found} findings"
     )
+    if asked.document:
+        figures = [f"{done:,}", f"{seconds / 60:.0f} min", str(asked.seed), str(found)]
+        write_row(asked.document, asked.what, figures)
     return 1 if found else 0
+
+
+def write_row(document: Path, what: str, figures: list[str]) -> None:
+    """Replace a run's row in the table between the markers of a document."""
+    old = (
+        document.read_text(encoding="utf-8").partition("<!-- fuzz -->")[2].partition("<!-- fuzz: end -->")[0]
+    )
+    rows = {
+        cells[0]: cells[1:]
+        for line in old.strip().splitlines()[2:]
+        if (cells := [cell.strip() for cell in line.strip("| ").split("|")])
+    }
+    rows[what] = figures
+    head = ["run", "cases", "time", "seed", "findings"]
+    ordered = [[name, *rows[name]] for name in ("audio", "models", "kills") if name in rows]
+    write_section(document, "fuzz", markdown_table(head, ordered, figures=True))
 
 
 if __name__ == "__main__":

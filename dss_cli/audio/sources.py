@@ -153,6 +153,9 @@ def open_source(source: str | os.PathLike[str], name: str, track: int, stack: Ex
         status = os.fstat(raw.fileno())
         if stat.S_ISREG(status.st_mode):
             return _open_file(raw, status.st_size, name, track, stack)
+        if stat.S_ISCHR(status.st_mode) and not os.path.samestat(status, os.stat(os.devnull)):  # noqa: PTH116
+            kind = "a terminal" if raw.isatty() else "a device, which may never end"
+            raise DssError(f"{name}: {kind}, not a recording")
         return _open_pipe(raw, name, track, stack)
     except OSError as error:
         raise DssError(f"{name}: cannot be read: {error.strerror or error}") from error

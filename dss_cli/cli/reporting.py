@@ -53,9 +53,11 @@ class BatchReport:
 
     # The listener.
 
-    def ready(self, facts: NetworkFacts, notes: list[str]) -> None:
+    def ready(self, facts: NetworkFacts, notes: Sequence[str], log: Sequence[str] = ()) -> None:
         """Keep what network runs, and say the warnings that came with it."""
         self._facts = facts
+        for message in log:
+            info_line(message)
         for note in notes:
             self.note(note)
 

@@ -17,6 +17,7 @@ Energies = npt.NDArray[np.float64]
 LONG = 10.0  # seconds that a scene has at least to be scored as a conversation
 BLOCKS = 10  # of a second: the resolution of times
 WINDOW = 5  # blocks over which it is decided by which output a talker begins to leave
+STAYS = 20  # windows, a block apart, over which it stays with that output
 ACTIVE_DB = -30.0  # of a role's energy in a second, against its loudest one: below, it does not speak
 APART_DB = 25.0  # that the other role lies below where one speaks alone
 MEASURES = ("lone", "wrong", "over", "delay")
@@ -134,18 +135,22 @@ def _delays(
 ) -> list[float]:
     """Seconds from when each talker is first heard alone until its energy leaves by the right output.
 
-    Over windows of half a second. A talker who never does is counted until the end of the scene; one who is
-    never heard alone is left out.
+    That is the first window of half a second in which the right output is the louder one, and stays so over
+    the next two seconds of such windows together. A talker who never gets there is counted until the end of
+    the scene; one who is never heard alone is left out.
     """
     alone = np.flatnonzero(_alone(_windows(own, WINDOW, 1), _windows(other, WINDOW, 1)))
-    well = _windows(right, WINDOW, 1) >= _windows(wrong, WINDOW, 1)
+    ahead = (_windows(right, WINDOW, 1) - _windows(wrong, WINDOW, 1))[alone]
+    total = np.concatenate([[0.0], np.cumsum(ahead)])
+    last = np.minimum(np.arange(len(alone)) + STAYS, len(alone))
+    well = (ahead >= 0) & (total[last] >= total[: len(alone)])
     delays = []
     for start in starts or [0.0]:
-        heard = alone[alone >= int(start * BLOCKS)]
-        if len(heard):
-            reached = heard[well[heard]]
+        first = int(np.searchsorted(alone, int(start * BLOCKS)))
+        if first < len(alone):
+            reached = alone[first:][well[first:]]
             until = reached[0] if len(reached) else len(own)
-            delays.append(round(float(until - heard[0]) / BLOCKS, 1))
+            delays.append(round(float(until - alone[first]) / BLOCKS, 1))
     return delays
 
 

@@ -2,7 +2,7 @@
 
 In a time stage, `softmax_k(K^T) V` is a mean of the values, weighted per feature of the keys. The mean of two
 stretches of time is the weighted mean of their means, so the past is kept whole by its mean and the logarithm
-of its weight (docs/experiments/01-context.md):
+of its weight (docs/experiments/10-context.md):
 
     own  = sum_t e^(k_t - m) v_t / s     s = sum_t e^(k_t - m)     l = m + log s     (m = max_t k_t)
     g    = sigmoid(L - l)                the share of the past

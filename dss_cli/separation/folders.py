@@ -32,6 +32,8 @@ DECODED = frozenset(
     )
 )
 
+_AMBIGUOUS = {".ts", ".mts"}  # more often TypeScript than MPEG: only read when named
+
 
 @dataclass
 class FoundRecordings:
@@ -64,7 +66,8 @@ def find_recordings(folder: Path, outputs: Path, follow_links: bool = False) -> 
     found = FoundRecordings()
     inside = outputs.resolve()
     nested = folder.resolve() in inside.parents
-    extensions = WRITABLE | DECODED if find_spec("av") else WRITABLE
+    readable = DECODED - _AMBIGUOUS
+    extensions = WRITABLE | readable if find_spec("av") else WRITABLE
     seen: set[tuple[int, int]] = set()
     candidates: list[Path] = []
 
@@ -90,7 +93,7 @@ def find_recordings(folder: Path, outputs: Path, follow_links: bool = False) -> 
                 candidates.append(path)
                 continue
             found.leave_out(path, kind)
-            found.needs_extra += path.suffix.lower() in DECODED - extensions
+            found.needs_extra += path.suffix.lower() in readable - extensions
     originals = {path.with_suffix("") for path in candidates}
     for path in sorted(candidates):
         if path.with_suffix("").suffix[1:] in SUFFIXES and path.with_suffix("").with_suffix("") in originals:

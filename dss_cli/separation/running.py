@@ -32,8 +32,8 @@ class NetworkFacts:
 class BatchListener(Protocol):
     """Who is told what happens; `number` is a job's place in the batch, from 0."""
 
-    def ready(self, facts: NetworkFacts, notes: list[str]) -> None:
-        """Take what network runs, and the warnings that came with loading it."""
+    def ready(self, facts: NetworkFacts, notes: Sequence[str], log: Sequence[str] = ()) -> None:
+        """Take what network runs, the warnings of loading it, and another process's log of that."""
 
     def info(self, number: int, message: str) -> None:
         """Take a line of the log about one recording; only other processes send them here."""

@@ -187,8 +187,8 @@ class _Teller:
         self._connection = connection
         self._last = 0.0
 
-    def ready(self, facts: NetworkFacts, notes: list[str]) -> None:
-        self._connection.send(("ready", facts, notes))
+    def ready(self, facts: NetworkFacts, notes: Sequence[str], log: Sequence[str] = ()) -> None:
+        self._connection.send(("ready", facts, notes, log))
 
     def warning(self, number: int, message: str) -> None:
         self._connection.send(("warning", number, message))
@@ -207,15 +207,18 @@ class _Teller:
 
 
 class _Forward(logging.Handler):
-    """Sends log lines about a job to the parent; those about loading are the parent's to hear once."""
+    """Sends log lines about a job to the parent; keeps those about loading, which are to be heard once."""
 
     def __init__(self, teller: _Teller) -> None:
         super().__init__()
         self._teller = teller
         self.number: int | None = None
+        self.early: list[str] = []
 
     def emit(self, record: logging.LogRecord) -> None:
-        if self.number is not None:
+        if self.number is None:
+            self.early.append(record.getMessage())
+        else:
             self._teller.info(self.number, record.getMessage())
 
 
@@ -246,7 +249,7 @@ def _work(
         connection.send(("refused", error))
         return
     with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the parent has gone
-        teller.ready(NetworkFacts.of(network), notes)
+        teller.ready(NetworkFacts.of(network), notes, forward.early)
         while (task := connection.recv()) is not None:
             forward.number, job = task
             teller.finished(forward.number, run_job(forward.number, job, network, options, teller))

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 DIRECT_TOLERANCE = 0.02  # of the direct path's delay and level
 RT60_TOLERANCE = 0.25
-RT60_LEAST = 0.05  # seconds that a room may miss by: the decay of a very dry one is a few reflections
+RT60_LEAST = 0.08  # seconds that any room may miss by: very dry ones decay in a few reflections
 MIDDLE = (354.0, 2828.0)  # Hz: the octaves of 500 Hz to 2 kHz, in which reverberation times are stated
 SPREAD = 24  # samples after the direct path whose reflections are fitted along with it
 DIRECT_WINDOW = (0.001, 0.0025)  # seconds before and after the onset that count as direct sound

@@ -166,12 +166,12 @@ def simulate_bank(
         assert rooms is not None
         rng = np.random.default_rng([seed, len(kinds) + i])
         places.append(rooms.draw(rng, NEAR_SOURCES, FAR_SOURCES))
-    used = np.array([max(len(r) for r in responses) for responses, _, _ in places], np.int64)
+    used = np.array([max(map(_heard, responses)) for responses, _, _ in places], np.int64)
     taps = round(SECONDS * SAMPLE_RATE) if protocol == 1 and not recorded else int(used.max())
     bank = np.zeros((count, sources, taps), np.float16)
     for i, (responses, _, _) in enumerate(places):
         for j, response in enumerate(responses):
-            bank[i, j, : len(response)] = response
+            bank[i, j, : len(response)] = response[:taps]
     return Bank(
         bank,
         np.array([distances for _, distances, _ in places], np.float32),
@@ -184,6 +184,11 @@ def simulate_bank(
         np.arange(count) >= len(kinds),
         used,
     )
+
+
+def _heard(response: NDArray[np.float16]) -> int:
+    """Samples of a response behind which all is zero, at least one."""
+    return int(np.flatnonzero(response).max(initial=0)) + 1
 
 
 Sources = tuple[Sequence[NDArray[np.float16]], NDArray[np.float64], float]

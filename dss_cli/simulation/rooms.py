@@ -27,15 +27,15 @@ OUTDOOR_SECONDS = 0.2  # of a response outdoors, by when ground and facade have 
 RT60 = (0.1, 1.4)  # seconds, in the octaves of 500 Hz to 2 kHz
 
 SIZES: tuple[tuple[float, tuple[Range, Range, Range]], ...] = (  # share, then metres along x, y and z
-    (0.26, ((2.5, 4.5), (3.0, 4.5), (2.3, 2.8))),  # offices, bedrooms
-    (0.34, ((4.0, 8.0), (3.0, 6.0), (2.4, 3.2))),  # living rooms, meeting rooms
-    (0.26, ((6.0, 12.0), (5.0, 9.0), (2.6, 4.0))),  # classrooms, open offices
-    (0.14, ((10.0, 25.0), (8.0, 15.0), (3.5, 8.0))),  # halls
+    (0.20, ((2.5, 4.5), (3.0, 4.5), (2.3, 2.8))),  # offices, bedrooms
+    (0.30, ((4.0, 8.0), (3.0, 6.0), (2.4, 3.2))),  # living rooms, meeting rooms
+    (0.28, ((6.0, 12.0), (5.0, 9.0), (2.6, 4.0))),  # classrooms, open offices
+    (0.22, ((10.0, 25.0), (8.0, 15.0), (3.5, 8.0))),  # halls
 )
 MEDIAN_VOLUME = 60.0  # cubic metres
-LIVE = (0.46, 0.80, 0.40)  # median RT60 at that volume, its exponent of the volume, spread of its logarithm
-SOFT = (0.10, 0.00, 0.25)  # the same of rooms full of soft things, treated or furnished
-DRY = 0.42  # share of those
+LIVE = (0.52, 0.80, 0.40)  # median RT60 at that volume, its exponent of the volume, spread of its logarithm
+SOFT = (0.105, 0.15, 0.30)  # the same of rooms full of soft things, treated or furnished
+DRY = 0.45  # share of those
 TREBLE = (0.70, 0.18, 0.5, 1.0)  # RT60 at 4 kHz over that at 500 Hz: median, spread of its logarithm, limits
 BASS = (1.15, 0.2, 0.75, 1.7)  # RT60 at 125 Hz over that at 500 Hz, likewise
 UNEVEN = 0.05  # standard deviation of each octave's logarithm around that
@@ -43,15 +43,18 @@ WALLS = 0.4  # standard deviation of the logarithm of the absorption from wall t
 JITTER = 0.05  # metres by which images are displaced
 
 FACING = {  # metres, and the share of talkers who face the microphone or nearly at that distance
-    "indoor": ((2.4, 3.9), (0.94, 0.03)),  # those at the other end of a room speak to somebody else
+    "indoor": (
+        (1.0, 1.2, 2.4, 3.7),
+        (0.93, 0.97, 0.97, 0.20),
+    ),  # those at the other end of a room speak to somebody else
     "outdoor": ((0.8, 2.4), (0.94, 0.6)),
 }
-NEARLY = np.radians(28)  # how far they may look past it
-AWAY = np.radians(80)  # at least, of those who look away
+NEARLY = np.radians(25)  # how far they may look past it
+AWAY = np.radians(110)  # at least, of those who look away
 NOD = np.radians(15)  # standard deviation of the angle by which mouths point up or down
-MOUTH_SHARE = (0.85, 1.15)  # of a mouth's directivity, from talker to talker
+MOUTH_SHARE = (1.0, 1.2)  # of a mouth's directivity, from talker to talker
 CARDIOID = 0.25  # share of directional microphones
-AIMS = (0.4, 0.4, 0.2)  # shares of those that point at a near talker, at a far one and elsewhere
+AIMS = (0.3, 0.5, 0.2)  # shares of those that point at a near talker, at a far one and elsewhere
 LEAST_GAIN = 0.05  # of a microphone towards any talker: one in its null is not heard
 
 GROUND = np.array(  # absorption of the ground per octave, from asphalt to grass

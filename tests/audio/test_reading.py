@@ -149,6 +149,19 @@ def test_a_named_pipe_is_read_like_standard_input(tmp_path):
     sender.join()
 
 
+def test_devices_are_no_recordings(monkeypatch):
+    with pytest.raises(DssError, match="/dev/zero: a device, which may never end, not a recording"):
+        AudioReader("/dev/zero")
+    with pytest.raises(DssError, match="/dev/null: the stream is empty"):
+        AudioReader("/dev/null")
+    ours, theirs = os.openpty()
+    with os.fdopen(theirs, "rb", buffering=0) as terminal:
+        monkeypatch.setattr(sys, "stdin", terminal)
+        with pytest.raises(DssError, match="standard input: a terminal, not a recording"):
+            AudioReader("-")
+    os.close(ours)
+
+
 def test_standard_input_that_is_a_file(tmp_path, monkeypatch):
     path = write(tmp_path / "a.flac", noise(1000))
     with path.open("rb") as file:

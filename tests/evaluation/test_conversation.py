@@ -106,6 +106,13 @@ def test_each_talker_has_a_delay_of_its_own():
     assert row["far_delay"] is None
 
 
+def test_half_a_second_by_the_right_output_is_not_yet_the_right_output():
+    near, far = 12 * [F], 12 * [N]
+    late = [0.0] + [-30.0] * 5 + [0.0] * 6
+    row = scored(near, far, late, [-30.0 if a == 0 else 0.0 for a in late])
+    assert row["alone"]["near"]["delays"] == [pytest.approx(6, abs=0.5)]
+
+
 def test_short_scenes_are_no_conversations():
     row = scored(9 * [F], 9 * [N], 9 * [F], 9 * [N])
     assert [row[figure] for figure in FIGURES] == [None] * len(FIGURES)

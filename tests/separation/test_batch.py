@@ -91,15 +91,15 @@ def test_linked_folders_are_followed_when_asked_and_loops_end():
 @pytest.mark.parametrize("extra", [True, False])
 def test_files_that_ffmpeg_reads_are_taken_with_the_extra_and_counted_without(monkeypatch, extra):
     monkeypatch.setattr("dss_cli.separation.folders.find_spec", lambda name: extra or None)
-    touch("in/a.wav", "in/b.m4a", "in/c.MP4")
+    touch("in/a.wav", "in/b.m4a", "in/c.MP4", "in/code.ts")
     planned = plan(["in"], {}, output_dir=Path("out"), recursive=True)
     if extra:
         assert len(planned.jobs) == 3
         assert planned.jobs[1].targets["near"] == str(Path("out/b.near.wav"))
-        assert not planned.left_out
+        assert planned.left_out == {".ts": 1}
     else:
         assert len(planned.jobs) == 1
-        assert planned.left_out == {".m4a": 1, ".mp4": 1}
+        assert planned.left_out == {".m4a": 1, ".mp4": 1, ".ts": 1}
         assert "left out 2 files that `pip install 'dss-cli[formats]'`" in planned.notes[0]
 
 

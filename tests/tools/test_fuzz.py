@@ -22,7 +22,12 @@ def crash(generator, folder):
 
 
 def hang(generator, folder):
-    time.sleep(60)
+    time.sleep(600)
+
+
+def spin(generator, folder):
+    while True:
+        pass
 
 
 def surprise(generator, folder):
@@ -39,11 +44,18 @@ def fine(generator, folder):
 
 @pytest.mark.parametrize(
     ("case", "ending"),
-    [(crash, "crash"), (hang, "too slow"), (surprise, "surprise"), (swell, "too large"), (fine, "fine")],
+    [
+        (crash, "crash"),
+        (hang, "too slow"),
+        (spin, "too slow"),
+        (surprise, "surprise"),
+        (swell, "too large"),
+        (fine, "fine"),
+    ],
     ids=lambda value: getattr(value, "__name__", None),
 )
 def test_every_kind_of_finding_is_found(monkeypatch, case, ending):
-    monkeypatch.setattr(fuzz, "SECONDS", 2 if case is hang else 60)
+    monkeypatch.setattr(fuzz, "SECONDS", 1 if case in (hang, spin) else 60)
     assert fuzz.attempt(case, 0, 0)[0] == ending
 
 
@@ -57,6 +69,20 @@ def test_a_case_is_a_function_of_seed_and_number():
     data = np.random.default_rng(0).bytes(2000)
     made = [fuzz.mutated(data, np.random.default_rng((7, 3)), [data]) for _ in range(2)]
     assert made[0] == made[1] != data
+
+
+def test_figures_go_into_the_table_of_a_document_row_by_row(fuzz, tmp_path):
+    document = tmp_path / "a.md"
+    document.write_text("before\n<!-- fuzz -->\n<!-- fuzz: end -->\nafter\n")
+    fuzz.write_row(document, "kills", ["200", "9 min", "7", "0"])
+    fuzz.write_row(document, "audio", ["10,000", "50 min", "7", "1"])
+    fuzz.write_row(document, "audio", ["10,000", "51 min", "8", "0"])
+    text = document.read_text()
+    assert text.startswith("before\n") and text.endswith("after\n")
+    assert [line for line in text.splitlines() if line.startswith("| ")][2:] == [
+        "| audio | 10,000 | 51 min | 8 | 0 |",
+        "| kills | 200 | 9 min | 7 | 0 |",
+    ]
 
 
 @pytest.mark.slow
