@@ -3,8 +3,11 @@
 # make test    lint, types and tests
 # make bench   run the benchmarks of docs/benchmarks.md and write its tables
 # make bench-gpu  the same for its section of a machine with a GPU, on such a machine
+# make docs    build the site of docs/ into build/site, its links checked
+# make check   lint, types, generated documents and the tests that are not slow: under 3 minutes on two cores
+# make release build the source archive and the wheel into dist/, check them, and write SHA256SUMS
 # make bench-batch  time batches of recordings in one process and on all cores
-# make report  write docs/example-report.html, of a small test set with synthetic voices
+# make report  write build/example-report.html, of a small test set with synthetic voices
 # make conversions  score Keras and the exported files, and write the table of docs/benchmarks.md;
 #              TESTSET="FOLDER ..." takes other test sets than a small one with synthetic voices
 # make rooms   simulate rooms and write the table of docs/experiments/02-rooms.md; RIRS=FOLDER measures those
@@ -22,9 +25,9 @@ PIP_INSTALL = -m pip install -qq --disable-pip-version-check
 EXAMPLES = examples/two_talkers.flac examples/conversation.flac
 MODEL ?= lite
 PACKAGE = pyproject.toml README.md LICENSE \
-          $(shell find dss_cli models -type f -not -name '*.pyc' -not -name '.*')
+          $(shell find dss_cli configs models share -type f -not -name '*.pyc' -not -name '.*')
 
-.PHONY: demo separate test fuzz bench bench-gpu report conversions rooms bench-batch readme clean
+.PHONY: demo separate check test fuzz docs release bench bench-gpu report conversions rooms bench-batch readme clean
 .DELETE_ON_ERROR:
 
 demo: separate
@@ -33,6 +36,21 @@ demo: separate
 separate: .venv/installed
 	.venv/bin/dss separate $(EXAMPLES) --model $(MODEL) --output-dir out --overwrite
 	.venv/bin/dss separate $(EXAMPLES) --model $(MODEL) --context none --output-dir out/without-context --overwrite
+
+check: .venv-test/installed
+	.venv-test/bin/ruff check
+	.venv-test/bin/ruff format --check
+	.venv-test/bin/mypy
+	.venv-test/bin/python -m tools.update_docs --check folders models share
+	.venv-test/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not slow and not alone"
+
+docs: .venv-docs/installed
+	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
+	@echo "build/site/index.html"
+
+release: .venv-test/installed
+	rm -rf dist
+	.venv-test/bin/python -m tools.release dist
 
 test: .venv-test/installed
 	.venv-test/bin/ruff check
@@ -51,7 +69,7 @@ fuzz: .venv-test/installed
 	.venv-test/bin/python -m tools.fuzz kills --count 200 $(FUZZ)
 
 bench: .venv/installed build/base-untrained.tflite
-	.venv/bin/python -m tools.benchmark_document docs/benchmarks.md
+	.venv/bin/python -m tools.update_docs bench
 
 # The published size, which nobody has trained yet: its speed does not depend on that.
 build/base-untrained.tflite: .venv-test/installed
@@ -59,7 +77,7 @@ build/base-untrained.tflite: .venv-test/installed
 
 bench-gpu: .venv/installed
 	@.venv/bin/python $(PIP_INSTALL) '.[energy]'
-	.venv/bin/python -m tools.benchmark_document docs/benchmarks.md bench-gpu
+	.venv/bin/python -m tools.update_docs bench-gpu
 
 bench-batch: .venv/installed
 	.venv/bin/python -m tools.batch_speed --document docs/benchmarks.md
@@ -67,7 +85,7 @@ bench-batch: .venv/installed
 report: .venv-test/installed
 	rm -rf build/synthetic
 	.venv-test/bin/dss simulate-test-set build/synthetic --preset quick --count 2 --seconds 2 --seed 1
-	.venv-test/bin/dss evaluate build/synthetic --report docs/example-report.html --overwrite --quiet
+	.venv-test/bin/dss evaluate build/synthetic --report build/example-report.html --overwrite --quiet
 
 TESTSET ?= build/conversions
 
@@ -83,7 +101,7 @@ rooms: .venv-test/installed
 	.venv-test/bin/python -m tools.room_table $(RIRS:%=--rirs %) --document docs/experiments/02-rooms.md
 
 readme: separate .venv-test/installed
-	.venv/bin/python examples/demo.py out out/without-context --readme README.md
+	.venv-test/bin/python -m tools.update_docs scores
 	.venv-test/bin/python examples/plot_example.py out docs/images/two_talkers.png
 
 # A wheel as users get it: not editable, no TensorFlow.
@@ -99,6 +117,12 @@ readme: separate .venv-test/installed
 	@.venv-test/bin/python $(PIP_INSTALL) -e '.[dev,train]'
 	@touch $@
 
+# The tools of the site alone: nothing of the package is imported.
+.venv-docs/installed: pyproject.toml
+	@$(PYTHON) -m venv .venv-docs
+	@.venv-docs/bin/python $(PIP_INSTALL) 'mkdocs-material>=9.5,<10'
+	@touch $@
+
 clean:
-	rm -rf .venv .venv-test out dist build .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	rm -rf .venv .venv-test .venv-docs out dist build .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	find dss_cli examples tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,9 +1,11 @@
 """Distance-based source separation: the near and the far talkers of one recording, apart.
 
-    from dss_cli import Separator
+    from dss_cli import Separator, separate_file
 
     stems = Separator().separate(array, sample_rate)  # (frames,) or (frames, channels)
     stems.near, stems.far, stems.residual
+
+    separate_file("meeting.wav", near="near.wav", far="far.wav")
 
 Importing the package loads nothing; each name loads what it needs when it is first used.
 """
@@ -17,6 +19,9 @@ from ._version import __version__
 
 if TYPE_CHECKING:
     from .errors import DssError, UsageError
+    from .metrics import si_sdr
+    from .runtime.registry import list_models
+    from .separation.files import separate_file
     from .separation.multichannel import Stems
     from .separation.separator import Separator, load_model
     from .separation.streaming import StreamingSeparator
@@ -28,7 +33,10 @@ __all__ = [
     "StreamingSeparator",
     "UsageError",
     "__version__",
+    "list_models",
     "load_model",
+    "separate_file",
+    "si_sdr",
 ]
 
 _HOMES = {
@@ -37,7 +45,10 @@ _HOMES = {
     "Separator": "separation.separator",
     "Stems": "separation.multichannel",
     "StreamingSeparator": "separation.streaming",
+    "list_models": "runtime.registry",
     "load_model": "separation.separator",
+    "separate_file": "separation.files",
+    "si_sdr": "metrics",
 }
 
 

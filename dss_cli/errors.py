@@ -22,7 +22,7 @@ class DssError(Exception):
     exit_code = ExitCode.FAILED
 
 
-class UsageError(DssError):
-    """The request itself is wrong: an option, a combination, an output that exists."""
+class UsageError(DssError, ValueError):
+    """The request itself is wrong: an option, a combination, an output that exists; a ValueError as well."""
 
     exit_code = ExitCode.USAGE

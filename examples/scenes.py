@@ -7,7 +7,7 @@ from dataclasses import dataclass
 import numpy as np
 import numpy.typing as npt
 
-from dss_cli.simulation.tts import Voice
+from dss_cli.simulation.tts import SpeechVoice
 
 Point = tuple[float, float, float]  # metres, from the room's corner
 
@@ -20,7 +20,7 @@ class Talker:
     azimuth: float
     elevation: float
     level: float  # dB: how much louder than the other talker at equal distance
-    voice: Voice
+    voice: SpeechVoice
     sentences: tuple[tuple[float, str], ...]  # when it starts (seconds), what is said
 
     @property
@@ -71,7 +71,7 @@ TWO_TALKERS = Scene(
             azimuth=200.0,
             elevation=12.0,
             level=0.0,
-            voice=Voice("en-us", "f3", words_per_minute=165, pitch=62, pitch_range=55),
+            voice=SpeechVoice("en-us", "f3", words_per_minute=165, pitch=62, pitch_range=55),
             sentences=(
                 (0.3, "The kettle is on, and two blue cups are waiting on the table."),
                 (5.2, "Give me a minute, I am still looking for the sugar."),
@@ -83,7 +83,7 @@ TWO_TALKERS = Scene(
             azimuth=35.0,
             elevation=8.0,
             level=4.0,
-            voice=Voice("en-gb-scotland", "m3", words_per_minute=150, pitch=28, pitch_range=45),
+            voice=SpeechVoice("en-gb-scotland", "m3", words_per_minute=150, pitch=28, pitch_range=45),
             sentences=(
                 (2.3, "Bring them over to the window, the light is much better here."),
                 (6.5, "You will find it behind the flour, on the second shelf."),
@@ -110,7 +110,7 @@ CONVERSATION = Scene(
             azimuth=215.0,
             elevation=25.0,
             level=0.0,
-            voice=Voice("en-gb-x-rp", "m7", words_per_minute=160, pitch=38, pitch_range=60),
+            voice=SpeechVoice("en-gb-x-rp", "m7", words_per_minute=160, pitch=38, pitch_range=60),
             sentences=(
                 (0.3, "Come in, the recorder is running. How was the walk along the river?"),
                 (16.2, "I remember that bridge, we used to fish there. Did the water reach the old mill?"),
@@ -123,7 +123,7 @@ CONVERSATION = Scene(
             azimuth=40.0,
             elevation=10.0,
             level=5.0,
-            voice=Voice("en-029", "f2", words_per_minute=170, pitch=55, pitch_range=50),
+            voice=SpeechVoice("en-029", "f2", words_per_minute=170, pitch=55, pitch_range=50),
             sentences=(
                 (
                     4.5,

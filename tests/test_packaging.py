@@ -62,6 +62,8 @@ def test_wheel_carries_the_package_and_nothing_else(wheel: Path) -> None:
     sources = {str(path.relative_to(ROOT).as_posix()) for path in ROOT.glob("dss_cli/**/*.py")}
     assert sources <= names
     assert not [name for name in names if name.endswith((".pyc", ".tmp")) or "/test_" in name]
+    configs = {path.name for path in (ROOT / "configs").glob("*.toml")}
+    assert configs == {name.removeprefix("dss_cli/configs/") for name in names if "/configs/" in name}
     models = {name.removeprefix("dss_cli/models/") for name in names if name.startswith("dss_cli/models/")}
     assert models == {"README.md", *(f"{card.stem}{end}" for card in CARDS for end in (".json", ".tflite"))}
     assert f"{info}licenses/LICENSE" in names
@@ -108,13 +110,18 @@ def test_readme_links_lead_to_files(readme: str) -> None:
     assert [link for link in links if not (ROOT / link).is_file()] == []
 
 
-def test_readme_documents_the_exit_codes(readme: str) -> None:
-    documented = {int(code) for code in re.findall(r"^\| (\d+) \|", readme, re.MULTILINE)}
+@pytest.fixture(scope="module")
+def use() -> str:
+    return (ROOT / "docs" / "user" / "use.md").read_text(encoding="utf-8")
+
+
+def test_the_exit_codes_are_documented(use: str) -> None:
+    documented = {int(code) for code in re.findall(r"^\| (\d+) \|", use, re.MULTILINE)}
     assert documented == {int(code) for code in ExitCode}
 
 
-def test_readme_speaks_of_options_that_exist(readme: str) -> None:
-    blocks = re.findall(r"^```sh\n(.*?)^```", readme, re.MULTILINE | re.DOTALL)
+def test_the_readme_and_the_guide_speak_of_options_that_exist(readme: str, use: str) -> None:
+    blocks = re.findall(r"^```sh\n(.*?)^```", readme + use, re.MULTILINE | re.DOTALL)
     lines = [line for block in blocks for line in block.splitlines() if "dss separate" in line]
     named = {option for line in lines for option in re.findall(r"(?<!\w)--[a-z][a-z-]*", line)}
     assert named
@@ -122,6 +129,22 @@ def test_readme_speaks_of_options_that_exist(readme: str) -> None:
     environment = {**os.environ, "COLUMNS": "200", "NO_COLOR": "1", "TERM": "dumb"}
     shown = subprocess.run(command, capture_output=True, text=True, env=environment, check=True)
     assert named <= set(re.findall(r"--[a-z][a-z-]*", shown.stdout))
+
+
+def test_links_between_the_pages_lead_to_files() -> None:
+    for page in (*ROOT.glob("docs/**/*.md"), ROOT / "models" / "README.md", ROOT / "CHANGELOG.md"):
+        links = re.findall(r"\]\(([^)#:\s]+)(?:#[^)]*)?\)", page.read_text(encoding="utf-8"))
+        assert [link for link in links if not (page.parent / link).is_file()] == [], page
+        assert not re.search(r"training-log\.md|sections? \d+ of", page.read_text(encoding="utf-8")), page
+
+
+def test_every_page_stands_in_the_menu_of_the_site() -> None:
+    menu = set(re.findall(r"- ([\w/-]+\.md)$", (ROOT / "mkdocs.yml").read_text(), re.MULTILINE))
+    assert menu == {path.relative_to(ROOT / "docs").as_posix() for path in ROOT.glob("docs/**/*.md")}
+
+
+def test_the_readme_is_one_screen(readme: str) -> None:
+    assert len(readme.splitlines()) < 90
 
 
 def correlation(path: Path, reference: Path) -> float:

@@ -13,7 +13,6 @@ import sys
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -45,73 +44,79 @@ class Group:
     Attributes:
         about: what they have in common.
         tuned: they begin with trained weights, not afresh.
-        settings: of `loop.Settings`, of the first.
-        others: what each of the others changes, by name.
+        settings: the bundled configuration of the first, then what all change, as of `dss train --set`.
+        others: by name, the configuration of each of the others, then what it changes beside.
     """
 
     about: str
     tuned: bool
-    settings: Mapping[str, Any]
-    others: Mapping[str, Mapping[str, Any]]
+    settings: tuple[str, ...]
+    others: Mapping[str, tuple[str, ...]]
 
 
 NEVER = 10**9  # a step that no run comes to
-COMMON = {"precision": "mixed_bfloat16", "near_ratio": 2.0, "validate_every": NEVER}
+COMMON = (
+    "training.precision=mixed_bfloat16",
+    "training.voices=0",
+    "scenes.captured=0.0",
+    "loss.near_ratio=2.0",
+    "optimiser.average=0.99",
+    f"validation.every={NEVER}",
+)
 GROUPS = {
     "fresh": Group(
         "From fresh weights, on the easiest scenes (both talkers, little noise and reverberation)",
         False,
+        (
+            "lite",
+            *COMMON,
+            "training.seed=11",
+            "schedule.peak=1.5e-3",
+            "schedule.warmup=100",
+            "schedule.hold=200",
+            "schedule.steps=400",
+            f"curriculum.begins=[0, {NEVER}, {NEVER}, {NEVER}]",
+        ),
         {
-            **COMMON,
-            "configuration": "lite",
-            "seed": 11,
-            "peak": 1.5e-3,
-            "warmup": 100,
-            "hold": 200,
-            "total": 400,
-            "average": 0.99,
-            "curriculum": (NEVER, NEVER),
-        },
-        {
-            "quadratic": {"configuration": "quadratic"},
-            "no-rope": {"configuration": "lite,rotary=false"},
-            "mask-alone": {"configuration": "lite,refinement=false"},
-            "layer-norm": {"configuration": "lite,norm=layer"},
-            "near-after-2": {"configuration": "lite,near_after=2"},
-            "blstm": {"configuration": "blstm"},
+            "quadratic": ("quadratic",),
+            "no-rope": ("lite", "network.rotary=false"),
+            "mask-alone": ("lite", "network.refinement=false"),
+            "layer-norm": ("lite", "network.norm=layer"),
+            "near-after-2": ("lite", "network.near_after=2"),
+            "blstm": ("blstm",),
         },
     ),
     "tuned": Group(
         "From the weights of `lite`, on all scenes",
         True,
+        (
+            "lite",
+            *COMMON,
+            "training.seed=12",
+            "schedule.peak=6e-4",
+            "schedule.warmup=50",
+            "schedule.hold=100",
+            "schedule.steps=250",
+            f"curriculum.begins=[0, 0, 0, {NEVER}]",
+        ),
         {
-            **COMMON,
-            "configuration": "lite",
-            "seed": 12,
-            "peak": 6e-4,
-            "warmup": 50,
-            "hold": 100,
-            "total": 250,
-            "average": 0.99,
-            "curriculum": (0, 0),
-        },
-        {
-            "no-ratio": {"near_ratio": 0.0, "far_ratio": 0.0},
-            "captured": {"captured": 0.5},
-            "outdoor-0": {"outdoor": 0.0},
-            "outdoor-25": {"outdoor": 0.25},
-            "outdoor-60": {"outdoor": 0.6},
+            "no-ratio": ("lite", "loss.near_ratio=0.0", "loss.far_ratio=0.0"),
+            "captured": ("lite", "scenes.captured=0.5"),
+            "outdoor-0": ("lite", "stages.2.outdoor=0.0"),
+            "outdoor-25": ("lite", "stages.2.outdoor=0.25"),
+            "outdoor-60": ("lite", "stages.2.outdoor=0.6"),
         },
     ),
 }
 
 
-def plan() -> dict[str, tuple[str, dict[str, Any]]]:
-    """Every run: its group, and its settings."""
+def plan() -> dict[str, tuple[str, tuple[str, ...]]]:
+    """Return every run: its group, its configuration and what it changes."""
     runs = {}
     for group_name, group in GROUPS.items():
-        runs[group_name] = (group_name, dict(group.settings))
-        runs |= {name: (group_name, {**group.settings, **other}) for name, other in group.others.items()}
+        first, *common = group.settings
+        for name, (file, *changes) in {group_name: (first,), **group.others}.items():
+            runs[name] = (group_name, (file, *common, *changes))
     return runs
 
 
@@ -125,11 +130,13 @@ def tables(found: Mapping[str, Rows]) -> str:
     for name, group in GROUPS.items():
         if name not in found:
             continue
-        length = f"{group.settings['total']:,} steps, seed {group.settings['seed']}"
+        given = dict(change.split("=") for change in group.settings[1:])
+        length = f"{int(given['schedule.steps']):,} steps, seed {given['training.seed']}"
         rows = []
-        for run, changed in {name: {}, **group.others}.items():
+        for run, (file, *changes) in {name: group.settings[:1], **group.others}.items():
             if run in found:
-                told = ", ".join(f"`{key}` {value}" for key, value in changed.items()) or "-"
+                other = [] if file == group.settings[0] else [file]
+                told = ", ".join(f"`{change}`" for change in (*other, *changes)) or "-"
                 rows.append([run, told, *(_cell(found[run], found[name], *at) for at in SCORES.values())])
         parts.append(f"{group.about}: {length}.\n\n{markdown_table(['run', 'what differs', *SCORES], rows)}")
     return "\n\n".join(parts)
@@ -152,8 +159,9 @@ def _train(given: argparse.Namespace, wanted: Sequence[str]) -> None:
     from dss_cli.network.weights import weights_file
     from dss_cli.simulation.corpus import load_noise, load_speech
     from dss_cli.simulation.rir_bank import Bank
+    from dss_cli.training.config import read_config
     from dss_cli.training.data import Sources
-    from dss_cli.training.loop import Settings, train
+    from dss_cli.training.loop import train
     from dss_cli.training.validation import Validation
 
     def sources(split: str, bank: Path) -> Sources:
@@ -162,23 +170,23 @@ def _train(given: argparse.Namespace, wanted: Sequence[str]) -> None:
     training = sources("train", given.bank)
     dev: Validation | None = None
     for name in wanted:
-        group, changed = plan()[name]
-        settings = Settings(**changed)
-        line(f"{name}: {settings}")
+        group, (file, *changes) = plan()[name]
+        weights = given.weights if GROUPS[group].tuned else None
+        settings = read_config(file, ["data.weights=false", *changes], {"weights": weights})
+        line(f"{name}: {file}, {', '.join(changes)}")
         run = train(
             settings,
             training,
             given.folder / name,
-            weights=given.weights if GROUPS[group].tuned else None,
             report=lambda row: line(json.dumps(row)),
         )
         if dev is None:
             held_out = sources("dev", given.bank.with_name(f"{given.bank.stem}-dev.npz"))
-            dev = Validation.draw(held_out, run.config, SCENES, seed=100)
+            dev = Validation.draw(held_out, settings.network, SCENES, seed=100)
         rows = dev.rows(run.averaged())
-        weights = given.folder / name / f"{settings.configuration.partition(',')[0]}.weights.h5"
+        trained = given.folder / name / f"{settings.name}.weights.h5"
         write_files(
-            {weights: weights_file(run.averaged()), given.folder / name / "rows.json": json.dumps(rows)}
+            {trained: weights_file(run.averaged()), given.folder / name / "rows.json": json.dumps(rows)}
         )
         keras.utils.clear_session()
 

@@ -19,14 +19,14 @@ from pathlib import Path
 from typing import Any
 
 from dss_cli.benchmark.operations import markdown_operations
-from dss_cli.benchmark.tables import markdown, markdown_profile
+from dss_cli.benchmark.tables import markdown_profile, markdown_results
 from dss_cli.benchmark.targets import markdown_targets
 from dss_cli.cli.console import line
 from dss_cli.errors import DssError
 from dss_cli.utils.atomic_write import write_files
 
 VIEWS: dict[str | None, Callable[[Any], str]] = {
-    None: markdown,
+    None: markdown_results,
     "profile": markdown_profile,
     "targets": markdown_targets,
     "operations": markdown_operations,  # of `dss inspect`, the others are of `dss bench`

@@ -94,7 +94,7 @@ def _exported(weights: Path, folder: Path) -> dict[str, Path]:
     load_keras("tensorflow")  # nothing else converts to TFLite
     from dss_cli.export.card import write_model
     from dss_cli.export.convert import convert
-    from dss_cli.export.pipeline import describe
+    from dss_cli.export.pipeline import describe_model
     from dss_cli.network import build, exportable
     from dss_cli.network.weights import load_weights
 
@@ -105,7 +105,10 @@ def _exported(weights: Path, folder: Path) -> dict[str, Path]:
     def files() -> Iterator[tuple[str, Path]]:
         for kind in STORED:
             data = convert(network, kind)
-            yield kind, write_model(folder, data, describe(network, data, config.signal, kind, name), weights)
+            yield (
+                kind,
+                write_model(folder, data, describe_model(network, data, config.signal, kind, name), weights),
+            )
 
     return dict(files())
 

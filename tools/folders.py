@@ -1,19 +1,16 @@
 """The picture of the package's folders: which imports which, read from the imports themselves.
 
-`python -m tools.folders docs/architecture.md` writes it between the document's `<!-- folders -->` and
-`<!-- folders: end -->`.
+`python -m tools.update_docs folders` writes it into docs/development/architecture.md.
 """
 
 from __future__ import annotations
 
 import ast
-import sys
 from collections.abc import Iterator, Mapping
 from graphlib import TopologicalSorter
 from pathlib import Path
 
 import dss_cli
-from dss_cli.utils.markdown import write_section
 from dss_cli.utils.tables import markdown_table
 
 LABEL = "folders"
@@ -88,7 +85,3 @@ def _name(path: Path, package: Path) -> str:
 
 def _folder(module: str, package: str) -> str:
     return module.removeprefix(f"{package}.").split(".")[0]
-
-
-if __name__ == "__main__":
-    write_section(Path(sys.argv[1]), LABEL, picture())

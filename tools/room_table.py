@@ -26,8 +26,8 @@ from dss_cli.simulation.room_figures import (
     SHARES,
     RoomFigures,
     covers,
+    figure_percentiles,
     measured,
-    percentiles,
     simulated,
     treble,
 )
@@ -44,7 +44,7 @@ def tables(simulated: Sequence[RoomFigures], measured: Sequence[RoomFigures]) ->
     head = ["distance", "simulated", "to be covered", "covered"]
     rows = []
     for band, wanted in MEASURED.items():
-        found, count = percentiles(simulated, band)
+        found, count = figure_percentiles(simulated, band)
         row = [f"{band[0]:g}-{band[1]:g} m", f"{_three(found)} ({count})", _three(np.array(wanted))]
         rows.append([*row, "yes" if covers(found, wanted) else "no"])
     times = [[f"{octave:g} Hz", _times(simulated, i)] for i, octave in enumerate(BANDS)]
@@ -53,7 +53,7 @@ def tables(simulated: Sequence[RoomFigures], measured: Sequence[RoomFigures]) ->
     if measured:
         head.append("of these at hand")
         for row, band in zip(rows, MEASURED, strict=True):
-            found, count = percentiles(measured, band)
+            found, count = figure_percentiles(measured, band)
             row.append(f"{_three(found)} ({count})" if count else "-")
         for i, line in enumerate(times[:-1]):
             line.append(_times(measured, i))

@@ -19,7 +19,7 @@ from .sources import open_source
 
 BLOCK = 65_536  # frames
 LARGEST = 1e10  # times full scale: above 32-bit integers in a float file, far below what float32 holds
-RATES = range(8_000, 192_001)  # Hz
+RATES = range(8_000, 384_001)  # Hz
 _SIZE_FIELD = 1 << 32  # bytes, where the 32-bit size of a WAV or AIFF starts again from 0
 
 # What libsndfile notes in its log, and nowhere else, of containers that we do not parse.
@@ -45,7 +45,7 @@ class AudioReader:
 
     Attributes:
         name: the source as messages call it.
-        samplerate: in Hz, 8000 to 192000.
+        samplerate: in Hz, 8000 to 384000.
         channels: count.
         format: libsndfile's name of the container, e.g. 'WAV', or FFmpeg's in capitals.
         subtype: libsndfile's name of the encoding, e.g. 'PCM_16', or FFmpeg's in capitals.

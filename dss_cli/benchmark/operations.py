@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Mapping
 from typing import Any
 
-from .tables import markdown_table
+from .tables import markdown_lines
 
 
 def markdown_operations(inspection: Mapping[str, Any]) -> str:
@@ -24,4 +24,4 @@ def markdown_operations(inspection: Mapping[str, Any]) -> str:
     others = sum(counts[kind] for kind, number in macs.items() if not number)
     told.append(("all others", [f"{others}", "", ""]))
     told.append(("sum", [f"{counts.total()}", f"{inspection['macs']:,}", "100.0%"]))
-    return markdown_table(["operator", "number", "MACs per chunk", "share"], told) + "\n"
+    return markdown_lines(["operator", "number", "MACs per chunk", "share"], told) + "\n"

@@ -7,7 +7,7 @@ from typing import Any
 
 from ..energy import Energy
 from .measurement import Run
-from .session import Entry, Session
+from .session import Entry, Measurements
 from .statistics import Spread, percentiles, ratio, spread
 
 SCHEMA = 1  # of the results
@@ -27,7 +27,7 @@ _COMPARED = ("rtf_file", "rtf_network", "cpu_seconds_per_audio_second")
 
 
 def results(
-    session: Session,
+    session: Measurements,
     *,
     machine: dict[str, Any],
     models: dict[str, dict[str, Any]],
@@ -135,7 +135,7 @@ def _estimate(entry: Entry, tdp: float | None) -> dict[str, Any] | None:
     return {"tdp_watts": tdp, "joules_per_audio_second": spread(joules)}
 
 
-def _ratios(session: Session) -> list[dict[str, Any]]:
+def _ratios(session: Measurements) -> list[dict[str, Any]]:
     """Of each model: every row to its first CPU row, and every row elsewhere to each CPU row."""
     found = []
     for position, entry in enumerate(session.entries):

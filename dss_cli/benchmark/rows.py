@@ -10,7 +10,7 @@ _NAMES = {"gpu": "GPU", "auto": "auto"}
 
 
 @dataclass(frozen=True)
-class Row:
+class BenchmarkRow:
     """One way to run one model.
 
     Attributes:
@@ -35,18 +35,18 @@ class Row:
         return threads_text(self.threads) if self.delegate == "cpu" else _NAMES[self.delegate]
 
     @property
-    def reference(self) -> Row:
+    def reference(self) -> BenchmarkRow:
         """The row whose stems this one's are compared with."""
         return replace(self, delegate="cpu", threads=1, library=None, gpu_precision="float32")
 
 
-def plan(
+def plan_rows(
     models: Sequence[str],
     delegate: str,
     threads: Sequence[int],
     library: Path | None = None,
     gpu_precision: str = "float32",
-) -> list[Row]:
+) -> list[BenchmarkRow]:
     """The rows of a benchmark: for each model the CPU's, then the GPU's, then the library's.
 
     Args:
@@ -60,12 +60,12 @@ def plan(
     rows = []
     for model in models:
         if delegate in ("cpu", "all"):
-            rows += [Row(model, "cpu", count) for count in threads]
+            rows += [BenchmarkRow(model, "cpu", count) for count in threads]
         if delegate != "cpu":
             asked = "gpu" if delegate == "all" else delegate
-            rows.append(Row(model, asked, threads[0], gpu_precision=gpu_precision))
+            rows.append(BenchmarkRow(model, asked, threads[0], gpu_precision=gpu_precision))
         if library:
-            rows.append(Row(model, "library", threads[0], library))
+            rows.append(BenchmarkRow(model, "library", threads[0], library))
     return rows
 
 

@@ -15,7 +15,7 @@ from ..tflite.inspection import inspect_model
 from ..utils.machine import busy, describe_machine
 from .recording import write_recording
 from .results import results
-from .rows import plan
+from .rows import plan_rows
 from .session import run_session
 from .startup import measure_start_ups
 from .worker import ProcessWorker
@@ -42,7 +42,7 @@ def benchmark(
 
     Args:
         models: names or paths, each once.
-        delegate: `all`, `auto`, `gpu` or `cpu`, as `plan` takes it.
+        delegate: `all`, `auto`, `gpu` or `cpu`, as `plan_rows` takes it.
         threads: numbers of CPU threads, each once.
         library: an external TFLite delegate, for a further row.
         gpu_precision: that the GPU is asked to compute in, `float32` or `float16`.
@@ -89,7 +89,7 @@ def benchmark(
             for rate, path in recordings.items():
                 write_recording(path, duration, rate)
             session = run_session(
-                plan(models, delegate, threads, library, gpu_precision),
+                plan_rows(models, delegate, threads, library, gpu_precision),
                 lambda model: recordings[rates[model]],
                 folder,
                 ProcessWorker,

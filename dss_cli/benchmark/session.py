@@ -14,11 +14,11 @@ from ..errors import DssError
 from .agreement import agreement, check
 from .measurement import Run
 from .profile import Profile
-from .rows import Row
+from .rows import BenchmarkRow
 from .subject import Proof, Refused
 from .worker import Died, Worker
 
-Open = Callable[[Row, Path, Path], Worker]  # row, recording, folder for the stems
+Open = Callable[[BenchmarkRow, Path, Path], Worker]  # row, recording, folder for the stems
 
 
 @dataclass
@@ -35,7 +35,7 @@ class Entry:
         profile: of a run of its own; None where nobody asked for it.
     """
 
-    row: Row
+    row: BenchmarkRow
     proof: Proof
     agreement: dict[str, Any] | None
     runs: list[Run] = field(default_factory=list)
@@ -45,7 +45,7 @@ class Entry:
 
 
 @dataclass
-class Session:
+class Measurements:
     """Everything that was measured.
 
     Attributes:
@@ -60,7 +60,7 @@ class Session:
 
 
 def run_session(
-    rows: Sequence[Row],
+    rows: Sequence[BenchmarkRow],
     recording: Callable[[str], Path],
     folder: Path,
     open_worker: Open,
@@ -71,7 +71,7 @@ def run_session(
     gpu_required: bool,
     tell: Callable[[str], None] = lambda message: None,
     clock: Callable[[], float] = time.monotonic,
-) -> Session:
+) -> Measurements:
     """Warm every row up, measure the idle machine, then let the rows take turns: A B A B.
 
     Each run has a new process, so that each tells the time of loading, and no row holds memory or
@@ -79,7 +79,7 @@ def run_session(
     the caches of the disk and of the GPU's driver.
 
     Args:
-        rows: as `plan` makes them.
+        rows: as `plan_rows` makes them.
         recording: gives the recording for a model.
         folder: for the stems.
         open_worker: as `ProcessWorker`.
@@ -96,7 +96,7 @@ def run_session(
         DssError: a model or library that cannot be loaded, a run that fails, or a GPU that cannot
             be used though it is required.
     """
-    session = Session()
+    session = Measurements()
     warm_ups = _WarmUps(recording, folder, open_worker, clock)
     for row in rows:
         tell(f"warming up: {row.model}, {row.name}")
@@ -138,9 +138,9 @@ class _WarmUps:
         self, recording: Callable[[str], Path], folder: Path, open_worker: Open, clock: Callable[[], float]
     ) -> None:
         self._recording, self._folder, self._open, self._clock = recording, folder, open_worker, clock
-        self._done: dict[Row, tuple[Proof, Path, float]] = {}
+        self._done: dict[BenchmarkRow, tuple[Proof, Path, float]] = {}
 
-    def get(self, row: Row) -> tuple[Proof, Path]:
+    def get(self, row: BenchmarkRow) -> tuple[Proof, Path]:
         """The proof, and the folder with the stems."""
         if row not in self._done:
             stems = Path(tempfile.mkdtemp(prefix="stems-", dir=self._folder))
@@ -150,6 +150,6 @@ class _WarmUps:
             self._done[row] = worker.proof, stems, self._clock() - started
         return self._done[row][:2]
 
-    def seconds(self, row: Row) -> float:
+    def seconds(self, row: BenchmarkRow) -> float:
         """How long it took."""
         return self._done[row][2]

@@ -16,7 +16,7 @@ _ENERGY = ("gross_joules_per_audio_second", "net_joules_per_audio_second", "watt
 _ENDS = ("median", "min", "max")
 
 
-def csv_text(result: Mapping[str, Any]) -> str:
+def sheet_text(result: Mapping[str, Any]) -> str:
     """CSV with a header; what was not measured is empty. A meter's columns begin with its name."""
     lines = [_line(row) for row in result["rows"]]
     text = io.StringIO()

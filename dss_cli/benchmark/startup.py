@@ -10,12 +10,12 @@ from pathlib import Path
 
 from ..runtime.registry import Model
 from .recording import write_recording
-from .rows import Row
-from .session import Session
+from .rows import BenchmarkRow
+from .session import Measurements
 
 
 def measure_start_ups(
-    session: Session,
+    session: Measurements,
     models: Mapping[str, Model],
     folder: Path,
     repeat: int,
@@ -57,7 +57,7 @@ def measure_start_ups(
                 entry.start_ups.append(elapsed)
 
 
-def _command(row: Row, model: Path, recording: Path) -> list[str]:
+def _command(row: BenchmarkRow, model: Path, recording: Path) -> list[str]:
     outputs = [f"--{stem}={recording.with_suffix(f'.{stem}.wav')}" for stem in ("near", "far")]
     options = [f"--model={model.resolve()}", f"--delegate={row.delegate}", f"--threads={row.threads}"]
     if row.delegate == "gpu":

@@ -6,7 +6,7 @@ from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from typing import TYPE_CHECKING, Any
 
-from .rows import Row, threads_text
+from .rows import BenchmarkRow, threads_text
 
 if TYPE_CHECKING:
     from ..runtime.network import Network
@@ -55,7 +55,7 @@ class Refused(Exception):
     """The GPU that a row is about cannot run its model; the text says why."""
 
 
-def prepare(row: Row) -> Callable[[], tuple[Network, Proof]]:
+def prepare(row: BenchmarkRow) -> Callable[[], tuple[Network, Proof]]:
     """Import what the row needs; what is returned then loads and compiles its model.
 
     Raises, when called:

@@ -37,12 +37,12 @@ def print_results(result: Result, console: Console) -> None:
         console.print(line, highlight=False, markup=False)
 
 
-def markdown(result: Result) -> str:
+def markdown_results(result: Result) -> str:
     """Tables and notes as Markdown."""
     parts = []
     for model in _models(result):
         told = [line for group in lines(result, model) for line in group]
-        parts += [f"### {model}", markdown_table(["", *_names(result, model)], told)]
+        parts += [f"### {model}", markdown_lines(["", *_names(result, model)], told)]
     parts.append("\n".join(f"- {line}" for line in notes(result)))
     return "\n\n".join(parts) + "\n"
 
@@ -50,13 +50,13 @@ def markdown(result: Result) -> str:
 def markdown_profile(result: Result) -> str:
     """Where the time of each row goes, as Markdown."""
     parts = [
-        markdown_table(["share of the time", *_names(result, model)], profile_lines(_rows(result, model)))
+        markdown_lines(["share of the time", *_names(result, model)], profile_lines(_rows(result, model)))
         for model in _models(result)
     ]
     return "\n\n".join(parts) + "\n"
 
 
-def markdown_table(header: Sequence[str], told: Sequence[Line]) -> str:
+def markdown_lines(header: Sequence[str], told: Sequence[Line]) -> str:
     """One table as Markdown, its columns aligned."""
     table = Table(*header, box=box.MARKDOWN)
     for title, cells in told:

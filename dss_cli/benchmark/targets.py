@@ -8,7 +8,7 @@ from typing import Any
 
 from ..errors import DssError
 from .statistics import Spread, inverse
-from .tables import UNKNOWN, markdown_table, spread_text
+from .tables import UNKNOWN, markdown_lines, spread_text
 
 FLOOR, GOAL = 0.042, 0.014  # real-time factors on one thread; the floor is DTLN's
 SPEED_UP = 1.6  # of two threads
@@ -77,7 +77,7 @@ def markdown_targets(result: Mapping[str, Any]) -> str:
     """The table as Markdown; see `targets`."""
     words = {True: "yes", False: "no", None: UNKNOWN}
     told = [(one.what, [one.wanted, one.measured, words[one.met]]) for one in targets(result)]
-    return markdown_table(["target", "wanted", "measured", "met"], told) + "\n"
+    return markdown_lines(["target", "wanted", "measured", "met"], told) + "\n"
 
 
 def _row(result: Mapping[str, Any], threads: int) -> int | None:

@@ -14,7 +14,7 @@ from typing import Protocol, TypeVar
 from ..errors import DssError
 from .measurement import Opening, Run, run_file, run_first_chunk
 from .profile import Profile, profile_file
-from .rows import Row
+from .rows import BenchmarkRow
 from .subject import Proof, Refused, prepare
 
 Answer = TypeVar("Answer")
@@ -55,7 +55,7 @@ class ProcessWorker:
         Died: the process ended by itself.
     """
 
-    def __init__(self, row: Row, recording: Path, stems: Path) -> None:
+    def __init__(self, row: BenchmarkRow, recording: Path, stems: Path) -> None:
         context = multiprocessing.get_context("spawn")  # LiteRT's threads would not survive a fork
         self._ours, theirs = context.Pipe()
         self._process = context.Process(
@@ -117,7 +117,7 @@ class ProcessWorker:
         return answer
 
 
-def _serve(connection: Connection, row: Row, recording: Path, stems: Path) -> None:
+def _serve(connection: Connection, row: BenchmarkRow, recording: Path, stems: Path) -> None:
     """The process: load, answer the proof; when asked for a work, do it and answer the figures."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both; the other one ends this one
     try:
@@ -130,7 +130,7 @@ def _serve(connection: Connection, row: Row, recording: Path, stems: Path) -> No
         connection.close()
 
 
-def _answers(connection: Connection, row: Row, recording: Path, stems: Path) -> None:
+def _answers(connection: Connection, row: BenchmarkRow, recording: Path, stems: Path) -> None:
     started = time.perf_counter()
     load = prepare(row)
     imported = time.perf_counter()

@@ -74,7 +74,7 @@ def bench(
 
     from ..audio.targets import check_targets
     from ..benchmark.run import benchmark
-    from ..benchmark.sheet import csv_text
+    from ..benchmark.sheet import sheet_text
     from ..benchmark.tables import print_results
     from ..separation.separator import DEFAULT_MODEL
     from ..utils.atomic_write import write_files
@@ -99,11 +99,11 @@ def bench(
         warn=warning_line,
     )
     if file:
-        write_files({file: csv_text(result)}, overwrite)
+        write_files({file: sheet_text(result)}, overwrite)
     if as_json:
         print(json.dumps(result, indent=2, allow_nan=False))
     elif table == "-":
-        sys.stdout.write(csv_text(result))
+        sys.stdout.write(sheet_text(result))
     else:
         print_results(result, table_console())
 

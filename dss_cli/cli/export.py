@@ -33,7 +33,9 @@ def export(
     weights: Annotated[
         Path | None, typer.Argument(metavar="[WEIGHTS]", help="Trained weights, NAME.weights.h5.")
     ] = None,
-    configuration: Annotated[str, typer.Option(help="Configuration that was trained.")] = "lite",
+    configuration: Annotated[
+        str, typer.Option(help="Configuration that was trained, or its file, as RUN/config.toml.")
+    ] = "lite",
     name: Annotated[str | None, typer.Option(help="Name of the model; default: the configuration's.")] = None,
     output: Annotated[
         Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the model goes.")
@@ -61,8 +63,9 @@ def export(
     """
     if untrained == (weights is not None):
         raise UsageError("either WEIGHTS, the file of trained weights, or --untrained")
+    trained = Path(configuration).stem if configuration.endswith(".toml") else configuration
     if name is None:
-        name = f"{configuration}-untrained" if untrained else configuration
+        name = f"{trained}-untrained" if untrained else trained
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name):
         raise UsageError(f"--name {name!r}: letters, digits, '.', '_' and '-' make a name")
     if weights is not None and not weights.is_file():
@@ -79,7 +82,7 @@ def export(
     import keras
 
     from ..export.pipeline import export_network
-    from ..network import build_for_inference, exportable
+    from ..network import build_for_inference, configuration_name, exportable
     from ..network.weights import load_weights, weights_file
 
     config = exportable(configuration)
@@ -90,7 +93,8 @@ def export(
         sections["training"] = {"untrained": True, "seed": SEED}
     else:
         load_weights(layers, weights, configuration)
-    data, card, checks = export_network(network, config.signal, name, configuration, stored.value, sections)
+    called = configuration_name(configuration)
+    data, card, checks = export_network(network, config.signal, name, called, stored.value, sections)
     if limits:
         card["limits"] = limits
     if not as_json:

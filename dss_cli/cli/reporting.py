@@ -24,7 +24,7 @@ _SHARES = {"separating": (0.0, 0.9), "writing": (0.9, 1.0)}  # of a recording's 
 
 
 class BatchReport:
-    """Tells people what becomes of a batch; a `separation.running.Listener`.
+    """Tells people what becomes of a batch; a `separation.running.BatchListener`.
 
     Lines about a recording wait until those before it are finished, so that their order is that of
     the inputs whoever finishes first.

@@ -155,7 +155,7 @@ def simulate_test_set(
     if engine != Engine.dask and scheduler is not None:
         raise UsageError("--scheduler is of --engine dask; give that as well")
     try:
-        from ..testset.build import build
+        from ..testset.build import build_test_set
         from ..testset.plan import draw_up
         from ..testset.strata import Cells
     except ImportError as error:
@@ -185,7 +185,7 @@ def simulate_test_set(
         warning_line(note)
 
     with progress_bar(shown=not quiet) as start:
-        index = build(
+        index = build_test_set(
             output,
             plan,
             jobs or os.cpu_count() or 1,

@@ -46,11 +46,11 @@ def update(folder: Path) -> bool:
     cards = [load(model).card for model in sorted(folder.glob(f"*{SUFFIX}"))]
     before, rest = text.split(START, 1)
     after = rest.split(END, 1)[1]
-    write_files({path: f"{before}{START}\n{render(cards)}{END}{after}"})
+    write_files({path: f"{before}{START}\n{render_cards(cards)}{END}{after}"})
     return True
 
 
-def render(cards: Iterable[Mapping[str, Any]]) -> str:
+def render_cards(cards: Iterable[Mapping[str, Any]]) -> str:
     """Markdown of the cards, a section for each."""
     return "".join(f"\n{part}\n" for card in cards for part in _card(card)) + "\n"
 

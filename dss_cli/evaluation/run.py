@@ -19,7 +19,7 @@ from .perceptual import MEASURES, measures
 from .scoring import Floats, Row, score
 from .statistics import BOOTSTRAP, leakage_curve, strata
 from .systems import Outputs, System
-from .testset import Scene, TestSet
+from .testset import ScoredScene, TestSet
 
 SCHEMA = 1  # of the results
 Progress = Callable[[int, "int | None"], None]
@@ -86,7 +86,7 @@ def evaluate(
     return {"schema": SCHEMA, "version": __version__, "bootstrap": BOOTSTRAP, "runs": runs}
 
 
-def score_scene(outputs: Outputs, scene: Scene, rate: int, perceptual: bool) -> Row:
+def score_scene(outputs: Outputs, scene: ScoredScene, rate: int, perceptual: bool) -> Row:
     """Read a scene, get its stems, score them."""
     mixture = scene.read("mixture", rate)
     references = {stem: scene.read(stem, rate, len(mixture)) for stem in STEMS}
@@ -115,7 +115,7 @@ def _scorer(
     """What the system is, and the function that gives the rows of a test set, in order."""
     about, outputs = system.open(warn)  # with several processes: to describe it, and to fail early
 
-    def task(score_one: Callable[..., Row], test_set: TestSet) -> Callable[[Scene], Row]:
+    def task(score_one: Callable[..., Row], test_set: TestSet) -> Callable[[ScoredScene], Row]:
         return partial(score_one, rate=test_set.rate, perceptual=perceptual)
 
     if jobs == 1:
@@ -138,7 +138,7 @@ def _open_in_worker(system: System) -> None:
     _, _outputs = system.open(lambda message: None)  # the first process has said it
 
 
-def _score_in_worker(scene: Scene, rate: int, perceptual: bool) -> Row:
+def _score_in_worker(scene: ScoredScene, rate: int, perceptual: bool) -> Row:
     return score_scene(_outputs, scene, rate, perceptual)
 
 

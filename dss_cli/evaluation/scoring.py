@@ -11,7 +11,7 @@ from ..constants import STEMS
 from ..errors import DssError
 from ..metrics import attenuation, leakage, si_sdr
 from .conversation import CHANGES, score_conversation
-from .testset import Scene
+from .testset import ScoredScene
 
 Floats = npt.NDArray[np.float32]
 Row = dict[str, Any]
@@ -24,7 +24,7 @@ FIGURES = tuple(f"{stem}_{measure}" for stem in STEMS for measure in MEASURES)  
 
 
 def score(
-    scene: Scene, mixture: Floats, references: dict[str, Floats], outputs: dict[str, Floats], rate: int
+    scene: ScoredScene, mixture: Floats, references: dict[str, Floats], outputs: dict[str, Floats], rate: int
 ) -> Row:
     """One row: who and where, and the scores. What has no meaning for the scene is None.
 
@@ -78,7 +78,7 @@ def score(
     return {key: round(value, 4) if isinstance(value, float) else value for key, value in row.items()}
 
 
-def _starts(scene: Scene) -> list[tuple[str, float]]:
+def _starts(scene: ScoredScene) -> list[tuple[str, float]]:
     """When each talker begins, in seconds of what is scored."""
     return [(role, start - (scene.scored[0] if scene.scored else 0.0)) for role, start in scene.starts]
 

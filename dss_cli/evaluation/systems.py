@@ -18,13 +18,13 @@ from ..runtime.registry import find_model
 from ..separation import separator
 from ..separation.files import separate_file
 from ..separation.listening import Context, used_context
-from .testset import Scene, TestSet, read_mono
+from .testset import ScoredScene, TestSet, read_part
 
 if TYPE_CHECKING:
     from ..runtime.network import Network
 
 Floats = npt.NDArray[np.float32]
-Outputs = Callable[[Scene, int, int], dict[str, Floats]]  # scene, rate, frames -> stems
+Outputs = Callable[[ScoredScene, int, int], dict[str, Floats]]  # scene, rate, frames -> stems
 
 
 class System(Protocol):
@@ -120,7 +120,7 @@ class WeightsSystem:
 def _separating(network: Network, context: Context) -> Outputs:
     """The stems as `dss separate` makes them of the mixture's file, but in float WAV files."""
 
-    def outputs(scene: Scene, rate: int, frames: int) -> dict[str, Floats]:
+    def outputs(scene: ScoredScene, rate: int, frames: int) -> dict[str, Floats]:
         with tempfile.TemporaryDirectory(prefix="dss-") as folder:
             paths = {stem: Path(folder, f"{stem}.wav") for stem in STEMS}
             separate_file(
@@ -132,7 +132,7 @@ def _separating(network: Network, context: Context) -> Outputs:
                 subtype="FLOAT",
                 strict=True,
             )
-            return {stem: read_mono(path, rate, frames) for stem, path in paths.items()}
+            return {stem: read_part(path, rate, frames) for stem, path in paths.items()}
 
     return outputs
 
@@ -152,8 +152,8 @@ class StemsFolder:
         """See `System`."""
         files = self._index()
 
-        def outputs(scene: Scene, rate: int, frames: int) -> dict[str, Floats]:
-            return {stem: read_mono(self._file(files, scene, stem), rate, frames) for stem in STEMS}
+        def outputs(scene: ScoredScene, rate: int, frames: int) -> dict[str, Floats]:
+            return {stem: read_part(self._file(files, scene, stem), rate, frames) for stem in STEMS}
 
         return {"name": self.name, "kind": "stems"}, outputs
 
@@ -175,7 +175,7 @@ class StemsFolder:
             files.setdefault(path.relative_to(self.folder).with_suffix("").as_posix(), []).append(path)
         return files
 
-    def _file(self, files: dict[str, list[Path]], scene: Scene, stem: str) -> Path:
+    def _file(self, files: dict[str, list[Path]], scene: ScoredScene, stem: str) -> Path:
         found = [
             path for name in (f"{stem}/{scene.id}", f"{scene.id}.{stem}") for path in files.get(name, [])
         ]

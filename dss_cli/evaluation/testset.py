@@ -22,7 +22,7 @@ _MATERIAL = ("split", "speech", "noise", "rirs")
 
 
 @dataclass(frozen=True)
-class Scene:
+class ScoredScene:
     """One scene: its files and what is known of it.
 
     Attributes:
@@ -56,9 +56,9 @@ class Scene:
         """The samples of one part, `(samples,)`.
 
         Raises:
-            DssError: as `read_mono`.
+            DssError: as `read_part`.
         """
-        return read_mono(self.files[part], rate, frames)
+        return read_part(self.files[part], rate, frames)
 
 
 @dataclass(frozen=True)
@@ -77,7 +77,7 @@ class TestSet:
     path: Path
     rate: int
     about: dict[str, Any]
-    scenes: list[Scene]
+    scenes: list[ScoredScene]
 
 
 def read_test_set(path: Path) -> TestSet:
@@ -125,7 +125,7 @@ def read_test_set(path: Path) -> TestSet:
     return TestSet(path, header["rate"], about, scenes)
 
 
-def read_mono(path: Path, rate: int, frames: int | None = None) -> Floats:
+def read_part(path: Path, rate: int, frames: int | None = None) -> Floats:
     """All samples of a one-channel file, `(samples,)`.
 
     Args:
@@ -147,7 +147,7 @@ def read_mono(path: Path, rate: int, frames: int | None = None) -> Floats:
     return samples
 
 
-def _scene(folder: Path, line: str, place: str) -> Scene:
+def _scene(folder: Path, line: str, place: str) -> ScoredScene:
     values = _object(line, place)
     try:
         name, kind = values["id"], values["kind"]
@@ -158,7 +158,7 @@ def _scene(folder: Path, line: str, place: str) -> Scene:
             distances[talker["role"]].append(float(talker["distance_m"]))
         snr, scored, pair = values["snr_db"], values.get("scored_s"), values.get("pair")
         first = [(t["role"], t["turns_s"][0][0]) for t in values["talkers"] if t.get("turns_s")]
-        return Scene(
+        return ScoredScene(
             id=name,
             stratum=str(values["stratum"]),
             kind=str(kind),

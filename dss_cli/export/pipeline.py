@@ -53,10 +53,10 @@ def export_network(
         if weights != "float32":
             exact = _temporary(Path(folder), "float32", network, convert(network, "float32"), signal)
         checks += inference_diff(network, bundled, exact, weights)
-    return data, describe(network, data, signal, name, configuration, checks, sections), checks
+    return data, describe_model(network, data, signal, name, configuration, checks, sections), checks
 
 
-def describe(
+def describe_model(
     network: keras.Model | CarriedNetworks,
     data: bytes,
     signal: SignalConfig,

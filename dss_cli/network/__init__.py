@@ -1,7 +1,15 @@
 """The Keras networks: one definition each, trained under any backend of Keras, exported under TensorFlow."""
 
-from .build import CarriedNetworks, build, build_for_inference, build_for_scenes, carries_context
-from .config import CONFIGURATIONS, NetworkConfig, RecurrentConfig, TwoStageConfig, configuration, exportable
+from .build import CarriedNetworks, build, build_for_inference, build_for_scenes, has_context
+from .config import (
+    CONFIGURATIONS,
+    NetworkConfig,
+    RecurrentConfig,
+    TwoStageConfig,
+    configuration,
+    configuration_name,
+    exportable,
+)
 
 __all__ = [
     "CONFIGURATIONS",
@@ -12,7 +20,8 @@ __all__ = [
     "build",
     "build_for_inference",
     "build_for_scenes",
-    "carries_context",
     "configuration",
+    "configuration_name",
     "exportable",
+    "has_context",
 ]

@@ -66,7 +66,7 @@ def build_carried(config: TwoStageConfig, frames: int | None = None) -> CarriedN
     Raises:
         ValueError: a configuration without context.
     """
-    if config.context is None or not carries_context(config):
+    if config.context is None or not has_context(config):
         raise ValueError(f"no context is carried by {config.outline}")
     signal = config.signal
     frames = frames or signal.frames
@@ -82,10 +82,10 @@ def build_carried(config: TwoStageConfig, frames: int | None = None) -> CarriedN
 
 def build_for_inference(config: NetworkConfig) -> keras.Model | CarriedNetworks:
     """The network of a configuration as it is exported and scored, for one chunk at a time."""
-    return build_carried(config) if carries_context(config) else build(config, batch=1)
+    return build_carried(config) if has_context(config) else build(config, batch=1)
 
 
-def carries_context(config: NetworkConfig) -> TypeGuard[TwoStageConfig]:
+def has_context(config: NetworkConfig) -> TypeGuard[TwoStageConfig]:
     """Whether networks of a configuration carry context from chunk to chunk."""
     return isinstance(config, TwoStageConfig) and config.attention == "linear" and config.context is not None
 
@@ -101,7 +101,7 @@ def build_for_scenes(config: TwoStageConfig) -> keras.Model:
     Raises:
         ValueError: a configuration without context.
     """
-    if config.context is None or not carries_context(config):
+    if config.context is None or not has_context(config):
         raise ValueError(f"no context is carried by {config.outline}")
     signal = config.signal
     scenes = keras.Input((None, None, signal.bins, 3), name="scenes")

@@ -1,13 +1,21 @@
-"""The family of named configurations: every number that shapes the network, in one dataclass."""
+"""Configurations of the network: dataclasses, which the tables `network` of configs/*.toml describe."""
 
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from dataclasses import dataclass, field, fields, replace
-from typing import Any, ClassVar, Literal
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Annotated, ClassVar, Literal
 
-from ..constants import SAMPLE_RATE, SignalConfig
+from ..constants import SignalConfig
 from ..errors import UsageError
+from ..utils.bundled import bundled_folder
+from ..utils.layers import Layers, read_layers
+from ..utils.settings import Bounds, Count, Positive, Share, build_settings
+
+CONFIGS = bundled_folder("configs")
+Seconds = Annotated[float, Bounds(1e-3)]
 
 
 @dataclass(frozen=True)
@@ -17,8 +25,10 @@ class NetworkConfig(ABC):
     Attributes:
         signal: the STFT that the network sees and the fixed length of one chunk.
         for_gpu: its graph keeps the rules of a GPU (`gpu_rules`). A baseline without is scored by Keras.
+        kind: what a configuration file calls this sort of network.
     """
 
+    kind: ClassVar[str]
     signal: SignalConfig = field(default_factory=SignalConfig)
     for_gpu: ClassVar[bool] = True
 
@@ -39,10 +49,10 @@ class Zoom:
         blocks: two-stage blocks of its own.
     """
 
-    bins: int = 32
-    stride: int = 2
-    channels: int = 32
-    blocks: int = 2
+    bins: Positive = 32
+    stride: Positive = 2
+    channels: Positive = 32
+    blocks: Positive = 2
 
 
 @dataclass(frozen=True)
@@ -56,9 +66,9 @@ class Context:
         loudness_half_life: seconds after which the loudest frame's compressed magnitude counts half.
     """
 
-    half_life: float = 60.0
-    silence: float = 0.3
-    loudness_half_life: float = 60.0
+    half_life: Seconds = 60.0
+    silence: Share = 0.3
+    loudness_half_life: Seconds = 60.0
 
 
 @dataclass(frozen=True)
@@ -88,22 +98,23 @@ class TwoStageConfig(NetworkConfig):
             alone, as published. Quadratic attention has no such context: it would keep every position.
     """
 
-    channels: int = 64
-    blocks: int = 4
-    near_after: int = 2
-    heads: int = 4
+    kind: ClassVar[str] = "two-stage"
+    channels: Positive = 64
+    blocks: Positive = 4
+    near_after: Positive = 2
+    heads: Positive = 4
     attention: Literal["linear", "quadratic"] = "linear"
     rotary: bool = True
-    feed_forwards: int = 2
-    expansion: int = 4
-    time_kernel: int = 31
-    frequency_kernel: int = 31
-    band_stride: int = 2
-    dense_depth: int = 4
-    decoder_depth: int = 4
+    feed_forwards: Annotated[int, Bounds(1, 2)] = 2
+    expansion: Positive = 4
+    time_kernel: Positive = 31
+    frequency_kernel: Positive = 31
+    band_stride: Positive = 2
+    dense_depth: Positive = 4
+    decoder_depth: Positive = 4
     separable: bool = False
     full_resolution: bool = True
-    fine: int = 0
+    fine: Count = 0
     refinement: bool = True
     zoom: Zoom | None = None
     norm: Literal["layer", "rms"] = "layer"
@@ -117,12 +128,6 @@ class TwoStageConfig(NetworkConfig):
             raise ValueError(f"{self.channels} channels are not {self.heads} heads of an even size")
         if self.signal.bins % self.band_stride:
             raise ValueError(f"{self.signal.bins} bins are not tokens of {self.band_stride}")
-        for name, value, known in (
-            ("attention", self.attention, ("linear", "quadratic")),
-            ("norm", self.norm, ("layer", "rms")),
-        ):
-            if value not in known:
-                raise ValueError(f"{name} is {' or '.join(known)}, not {value!r}")
 
     @property
     def outline(self) -> str:
@@ -141,9 +146,10 @@ class RecurrentConfig(NetworkConfig):
         units: of a layer in each direction.
     """
 
+    kind: ClassVar[str] = "recurrent"
     for_gpu: ClassVar[bool] = False  # its steps are a loop, and in three dimensions
-    depth: int = 4
-    units: int = 400
+    depth: Positive = 4
+    units: Positive = 400
 
     @property
     def outline(self) -> str:
@@ -151,93 +157,58 @@ class RecurrentConfig(NetworkConfig):
         return f"{self.depth} bidirectional LSTM layers, {self.units} units"
 
 
-HOP_256 = SignalConfig(hop=256, frames=188)  # 188 hops: the first whole number past 3 s
+@dataclass(frozen=True)
+class _File:
+    """The part of a configuration file that is read here."""
 
-LITE = TwoStageConfig(
-    signal=HOP_256,
-    channels=64,
-    near_after=4,
-    heads=2,
-    feed_forwards=1,
-    expansion=2,
-    time_kernel=15,
-    frequency_kernel=7,
-    band_stride=8,
-    dense_depth=3,
-    decoder_depth=1,
-    fine=12,
-    zoom=Zoom(channels=28),
-    separable=True,
-    full_resolution=False,
-    norm="rms",
-    context=Context(),
-)
+    network: NetworkConfig
 
-CONFIGURATIONS: dict[str, NetworkConfig] = {
-    "base": TwoStageConfig(
-        expansion=3, decoder_depth=3, context=Context()
-    ),  # the published size: 1.5 M, 30 GMAC/s
-    "lite": LITE,
-    "toy": TwoStageConfig(
-        signal=SignalConfig(hop=256, frames=SAMPLE_RATE // 4 // 256),
-        channels=8,
-        blocks=2,
-        near_after=1,
-        heads=2,
-        feed_forwards=1,
-        expansion=1,
-        time_kernel=5,
-        frequency_kernel=3,
-        band_stride=16,
-        dense_depth=1,
-        decoder_depth=1,
-        fine=4,
-        zoom=Zoom(bins=64, stride=4, channels=4, blocks=1),
-        separable=True,
-        full_resolution=False,
-        norm="rms",
-        context=Context(),
-    ),
-    # Baselines of the literature, on the signal of `lite`, so that the same run hears the same audio.
-    # CMGAN (Cao et al. 2022; Abdulatif et al. 2024) has two-stage conformers with ordinary attention. All
-    # else is as in `lite`, though CMGAN differs there too (decoders, positions, losses): this one tells
-    # linear attention from quadratic and nothing more.
-    "quadratic": replace(LITE, attention="quadratic"),
-    # The published size.
-    "blstm": RecurrentConfig(signal=HOP_256),
-}
+
+def read_network(file: str | Path, changes: Sequence[str] = ()) -> NetworkConfig:
+    """Read the table `network` of a configuration file, or of a bundled configuration.
+
+    Args:
+        file: TOML, or the name of a bundled configuration.
+        changes: `FIELD=VALUE` over it.
+
+    Raises:
+        DssError: the file cannot be read.
+        UsageError: a setting is unknown, missing, of a wrong type or out of range.
+    """
+    layers: Layers = read_layers(_File, file, CONFIGS)
+    for change in changes:
+        layers.set(f"network.{change}")
+    table = layers.values.get("network")
+    return build_settings(NetworkConfig, layers, table, "network")  # type: ignore[type-abstract]
+
+
+CONFIGURATIONS = {path.stem: read_network(path) for path in sorted(CONFIGS.glob("*.toml"))}
 
 
 def configuration(name: str) -> NetworkConfig:
-    """The configuration called `name`; `name,FIELD=VALUE,...` is one that differs in some fields.
+    """Return the configuration called `name`.
+
+    Args:
+        name: of a bundled one, perhaps with changes as in `lite,attention=quadratic`; or a .toml file.
 
     Raises:
+        DssError: the file cannot be read.
         UsageError: there is none of that name, or such a field or value is none of it.
     """
     named, *changes = name.split(",")
-    if named not in CONFIGURATIONS:
-        raise UsageError(f"unknown configuration {named!r}: choose one of {', '.join(CONFIGURATIONS)}")
-    config = CONFIGURATIONS[named]
-    for change in changes:
-        config = _changed(config, change, name)
-    return config
+    if not changes and named in CONFIGURATIONS:
+        return CONFIGURATIONS[named]
+    if odd := [change for change in changes if "=" not in change]:
+        raise UsageError(f"configuration {name!r}: FIELD=VALUE, as in lite,rotary=false, not {odd[0]!r}")
+    return read_network(named, changes)
 
 
-def _changed(config: NetworkConfig, change: str, name: str) -> NetworkConfig:
-    field_name, _, text = change.partition("=")
-    known = {f.name: getattr(config, f.name) for f in fields(config)}
-    known = {key: value for key, value in known.items() if isinstance(value, bool | int | str)}
-    if field_name not in known:
-        raise UsageError(f"configuration {name!r}: {change!r} is no FIELD=VALUE of {', '.join(known)}")
-    values: dict[str, Any] = {"true": True, "false": False}
-    value = values.get(text, int(text) if text.isdecimal() else text)
-    if type(value) is not type(known[field_name]):
-        wanted = {bool: "true or false", int: "a whole number", str: "a word"}[type(known[field_name])]
-        raise UsageError(f"configuration {name!r}: {field_name} is {wanted}, not {text!r}")
-    try:
-        return replace(config, **{field_name: value})
-    except ValueError as error:
-        raise UsageError(f"configuration {name!r}: {error}") from None
+def configuration_name(name: str) -> str:
+    """Return what model cards call a configuration: a file by the bundled one that it equals, or its stem."""
+    if not name.endswith(".toml"):
+        return name
+    config = configuration(name)
+    return next((known for known, other in CONFIGURATIONS.items() if other == config), Path(name).stem)
 
 
 def exportable(name: str) -> NetworkConfig:

@@ -35,7 +35,7 @@ def begin_with(network: keras.Model, path: Path, configuration: str) -> Beginnin
     Raises:
         DssError: not weights of that configuration: a layer of another shape, or none of the network's.
     """
-    return Beginning(*fill(network, stored(path, configuration), path, configuration))
+    return Beginning(*fill(network, stored_layers(path, configuration), path, configuration))
 
 
 def load_weights(network: keras.Model, path: Path, configuration: str) -> None:
@@ -46,7 +46,7 @@ def load_weights(network: keras.Model, path: Path, configuration: str) -> None:
     Raises:
         DssError: no weights, or those of another configuration.
     """
-    fresh, left = fill(network, stored(path, configuration), path, configuration)
+    fresh, left = fill(network, stored_layers(path, configuration), path, configuration)
     for what, layers in (("it lacks", fresh), ("it also holds", left)):
         if layers:
             raise DssError(f"{path}: not weights of configuration {configuration}: {what} {few_of(layers)}")
@@ -74,7 +74,7 @@ def weights_file(network: keras.Model) -> bytes:
         return path.read_bytes()
 
 
-def stored(path: Path, configuration: str) -> dict[str, list[Weights]]:
+def stored_layers(path: Path, configuration: str) -> dict[str, list[Weights]]:
     """The weights in a file, by the name of their layer; `outer/inner` of one within another.
 
     Args:

@@ -8,10 +8,8 @@ from __future__ import annotations
 
 import functools
 import logging
-import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from pathlib import Path
 
 import numpy as np
 import numpy.typing as npt
@@ -212,17 +210,15 @@ def _trial_precision(verbose: bool) -> str:
     """What the GPU computes in if it is let to take float16.
 
     LiteRT takes it where the driver has it (Vulkan: shaderFloat16), else
-    float32, and says neither: the tiny model, exact in float32, tells by how it rounds.
+    float32, and says neither: the probe model, exact in float32, tells by how it rounds.
 
     Raises:
-        DssError: the tiny model does not run there.
+        DssError: the probe model does not run there.
     """
     from . import probe_model
 
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "tiny.tflite"
-        path.write_bytes(probe_model.pack(probe_model.graph()))
-        session, reason = _open_on_gpu(Model("tiny", path, {}, probe_model.SIGNAL), False, "float16", verbose)
+    model = Model("probe", probe_model.FILE, {}, probe_model.SIGNAL)
+    session, reason = _open_on_gpu(model, False, "float16", verbose)
     if session is None:
         raise DssError(f"the GPU does not tell its precision: {reason}; without float16 there is no need to")
     third = np.full(shapes(probe_model.SIGNAL)[0], 1 / 3, np.float32)

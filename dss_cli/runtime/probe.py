@@ -1,4 +1,4 @@
-"""Which delegates work here: each runs the tiny model in a process of its own, whose crash is survived.
+"""Which delegates work here: each runs the probe model in a process of its own, whose crash is survived.
 
 `python -m dss_cli.runtime.probe DELEGATE` is that process; it prints one line of JSON.
 """
@@ -8,17 +8,15 @@ from __future__ import annotations
 import json
 import subprocess
 import sys
-import tempfile
 import time
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass
-from pathlib import Path
 
 from ..errors import DssError
 
 DELEGATES = ("cpu", "gpu")
 _PATIENCE = 10.0  # seconds: a driver may hang
-_TOLERANCE = 1e-3  # the tiny model's results are exact in float32
+_TOLERANCE = 1e-3  # the probe model's results are exact in float32
 _WAYS_OUT = {
     "cpu": "`pip install --force-reinstall ai-edge-litert` may mend it",
     "gpu": "update the GPU's driver, or do without it: `--delegate cpu`",
@@ -93,18 +91,13 @@ def _try(delegate: str) -> Trial:
         from .registry import Model
     except ImportError as error:
         return Trial(delegate, False, problem=f"{error}; `pip install --force-reinstall dss-cli`")
-    with tempfile.TemporaryDirectory() as folder:
-        path = Path(folder) / "tiny.tflite"
-        path.write_bytes(probe_model.pack(probe_model.graph()))
-        mixture = np.linspace(
-            -1, 1, probe_model.SIGNAL.frames * probe_model.SIGNAL.bins * 3, dtype=np.float32
-        )
-        mixture = mixture.reshape(1, probe_model.SIGNAL.frames, probe_model.SIGNAL.bins, 3)
-        try:
-            network = LiteRTNetwork(Model("tiny", path, {}, probe_model.SIGNAL), delegate)
-            near, far = network.separate(mixture)
-        except DssError as error:
-            return Trial(delegate, False, problem=f"{error}; {_WAYS_OUT[delegate]}")
+    shape = (1, probe_model.SIGNAL.frames, probe_model.SIGNAL.bins, 3)
+    mixture = np.linspace(-1, 1, np.prod(shape), dtype=np.float32).reshape(shape)
+    try:
+        network = LiteRTNetwork(Model("probe", probe_model.FILE, {}, probe_model.SIGNAL), delegate)
+        near, far = network.separate(mixture)
+    except DssError as error:
+        return Trial(delegate, False, problem=f"{error}; {_WAYS_OUT[delegate]}")
     adapter, software, problem = network.adapter, network.software, None
     if network.fallback_reason:
         remedy = _WAYS_OUT[delegate] if adapter else _NO_ADAPTER

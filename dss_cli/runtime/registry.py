@@ -18,6 +18,7 @@ import platformdirs
 
 from ..constants import MAX_OVERLAP, OVERLAP, SignalConfig
 from ..errors import DssError, UsageError
+from ..utils.bundled import bundled_folder
 
 SCHEMA = 1  # of the model card
 SUFFIX = ".tflite"
@@ -111,11 +112,7 @@ def list_models(warn: Callable[[str], None] = warnings.warn) -> list[Model]:
 
 def folders() -> list[Path]:
     """Where models are looked for: the bundled folder, then the user's."""
-    package = Path(__file__).resolve().parents[1]
-    bundled = package / "models"  # in a wheel
-    if not bundled.is_dir():
-        bundled = package.parent / "models"  # in a checkout
-    return [bundled, platformdirs.user_data_path("dss") / "models"]
+    return [bundled_folder("models"), platformdirs.user_data_path("dss") / "models"]
 
 
 def load(path: Path) -> Model:

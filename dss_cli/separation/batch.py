@@ -27,7 +27,7 @@ class Job:
 
 
 @dataclass
-class Plan:
+class BatchPlan:
     """What a command line asks for."""
 
     jobs: list[Job] = field(default_factory=list)
@@ -45,7 +45,7 @@ def plan(
     follow_links: bool = False,
     overwrite: bool = False,
     skip_existing: bool = False,
-) -> Plan:
+) -> BatchPlan:
     """Settle the outputs of every input, and refuse what cannot go well.
 
     Args:
@@ -62,7 +62,7 @@ def plan(
         UsageError: names for several inputs, a folder without `recursive`, a folder without
             recordings, two outputs in one place, an output that is an input or exists.
     """
-    result = Plan()
+    result = BatchPlan()
     folder = Path() if output_dir is None else output_dir
     if named or PIPE in inputs:
         result.jobs.append(_named_job(inputs, named, output_dir, folder, extension))
@@ -128,7 +128,9 @@ def _defaults(place: Path, extension: str | None) -> dict[str, str]:
     return {stem: str(place.with_name(f"{place.stem}.{stem}{suffix}")) for stem in STEMS}
 
 
-def _recordings(folder: Path, outputs: Path, recursive: bool, follow_links: bool, result: Plan) -> list[Path]:
+def _recordings(
+    folder: Path, outputs: Path, recursive: bool, follow_links: bool, result: BatchPlan
+) -> list[Path]:
     if not recursive:
         raise UsageError(f"{folder}: a folder; --recursive separates the recordings in it")
     found = find_recordings(folder, outputs, follow_links)

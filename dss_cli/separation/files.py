@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 from dataclasses import asdict, dataclass
 from functools import partial
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
@@ -16,6 +17,7 @@ from ..audio import AudioReader, StemGroup
 from ..errors import DssError
 from .listening import Context, used_context
 from .multichannel import Splitter, Stems
+from .separator import DEFAULT_MODEL, load_model
 
 if TYPE_CHECKING:
     from ..runtime.network import Network
@@ -70,7 +72,7 @@ def separate_file(
     near: str | os.PathLike[str] | None = None,
     far: str | os.PathLike[str] | None = None,
     residual: str | os.PathLike[str] | None = None,
-    network: Network,
+    network: str | Path | Network = DEFAULT_MODEL,
     overlap: float | None = None,
     context: Context | None = None,
     channels: Channels = "each",
@@ -89,7 +91,8 @@ def separate_file(
             the format. At least one of the three stems must be asked for.
         far: the same for the far stem.
         residual: the same for mixture - near - far, so that the three sum to the input.
-        network: the model.
+        network: the model: a name, the path of a `.tflite` file, or one that is loaded already, which serves
+            any number of recordings.
         overlap: of consecutive chunks, None for the engine's default.
         context: what a chunk is decided on: the `recording`, the `past`, or `none`; None is the recording, or
             the past where the source is a pipe, which passes only once.
@@ -108,6 +111,8 @@ def separate_file(
         DssError: the input cannot be read or an output not written; no output is left.
     """
     started = time.perf_counter()
+    if isinstance(network, str | Path):
+        network = load_model(network, warn=warn)
     warnings: list[str] = []
 
     def keep(message: str) -> None:

@@ -36,7 +36,7 @@ _AMBIGUOUS = {".ts", ".mts"}  # more often TypeScript than MPEG: only read when 
 
 
 @dataclass
-class Found:
+class FoundRecordings:
     """What lies under a folder.
 
     Attributes:
@@ -55,7 +55,7 @@ class Found:
         _log.info("left out: %s (%s)", path, kind)
 
 
-def find_recordings(folder: Path, outputs: Path, follow_links: bool = False) -> Found:
+def find_recordings(folder: Path, outputs: Path, follow_links: bool = False) -> FoundRecordings:
     """Look for recordings under `folder`, by their extensions.
 
     Args:
@@ -63,7 +63,7 @@ def find_recordings(folder: Path, outputs: Path, follow_links: bool = False) -> 
         outputs: where stems go; if it lies inside, what it holds is no input.
         follow_links: enter linked folders, each real folder once.
     """
-    found = Found()
+    found = FoundRecordings()
     inside = outputs.resolve()
     nested = folder.resolve() in inside.parents
     readable = DECODED - _AMBIGUOUS
@@ -103,7 +103,7 @@ def find_recordings(folder: Path, outputs: Path, follow_links: bool = False) -> 
     return found
 
 
-def _enter(path: Path, found: Found, outputs: Path | None, follow_links: bool) -> bool:
+def _enter(path: Path, found: FoundRecordings, outputs: Path | None, follow_links: bool) -> bool:
     """Whether to look into a folder."""
     if path.name.startswith("."):
         found.leave_out(path, "hidden folder")

@@ -29,7 +29,7 @@ class NetworkFacts:
         return cls(network.asked, network.used, network.fallback_reason, network.gpu_precision)
 
 
-class Listener(Protocol):
+class BatchListener(Protocol):
     """Who is told what happens; `number` is a job's place in the batch, from 0."""
 
     def ready(self, facts: NetworkFacts, notes: Sequence[str], log: Sequence[str] = ()) -> None:
@@ -52,7 +52,7 @@ def run_here(
     jobs: Sequence[Job],
     load: Callable[..., LiteRTNetwork],
     options: dict[str, Any],
-    listener: Listener,
+    listener: BatchListener,
     debug: bool = False,
 ) -> None:
     """Run the jobs in this process.
@@ -76,7 +76,7 @@ def run_job(
     job: Job,
     network: LiteRTNetwork,
     options: dict[str, Any],
-    listener: Listener,
+    listener: BatchListener,
     debug: bool = False,
 ) -> dict[str, Any]:
     """Run one job and return its report; an error of any kind is `error` in it, with its `exit_code`."""

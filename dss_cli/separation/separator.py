@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..audio.reading import BLOCK
+from ..audio.reading import BLOCK, RATES
 from ..errors import UsageError
 from .listening import Context, used_context
 from .multichannel import Splitter, Stems
@@ -74,7 +74,8 @@ class Separator:
     """Separates whole arrays.
 
     Args:
-        model: a bundled or cached name, or the path of a `.tflite` file beside its card.
+        model: a bundled or cached name, the path of a `.tflite` file beside its card, or a network that is
+            loaded already (or is not LiteRT's), for which delegate, threads and precision are settled.
         delegate: `auto`, `gpu` or `cpu`; a GPU that cannot means the CPU, and a UserWarning
             unless it is `auto` and there is none.
         threads: of the CPU; None is the physical cores, at most 4.
@@ -90,7 +91,7 @@ class Separator:
 
     def __init__(
         self,
-        model: str | Path = DEFAULT_MODEL,
+        model: str | Path | Network = DEFAULT_MODEL,
         delegate: str = "auto",
         threads: int | None = None,
         overlap: float | None = None,
@@ -98,23 +99,12 @@ class Separator:
         gpu_precision: str = "float32",
         context: Context = "recording",
     ) -> None:
-        network = load_model(
-            model, delegate, threads, strict_delegate=strict_delegate, gpu_precision=gpu_precision
-        )
-        self._use(network, overlap, context)
-
-    @classmethod
-    def from_network(
-        cls, network: Network, overlap: float | None = None, context: Context = "recording"
-    ) -> Separator:
-        """A separator around a network that is loaded already, or is not LiteRT's."""
-        separator = cls.__new__(cls)
-        separator._use(network, overlap, context)
-        return separator
-
-    def _use(self, network: Network, overlap: float | None, context: Context) -> None:
-        self.network = network
-        self.overlap, self.context = overlap, used_context(network, context)
+        if isinstance(model, str | Path):
+            model = load_model(
+                model, delegate, threads, strict_delegate=strict_delegate, gpu_precision=gpu_precision
+            )
+        self.network: Network = model
+        self.overlap, self.context = overlap, used_context(model, context)
         self.stream()  # an overlap out of range fails here, not at the first recording
 
     def stream(self) -> StreamingSeparator:
@@ -136,12 +126,12 @@ class Separator:
             silent and the sound stays in the residual.
 
         Raises:
-            UsageError: another shape or dtype, swapped axes, no samples, a sample rate of zero.
+            UsageError: another shape or dtype, swapped axes, no samples, a sample rate outside 8 to 384 kHz.
             DssError: samples that are not finite.
         """
         samples = _checked(array)
-        if not (np.isfinite(sample_rate) and sample_rate > 0):
-            raise UsageError(f"sample rate {sample_rate!r} is not a positive number of Hz")
+        if not RATES.start <= sample_rate < RATES.stop:
+            raise UsageError(f"sample rate {sample_rate!r} lies outside {RATES.start} to {RATES.stop - 1} Hz")
         columns = samples.reshape(len(samples), -1)
         splitter = Splitter(self.network, self.overlap, sample_rate, columns.shape[1], self.context)
         blocks = (columns[start : start + BLOCK] for start in range(0, len(columns), BLOCK))

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from ..errors import DssError, ExitCode
 from ..utils.machine import MOST_THREADS
 from .batch import Job
-from .running import Listener, NetworkFacts, run_job
+from .running import BatchListener, NetworkFacts, run_job
 
 if TYPE_CHECKING:
     from ..runtime.litert import LiteRTNetwork
@@ -79,7 +79,7 @@ class Workers:
                 process.join(_PATIENCE)
         self._end()
 
-    def run(self, jobs: Sequence[Job], listener: Listener) -> None:
+    def run(self, jobs: Sequence[Job], listener: BatchListener) -> None:
         """Run the jobs; returns when all of them are finished.
 
         Raises:
@@ -125,7 +125,9 @@ class Workers:
             with contextlib.suppress(OSError):  # it has died: the next look at it tells
                 connection.send((number, jobs[number]))
 
-    def _bury(self, connection: Connection, jobs: Sequence[Job], listener: Listener, loaded: bool) -> int:
+    def _bury(
+        self, connection: Connection, jobs: Sequence[Job], listener: BatchListener, loaded: bool
+    ) -> int:
         """Replace a worker that died; returns how many jobs it took along."""
         process = self._processes.pop(connection)
         connection.close()

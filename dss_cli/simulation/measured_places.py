@@ -20,7 +20,7 @@ from ..errors import DssError
 from .corpus import read_mono
 from .image_sources import FADE, LEAD
 from .limits import FAR_OUTDOOR, NEAR
-from .measured_rirs import Row, read_rows
+from .measured_rirs import MeasuredResponse, read_rows
 from .rir import direct_to_reverberant, onset, reverberation_time, split_at_onset
 from .rooms import LONGEST
 
@@ -159,7 +159,7 @@ def load_training_rooms(
     return found
 
 
-def _measure(row: Row) -> Measured:
+def _measure(row: MeasuredResponse) -> Measured:
     samples = read_mono(row.path)[0].astype(np.float64)
     start = onset(samples)
     direct, rest = split_at_onset(samples, start)

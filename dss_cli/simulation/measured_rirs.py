@@ -23,7 +23,7 @@ LONGEST = 2.0  # seconds of a response that are kept
 
 
 @dataclass(frozen=True)
-class Row:
+class MeasuredResponse:
     """One measured response, not yet read; `rt60` is what the manifest says of it, in seconds."""
 
     path: Path
@@ -43,7 +43,7 @@ class Rooms:
         places: (near, far) rows of each.
     """
 
-    places: tuple[tuple[tuple[Row, ...], tuple[Row, ...]], ...]
+    places: tuple[tuple[tuple[MeasuredResponse, ...], tuple[MeasuredResponse, ...]], ...]
 
     def digest(self) -> str:
         """sha256 of the recordings and of what the manifest says of them."""
@@ -98,7 +98,7 @@ def load_rooms(folder: Path, split: str | None = None) -> Rooms:
     Raises:
         DssError: no manifest, a damaged line, or no room with both a near and a far response.
     """
-    groups: dict[tuple[str, str], tuple[list[Row], list[Row]]] = {}
+    groups: dict[tuple[str, str], tuple[list[MeasuredResponse], list[MeasuredResponse]]] = {}
     for row in read_rows(folder, split):
         near, far = groups.setdefault((row.room, row.microphone), ([], []))
         if row.distance <= NEAR[1]:
@@ -114,7 +114,7 @@ def load_rooms(folder: Path, split: str | None = None) -> Rooms:
     return Rooms(tuple(places))
 
 
-def read_rows(folder: Path, split: str | None = None) -> list[Row]:
+def read_rows(folder: Path, split: str | None = None) -> list[MeasuredResponse]:
     """Return the lines of a folder's MANIFEST.csv, in order.
 
     Args:
@@ -127,7 +127,7 @@ def read_rows(folder: Path, split: str | None = None) -> list[Row]:
     manifest = folder / "MANIFEST.csv"
     if not manifest.is_file():
         raise DssError(f"{folder}: no MANIFEST.csv (columns path, room, distance_m, calib_gain_db)")
-    rows: list[Row] = []
+    rows: list[MeasuredResponse] = []
     there: set[str] = set()
     with manifest.open(newline="", encoding="utf-8") as handle:
         for number, line in enumerate(csv.DictReader(handle), start=2):
@@ -145,7 +145,7 @@ def read_rows(folder: Path, split: str | None = None) -> list[Row]:
     return rows
 
 
-def _row(folder: Path, line: dict[str, str]) -> Row:
+def _row(folder: Path, line: dict[str, str]) -> MeasuredResponse:
     name = line["path"]
     path = folder / name if (folder / name).exists() else folder.parent / name
     microphone = line.get("microphone")
@@ -155,10 +155,10 @@ def _row(folder: Path, line: dict[str, str]) -> Row:
     distance = float(line["distance_m"])
     gain = float(line.get("calib_gain_db") or 0)
     rt60 = float(line.get("rt60_s") or "nan")
-    return Row(path, name, line["room"], microphone, distance, gain, rt60 if rt60 > 0 else None)
+    return MeasuredResponse(path, name, line["room"], microphone, distance, gain, rt60 if rt60 > 0 else None)
 
 
-def _scale(near: Sequence[Row]) -> float:
+def _scale(near: Sequence[MeasuredResponse]) -> float:
     levels = []
     for row in near:
         samples = read_mono(row.path)[0] * 10 ** (row.gain_db / 20)
@@ -167,7 +167,7 @@ def _scale(near: Sequence[Row]) -> float:
     return 1 / max(float(np.median(levels)), 1e-12)
 
 
-def _response(row: Row, scale: float) -> Response:
+def _response(row: MeasuredResponse, scale: float) -> Response:
     samples = read_mono(row.path)[0] * np.float32(scale * 10 ** (row.gain_db / 20))
     start = onset(samples)
     direct, rest = split_at_onset(samples, start)

@@ -30,7 +30,7 @@ PROTOCOLS = (1, 2)
 MOST_REDRAWS = 100  # of a place whose responses do not ring as long as asked
 MEASURED_SHARE = 0.15  # measured places to be made, of the simulated ones
 # Direct sound is stronger in measured rooms than talkers who look anywhere, in rooms of any reverberation,
-# would have it: 0 dB over the reverberation at 2 m, not -10 (docs/training-log.md, section 7).
+# would have it: 0 dB over the reverberation at 2 m, not -10 (docs/experiments/08-lone-far-talkers.md).
 RT60 = (0.12, 0.9)  # seconds, drawn by their logarithm
 FACING = 0.5  # share of far talkers who speak about towards the microphone
 MOUTH = (0.4, 0.85)  # from a loudspeaker's directivity to a talker's

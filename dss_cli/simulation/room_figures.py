@@ -95,7 +95,7 @@ def measured(folder: Path) -> list[RoomFigures]:
     return figures
 
 
-def percentiles(rooms: Iterable[RoomFigures], band: tuple[float, float]) -> tuple[Array, int]:
+def figure_percentiles(rooms: Iterable[RoomFigures], band: tuple[float, float]) -> tuple[Array, int]:
     """Return 10th, 50th and 90th percentile of the ratios of a band of distances, and how many there are."""
     ratios = np.concatenate(
         [room.ratios[(room.distances >= band[0]) & (room.distances < band[1])] for room in rooms]

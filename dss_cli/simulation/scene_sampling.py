@@ -7,16 +7,20 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..constants import SAMPLE_RATE
+from ..utils.settings import Bounds, Share, Weight
 from .corpus import Material
 from .recording_chain import Capture, draw_capture
 from .turns import ALWAYS, FOREVER, Spans, Turns, clipped, draw_turns, shifted
 
 Samples = NDArray[np.float32]
+Range = tuple[float, float]
+Shares = Annotated[tuple[float, float], Bounds(0, 1)]
 Decibels = NDArray[np.float64]  # at KNOTS
 
 KINDS = {  # talkers near and far; "turns" speak one after the other
@@ -77,30 +81,43 @@ class Recipe:
     """
 
     kinds: Mapping[str, float] = field(default_factory=lambda: {"1N+1F": 1.0})
-    outdoor: float = 0.4
-    clean: float = 0.2
+    outdoor: Share = 0.4
+    clean: Share = 0.2
     snr: tuple[float, float] = (0.0, 25.0)
-    level_spread: float = 3.0
-    gain_spread: float = 6.0
-    free_gain: float = 0.3
-    colour: float = 2.0
-    balanced: float = 0.0
+    level_spread: Weight = 3.0
+    gain_spread: Weight = 6.0
+    free_gain: Share = 0.3
+    colour: Weight = 2.0
+    balanced: Share = 0.0
     balance: tuple[float, float] = (-3.0, 10.0)
-    rt60: float = 1.5
-    measured: float = 0.2
-    pace: float = 0.0
-    timbre: float = 0.0
-    captured: float = 0.0
+    rt60: Weight = 1.5
+    measured: Share = 0.2
+    pace: Share = 0.0
+    timbre: Weight = 0.0
+    captured: Share = 0.0
     turns: Turns = field(default_factory=Turns)
     preamble: Mapping[str, float] = field(default_factory=dict)
-    preamble_share: tuple[float, float] = (0.2, 0.6)
-    television: float = 0.0
+    preamble_share: Shares = (0.2, 0.6)
+    television: Share = 0.0
     television_balance: tuple[float, float] = (-10.0, 0.0)
-    tone: float = 0.0
+    tone: Share = 0.0
     tone_db: tuple[float, float] = (20.0, 60.0)
     tone_slope: tuple[float, float] = (-6.0, 3.0)
     active_levels: bool = False
-    talker_seconds: float = 0.0
+    talker_seconds: Weight = 0.0
+
+    def __post_init__(self) -> None:
+        """Refuse kinds of scenes and of preambles that there are not, and shares that come to nothing."""
+        for name, given, known in (
+            ("kinds", self.kinds, (*KINDS, *CONVERSATIONS)),
+            ("preamble", self.preamble, PREAMBLES),
+        ):
+            if odd := [key for key in given if key not in known]:
+                raise ValueError(f"{name}: {odd[0]!r} is none of {', '.join(known)}")
+            if given and not sum(given.values()) > 0:
+                raise ValueError(f"{name}: the shares come to nothing")
+        if not self.kinds:
+            raise ValueError("kinds: there is none")
 
 
 @dataclass(frozen=True)

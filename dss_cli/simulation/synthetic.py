@@ -12,7 +12,7 @@ import soxr
 from ..constants import SAMPLE_RATE
 from ..errors import DssError
 from .corpus import Material, even_level, joined, remembered
-from .tts import Synthesiser, Voice
+from .tts import SpeechVoice, Synthesiser
 
 LANGUAGES = ("en-us", "en-gb-x-rp", "en-gb-scotland", "en-029")
 VARIANTS = ("f1", "m1", "f2", "m2", "f3", "m3", "f4", "m4", "f5", "m5", "m6", "m7")
@@ -61,7 +61,7 @@ def _spoken() -> Material:
     recordings = []
     for number, variant in enumerate(VARIANTS):
         language = LANGUAGES[number % len(LANGUAGES)]
-        voice = Voice(language, variant, 140 + 7 * (number % 5), 25 + 5 * number, 40 + 3 * number)
+        voice = SpeechVoice(language, variant, 140 + 7 * (number % 5), 25 + 5 * number, 40 + 3 * number)
         for step in range(len(SENTENCES)):
             sentence = synthesiser.speak(SENTENCES[(number + step) % len(SENTENCES)], voice)
             samples = soxr.resample(sentence, synthesiser.sample_rate, SAMPLE_RATE).astype(np.float32)

@@ -20,7 +20,7 @@ _SILENCE = 1e-3  # of full scale: what eSpeak puts around a sentence lies below 
 
 
 @dataclass(frozen=True)
-class Voice:
+class SpeechVoice:
     """How a talker sounds."""
 
     language: str  # such as "en-us"
@@ -61,7 +61,7 @@ class Synthesiser:
             self._blocks.append(np.ctypeslib.as_array(samples, shape=(count,)).copy())
         return 0
 
-    def speak(self, text: str, voice: Voice) -> npt.NDArray[np.float64]:
+    def speak(self, text: str, voice: SpeechVoice) -> npt.NDArray[np.float64]:
         """One sentence at `sample_rate`, full scale 1, silence around it removed; shape (samples,).
 
         Raises:

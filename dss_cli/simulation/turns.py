@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
+from typing import Annotated
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..constants import SAMPLE_RATE
+from ..utils.settings import Bounds, Share
 
 Range = tuple[float, float]
 Spans = tuple[Range, ...]  # (start, end) in samples
@@ -35,14 +37,14 @@ class Turns:
         most: turns of one talker at most; training on an accelerator has room for 8.
     """
 
-    seconds: Range = (1.5, 9.0)
-    pause: Range = (0.0, 1.5)
-    overlapped: float = 0.5
-    far_first: float = 0.5
-    monologue: float = 0.0
-    monologue_share: Range = (0.4, 0.8)
-    monologue_far: float = 0.67
-    most: int = 8
+    seconds: Annotated[Range, Bounds(0.1)] = (1.5, 9.0)
+    pause: Annotated[Range, Bounds(0)] = (0.0, 1.5)
+    overlapped: Share = 0.5
+    far_first: Share = 0.5
+    monologue: Share = 0.0
+    monologue_share: Annotated[Range, Bounds(0, 1)] = (0.4, 0.8)
+    monologue_far: Share = 0.67
+    most: Annotated[int, Bounds(1, 8)] = 8
 
 
 def gate(spans: Sequence[Range], length: int) -> NDArray[np.float32]:

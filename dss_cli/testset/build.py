@@ -26,7 +26,7 @@ SHARING = 60.0  # seconds that a network file system may take to show here what 
 _one_at_a_time = threading.Lock()
 
 
-def build(
+def build_test_set(
     path: Path,
     plan: Plan,
     jobs: int = 1,

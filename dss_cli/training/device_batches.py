@@ -122,8 +122,8 @@ class Desk:
         return self.sources.draws(recipe, self.signal, size, seed, self.hiss, self.length)
 
     def numbers(self, draws: Sequence[tuple[int, Draw]]) -> Numbers:
-        """What the layer `Mixing` takes: the arrays of `shapes`, by name."""
-        numbers = {name: np.zeros(shape, kind) for name, (shape, kind) in shapes(len(draws)).items()}
+        """What the layer `Mixing` takes: the arrays of `number_shapes`, by name."""
+        numbers = {name: np.zeros(shape, kind) for name, (shape, kind) in number_shapes(len(draws)).items()}
         numbers["pace"][:] = 1
         for i, (place, drawn) in enumerate(draws):
             self._scene(drawn, {name: numbers[name][i : i + 1] for name in SCENE | DEVICE})
@@ -183,7 +183,7 @@ class Desk:
             row[name][0] = value
 
 
-def shapes(size: int) -> dict[str, tuple[tuple[int, ...], str]]:
+def number_shapes(size: int) -> dict[str, tuple[tuple[int, ...], str]]:
     """Shape and type of each of the numbers of `size` scenes."""
     voices = {name: ((size, sum(SLOTS), *shape), kind) for name, (shape, kind) in VOICE.items()}
     return voices | {name: ((size, *shape), kind) for name, (shape, kind) in (SCENE | DEVICE).items()}

@@ -20,7 +20,7 @@ from ..simulation.recording_chain import Capture, device_gain, low_pass
 from ..simulation.scene_sampling import KNOTS
 from ..simulation.turns import FOREVER, RAMP
 from .cut import Cut, in_segments, inputs_of
-from .device_batches import DEVICE, ROW, SLOTS, STRETCH, TURNS, Desk, shapes
+from .device_batches import DEVICE, ROW, SLOTS, STRETCH, TURNS, Desk, number_shapes
 
 Spectrum = tuple[Any, Any]  # real and imaginary part
 
@@ -229,7 +229,7 @@ class MixedTraining(keras.Model):
         """For batches of scenes cut like that; `heard_whole` is asked for beside the numbers."""
         numbers = {
             name: keras.Input(batch_shape=shape, dtype=kind, name=name)
-            for name, (shape, kind) in shapes(cut.scenes).items()
+            for name, (shape, kind) in number_shapes(cut.scenes).items()
         }
         whole = keras.Input(batch_shape=(cut.scenes,), name="heard_whole")
         mixed = mixing(numbers)

@@ -9,21 +9,23 @@ from collections import deque
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import AbstractContextManager, nullcontext
-from dataclasses import asdict, dataclass, replace
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import keras
 import numpy as np
 
 from ..constants import STEMS
 from ..errors import DssError
-from ..network import build, build_for_scenes, carries_context, configuration
+from ..network import build, build_for_scenes, has_context
 from ..network.weights import Beginning, begin_with
 from ..simulation.corpus import DAMAGED
 from ..simulation.vtlp import with_more_voices
 from ..utils.atomic_write import write_files
+from ..utils.toml_text import to_table
+from .config import TrainingConfig
 from .cut import WHOLE, Cut, draw_cut, inputs_of, takes_scenes, whole_scenes
 from .data import Sources, examples
 from .device_batches import Desk
@@ -31,7 +33,6 @@ from .device_mixing import MixedTraining, Mixing
 from .distribution import data_parallel
 from .losses import separation_loss
 from .optimiser import ConvolutionMuon
-from .recipes import recipe_at
 from .schedule import WarmHoldCosine
 from .validation import Validation
 
@@ -40,70 +41,44 @@ CUTS = 1_000_000  # ends the seed of a step's cut, as the scene's number ends th
 EVERY = 4  # steps between two samples of the weights for their average
 
 
-@dataclass(frozen=True)
-class Settings:
-    """One run, but for the data. Steps are optimiser steps."""
-
-    configuration: str
-    seed: int = 1
-    batch: int = 8  # segments per step, as long as the model's chunk: scenes of one or several (see `cut`)
-    peak: float = 1.5e-3
-    warmup: int = 200
-    hold: int = 4000
-    total: int = 6000
-    decay: float = 1e-2
-    clip: float = 1.0
-    average: float = 0.999  # per step, of the exponential moving average
-    curriculum: tuple[int, ...] = (1000, 3000, 4500)  # steps at which the recipe widens
-    validate_every: int = 500
-    save_every: int = 100
-    near_ratio: float = 1.0  # weight of the near output's signal-to-noise ratio in the loss
-    far_ratio: float = 1.0  # and of the far output's
-    outdoor: float | None = None  # instead of each recipe's own, see `Recipe`
-    captured: float | None = None
-    voices: int = 0  # see `with_more_voices`
-    precision: str = "float32"  # of Keras: "mixed_bfloat16" computes in half the width, keeps weights whole
-    mixing: Literal["host", "device"] = "host"  # where scenes are rendered: on threads ahead, or in the step
-    devices: int | None = None  # that share each batch, by Keras' distribution; None leaves it to the backend
-
-
-class Run:
+class TrainingRun:
     """A network, its optimiser and the average of its weights, in a folder that a run can be resumed from."""
 
     def __init__(
         self,
-        settings: Settings,
+        config: TrainingConfig,
         folder: Path,
-        weights: Path | None = None,
         sources: Sources | None = None,
     ):
-        """Resume the run in `folder`, or begin one, with `weights` where they are given.
+        """Resume the run in `folder`, or begin one, with the weights that the configuration names, if any.
 
         `sources` are needed where scenes are mixed on the device, whose memory they fill.
 
         Raises:
             DssError: a checkpoint or weights of another configuration, more devices than there are.
         """
-        self.settings, self.folder = settings, folder
+        self.config, self.folder = config, folder
+        self.signal = config.network.signal
         self._distribution = (
-            None if settings.devices is None else data_parallel(settings.devices, settings.batch)
+            None
+            if config.machine.devices is None
+            else data_parallel(config.machine.devices, config.training.batch)
         )
-        keras.utils.set_random_seed(settings.seed)
-        keras.config.set_dtype_policy(settings.precision)
-        self.config = configuration(settings.configuration)
+        keras.utils.set_random_seed(config.training.seed)
+        keras.config.set_dtype_policy(config.training.precision)
         self.beginning = Beginning([], [])
         self.desk: Desk | None = None
         self.step = 0
         with self._shared():
             self.network = self._build()
-            if weights is not None and not self._checkpoint.exists():
-                self.beginning = begin_with(self.network, weights, settings.configuration)
+            if config.data.weights is not None and not self._checkpoint.exists():
+                self.beginning = begin_with(self.network, config.data.weights, config.name)
             self._trained = self.network
-            if settings.mixing == "device":
+            if config.training.mixing == "device":
                 if sources is None:
                     raise ValueError("scenes mixed on the device need the sources")
                 self._cut = self._whole_scenes()
-                self.desk = Desk(sources, self.config.signal, self._cut.samples(self.config.signal))
+                self.desk = Desk(sources, self.signal, self._cut.samples(self.signal))
                 self._trained = MixedTraining.of(self.network, Mixing(self.desk), self._cut)
             self._compile()
         self._twin = self._build()  # on one device: validation has batches of any size
@@ -112,29 +87,31 @@ class Run:
             self._load()
 
     def _build(self) -> keras.Model:
-        return build_for_scenes(self.config) if carries_context(self.config) else build(self.config)
+        network = self.config.network
+        return build_for_scenes(network) if has_context(network) else build(network)
 
     def _whole_scenes(self) -> Cut:
         """What the device mixes: its shapes are compiled, so that no step is cut in another way."""
-        segments = 4 if takes_scenes(self.network) and self.settings.batch % 4 == 0 else 1
-        return whole_scenes(self.settings.batch // segments, segments, self.config.signal)
+        segments = 4 if takes_scenes(self.network) and self.config.training.batch % 4 == 0 else 1
+        return whole_scenes(self.config.training.batch // segments, segments, self.signal)
 
     def _shared(self) -> AbstractContextManager[Any]:
         """Within it, batches and weights are distributed, where the settings ask for it."""
         return self._distribution.scope() if self._distribution else nullcontext()
 
     def _compile(self) -> None:
-        settings, trained, signal = self.settings, self._trained, self.config.signal
+        schedule, optimiser, loss = self.config.schedule, self.config.optimiser, self.config.loss
+        trained, signal = self._trained, self.signal
         trained.compile(
             ConvolutionMuon(
-                WarmHoldCosine(settings.peak, settings.warmup, settings.hold, settings.total),
-                weight_decay=settings.decay,
-                adam_weight_decay=settings.decay,
-                global_clipnorm=settings.clip,
+                WarmHoldCosine(schedule.peak, schedule.warmup, schedule.hold, schedule.steps),
+                weight_decay=optimiser.decay,
+                adam_weight_decay=optimiser.decay,
+                global_clipnorm=optimiser.clip,
             ),
             loss={
                 stem: separation_loss(signal.exponent, weight)
-                for stem, weight in zip(STEMS, (settings.near_ratio, settings.far_ratio), strict=True)
+                for stem, weight in zip(STEMS, (loss.near_ratio, loss.far_ratio), strict=True)
             },
             jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
         )
@@ -154,7 +131,7 @@ class Run:
     @property
     def hours(self) -> float:
         """Audio seen so far, in hours."""
-        return self.step * self.settings.batch * self.config.signal.chunk_seconds / 3600
+        return self.step * self.config.training.batch * self.signal.chunk_seconds / 3600
 
     def save(self) -> None:
         """Write everything that a resumed run needs.
@@ -196,8 +173,7 @@ class Run:
         shapes = [[np.shape(v) for v in group] for group in (*groups, *current)]
         if shapes[: len(GROUPS)] != shapes[len(GROUPS) :]:
             raise DssError(
-                f"{self._checkpoint}: from another configuration than "
-                f"{self.settings.configuration!r}; name another RUN"
+                f"{self._checkpoint}: from another configuration than {self.config.name!r}; name another RUN"
             )
         self.network.set_weights(groups[0])
         self.average = groups[1]
@@ -215,20 +191,17 @@ class Run:
 
     def batch(self, sources: Sources, step: int) -> tuple[Any, Any]:
         """What `advance` takes at a step: spectra, or the numbers that the device mixes them from."""
-        settings = self.settings
-        shares = {"outdoor": settings.outdoor, "captured": settings.captured}
-        own: dict[str, Any] = {name: share for name, share in shares.items() if share is not None}
-        recipe = replace(recipe_at(step, settings.curriculum), **own)
-        seed = [settings.seed, step]
+        recipe = self.config.scenes_at(step)
+        seed = [self.config.training.seed, step]
         if self.desk:
             numbers = self.desk.numbers(self.desk.draws(recipe, self._cut.scenes, seed))
             heard_whole = np.random.default_rng([*seed, CUTS]).uniform(size=self._cut.scenes) < WHOLE
             return numbers | {"heard_whole": heard_whole.astype(np.float32)}, None
-        signal = self.config.signal
+        signal, batch = self.signal, self.config.training.batch
         if takes_scenes(self.network):
-            cut = draw_cut(np.random.default_rng([*seed, CUTS]), settings.batch, signal)
+            cut = draw_cut(np.random.default_rng([*seed, CUTS]), batch, signal)
         else:
-            cut = whole_scenes(settings.batch, 1, signal)
+            cut = whole_scenes(batch, 1, signal)
         draws = sources.draws(recipe, signal, cut.scenes, seed, length=cut.samples(signal))
         inputs, targets = examples([sources.mix(*drawn) for drawn in draws], signal)
         targets = {
@@ -247,11 +220,12 @@ class Run:
         losses = {k: float(v) for k, v in losses.items()}
         if not np.isfinite(losses["loss"]):
             raise DssError(
-                f"the loss is {losses['loss']} at step {self.step}; {self._kept()}; a lower --peak may help"
+                f"the loss is {losses['loss']} at step {self.step}; {self._kept()}; a lower schedule.peak"
+                " may help"
             )
         self.step += 1
         if self.step % EVERY == 0:
-            keep = min(self.settings.average, (1 + self.step) / (10 + self.step)) ** EVERY
+            keep = min(self.config.optimiser.average, (1 + self.step) / (10 + self.step)) ** EVERY
             for mean, weight in zip(self.average, self.network.get_weights(), strict=True):
                 mean *= keep
                 mean += (1 - keep) * weight
@@ -271,19 +245,15 @@ def append_line(path: Path, text: str) -> None:
 
 
 def train(
-    settings: Settings,
+    config: TrainingConfig,
     sources: Sources,
     folder: Path,
     validation: Validation | None = None,
-    weights: Path | None = None,
     report: Callable[[dict[str, Any]], None] = lambda row: None,
-    mixers: int = 1,
-) -> Run:
-    """Train to `settings.total` steps, from the folder's checkpoint where there is one.
+) -> TrainingRun:
+    """Train to the last step of the schedule, from the folder's checkpoint where there is one.
 
-    A new run begins with `weights`, where they are given, or afresh.
-
-    `mixers` threads render the batches ahead, or draw them; which they are does not depend on how many.
+    Threads render the batches ahead, or draw them; which batches those are does not depend on their number.
 
     Each report is also a line of `log.jsonl`: step, hours of audio, audio seconds per second, the
     share of the time that went into waiting for scenes, losses, scores.
@@ -292,10 +262,11 @@ def train(
         DssError: a checkpoint or weights of another configuration, a loss that is not a number.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    if settings.voices:
-        sources = replace(sources, speech=with_more_voices(sources.speech, settings.voices, settings.seed))
-    run = Run(settings, folder, weights, sources)
-    signal = run.config.signal
+    training, last_step, mixers = config.training, config.schedule.steps, config.machine.mixers
+    if training.voices:
+        sources = replace(sources, speech=with_more_voices(sources.speech, training.voices, training.seed))
+    run = TrainingRun(config, folder, sources)
+    signal = run.signal
     seen: list[dict[str, float]] = []
     started, waited, last = time.monotonic(), 0.0, run.step
 
@@ -311,22 +282,22 @@ def train(
     tell(
         {
             "step": run.step,
-            "settings": asdict(settings),
+            "settings": to_table(config),
             "parameters": run.network.count_params(),
             **run.beginning._asdict(),
         }
     )
     with ThreadPoolExecutor(mixers) as pool:
         coming = deque(pool.submit(run.batch, sources, run.step + i) for i in range(mixers))
-        while run.step < settings.total:
+        while run.step < last_step:
             asked = time.monotonic()
             inputs, targets = coming.popleft().result()
             waited += time.monotonic() - asked
             coming.append(pool.submit(run.batch, sources, run.step + mixers))
             seen.append(run.advance(inputs, targets))
-            if run.step % settings.save_every == 0 or run.step == settings.total:
+            if run.step % training.save_every == 0 or run.step == last_step:
                 elapsed = time.monotonic() - started
-                audio = (run.step - last) * settings.batch * signal.chunk_seconds
+                audio = (run.step - last) * training.batch * signal.chunk_seconds
                 row = {k: round(float(np.mean([s[k] for s in seen])), 4) for k in seen[0]}
                 run.save()
                 tell(
@@ -339,7 +310,7 @@ def train(
                     }
                 )
                 seen, started, waited, last = [], time.monotonic(), 0.0, run.step
-            if validation and (run.step % settings.validate_every == 0 or run.step == settings.total):
+            if validation and (run.step % config.validation.every == 0 or run.step == last_step):
                 tell({"step": run.step, "scores": validation.score(run.averaged())})
                 started, waited, last = time.monotonic(), 0.0, run.step
     return run

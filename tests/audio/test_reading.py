@@ -66,13 +66,13 @@ def test_properties_of_a_recording(tmp_path):
         assert [len(block) for block in reader.blocks(2000)] == [2000, 2000, 1000]
 
 
-@pytest.mark.parametrize("rate", [8000, 44_100, 192_000])
+@pytest.mark.parametrize("rate", [8000, 44_100, 384_000])
 def test_rates_within_the_range(tmp_path, rate):
     with AudioReader(write(tmp_path / "a.wav", noise(50), rate)) as reader:
         assert reader.samplerate == rate
 
 
-@pytest.mark.parametrize("rate", [4000, 7999, 192_001, 384_000])
+@pytest.mark.parametrize("rate", [4000, 7999, 384_001, 400_000])
 def test_rates_outside_are_refused_by_value(tmp_path, rate):
     path = write(tmp_path / "a.wav", noise(50), rate)
     with pytest.raises(DssError, match=rf"a\.wav: sample rate {rate} Hz"):

@@ -23,11 +23,11 @@ from hypothesis import strategies as st
 from dss_cli.benchmark import library, recording, sheet
 from dss_cli.benchmark.measurement import Opening, Run, peak_memory
 from dss_cli.benchmark.results import NO_ESTIMATE, NO_METER, results
-from dss_cli.benchmark.rows import Row, plan
-from dss_cli.benchmark.session import Entry, Session, run_session
+from dss_cli.benchmark.rows import BenchmarkRow, plan_rows
+from dss_cli.benchmark.session import Entry, Measurements, run_session
 from dss_cli.benchmark.statistics import percentiles, ratio, spread
 from dss_cli.benchmark.subject import Proof, Refused
-from dss_cli.benchmark.tables import lines, markdown, notes
+from dss_cli.benchmark.tables import lines, markdown_results, notes
 from dss_cli.benchmark.worker import Died
 from dss_cli.energy import Energy, Meter, MeterError
 from dss_cli.errors import DssError
@@ -39,7 +39,7 @@ MACHINE = dict.fromkeys(("system", "release", "architecture", "processor", "pyth
 MACHINE |= {"processors": 2, "load_average": 0.0}
 TINY = {"name": "tiny", "sha256": "0" * 64, "bytes": 1, "weights": "float32", "parameters": 1}
 MODELS = {"tiny": {**TINY, "macs_per_second": 1, "chunk_seconds": 3.0, "overlap": 0.25}}
-CPU, GPU = Row("tiny", "cpu"), Row("tiny", "gpu")
+CPU, GPU = BenchmarkRow("tiny", "cpu"), BenchmarkRow("tiny", "gpu")
 ON_CPU = Proof("cpu", "cpu", "CPU, 1 thread", True, threads=1)
 ON_GPU = Proof("gpu", "gpu", "GPU: Fast", True, adapter="Fast (Vulkan, Discrete GPU)")
 IN_SOFTWARE = Proof("gpu", "gpu", "GPU, software: Slow", True, adapter="Slow", software=True)
@@ -124,13 +124,16 @@ class FakeWorkers:
 def test_all_is_the_cpu_at_each_number_of_threads_then_the_gpu_then_the_library():
     so = Path("folder/x.so")
     each = [("cpu", 2), ("cpu", 1), ("gpu", 2), ("library", 2, so)]
-    rows = plan(["a", "b"], "all", [2, 1], so)
-    assert rows == [Row(model, *rest) for model in ("a", "b") for rest in each]
+    rows = plan_rows(["a", "b"], "all", [2, 1], so)
+    assert rows == [BenchmarkRow(model, *rest) for model in ("a", "b") for rest in each]
     assert [row.name for row in rows[:4]] == ["CPU, 2 threads", "CPU, 1 thread", "GPU", "x.so"]
-    assert {row.reference for row in rows} == {Row("a", "cpu", 1), Row("b", "cpu", 1)}
-    assert plan(["a"], "cpu", [1, 4]) == [Row("a", "cpu", 1), Row("a", "cpu", 4)]
-    assert plan(["a"], "gpu", [4, 1]) == [Row("a", "gpu", 4)]
-    assert plan(["a"], "auto", [4, 1], so) == [Row("a", "auto", 4), Row("a", "library", 4, so)]
+    assert {row.reference for row in rows} == {BenchmarkRow("a", "cpu", 1), BenchmarkRow("b", "cpu", 1)}
+    assert plan_rows(["a"], "cpu", [1, 4]) == [BenchmarkRow("a", "cpu", 1), BenchmarkRow("a", "cpu", 4)]
+    assert plan_rows(["a"], "gpu", [4, 1]) == [BenchmarkRow("a", "gpu", 4)]
+    assert plan_rows(["a"], "auto", [4, 1], so) == [
+        BenchmarkRow("a", "auto", 4),
+        BenchmarkRow("a", "library", 4, so),
+    ]
 
 
 def test_the_recording_is_the_same_each_time_as_long_as_asked_and_begins_again_each_minute(tmp_path):
@@ -245,7 +248,7 @@ def test_percentiles_are_values_that_occurred_with_enough_at_or_below(values):
 def test_figures_are_per_second_of_audio_and_percentiles_of_all_chunks():
     other = replace(a_run(4.0, 20.0, 6.0, (0.1, 0.4)), opening=Opening(1.5, 1.25, 1.125), peak_bytes=3000)
     runs = [a_run(), other, a_run(2.0, 10.0, 5.0, (0.6, 0.7, 0.8))]
-    result = told(Session([Entry(CPU, ON_CPU, None, runs)]))
+    result = told(Measurements([Entry(CPU, ON_CPU, None, runs)]))
     (row,) = result["rows"]
     assert row["rtf_file"] == about(0.1, 0.2, 0.2)
     assert row["rtf_network"] == about(0.05, 0.025, 0.21)
@@ -263,7 +266,9 @@ def test_energy_is_gross_and_net_of_the_idle_machine_with_ratios_of_each_turn():
     cpu = [(rapl(4.0, 100.0), battery(2.0, 8.0, 1.0)), (rapl(4.0, 200.0), battery(2.0, 12.0, 3.0))]
     gpu = [(rapl(2.0, 50.0), battery(4.0, 4.0, 2.0)), (rapl(2.0, 40.0), battery(2.0, 6.0, 2.0))]
     two = [a_run(), a_run()]
-    result = told(Session([Entry(CPU, ON_CPU, None, two, cpu), Entry(GPU, ON_GPU, None, two, gpu)], idle))
+    result = told(
+        Measurements([Entry(CPU, ON_CPU, None, two, cpu), Entry(GPU, ON_GPU, None, two, gpu)], idle)
+    )
     assert [one["watts"] for one in result["idle"]] == [10.0, 1.0]
     first, second = result["rows"][0]["energy"]
     assert first["gross_joules_per_audio_second"] == about(10, 20)
@@ -297,7 +302,7 @@ def test_a_meter_that_failed_has_no_number_but_a_reason(tmp_path):
 
 
 def test_without_a_meter_the_column_says_so_and_why():
-    session = Session([Entry(CPU, ON_CPU, None, [a_run()])])
+    session = Measurements([Entry(CPU, ON_CPU, None, [a_run()])])
     result = told(session, problems=["RAPL: denied", "NVML: no driver"])
     assert result["not_measured"] == [{"what": "energy", "why": "RAPL: denied; NVML: no driver"}]
     assert (result["rows"][0]["energy"], result["rows"][0]["energy_estimate"]) == ([], None)
@@ -307,9 +312,12 @@ def test_without_a_meter_the_column_says_so_and_why():
 
 
 def test_an_estimate_is_cpu_time_times_watts_marked_and_for_work_on_the_cpu_alone():
-    other, on_other = Row("tiny", "library", 1, Path("x.so")), Proof("library", "library", "x.so", True)
+    other, on_other = (
+        BenchmarkRow("tiny", "library", 1, Path("x.so")),
+        Proof("library", "library", "x.so", True),
+    )
     rows = [(CPU, ON_CPU), (GPU, ON_GPU), (GPU, IN_SOFTWARE), (other, on_other)]
-    session = Session([Entry(row, proof, None, [a_run(cpu=2.0), a_run(cpu=4.0)]) for row, proof in rows])
+    session = Measurements([Entry(row, proof, None, [a_run(cpu=2.0), a_run(cpu=4.0)]) for row, proof in rows])
     result = told(session, tdp=15.0)
     estimate = {"tdp_watts": 15.0, "joules_per_audio_second": about(3, 6)}
     assert [row["energy_estimate"] for row in result["rows"]] == [estimate, None, estimate, None]
@@ -318,14 +326,14 @@ def test_an_estimate_is_cpu_time_times_watts_marked_and_for_work_on_the_cpu_alon
     number = "4.5 (3 to 6) *estimate*"
     assert cells(result, "energy, J per audio s") == [number, "not measured", number, "not measured"]
     assert "*Estimate*: CPU time x 15 W, as --tdp gives them; nothing measured it." in notes(result)
-    metered = Session([Entry(CPU, ON_CPU, None, [a_run()], [(rapl(1.0, 1.0),)])], (rapl(1.0, 1.0),))
+    metered = Measurements([Entry(CPU, ON_CPU, None, [a_run()], [(rapl(1.0, 1.0),)])], (rapl(1.0, 1.0),))
     assert told(metered, tdp=15.0)["rows"][0]["energy_estimate"] is None
 
 
 def test_ratios_are_to_the_first_cpu_row_and_of_what_runs_elsewhere_to_each():
     rows = [CPU, replace(CPU, threads=2), GPU, replace(CPU, model="other"), replace(GPU, model="other")]
     times = [(1.0, 4.0), (0.5, 1.0), (0.25, 2.0), (8.0, 8.0), (2.0, 6.0)]
-    session = Session()
+    session = Measurements()
     for row, elapsed in zip(rows, times, strict=True):
         runs = [a_run(one, cpu=2 * one, chunks=(one / 2,)) for one in elapsed]
         session.entries.append(Entry(row, ON_GPU if row.delegate == "gpu" else ON_CPU, None, runs))
@@ -343,7 +351,7 @@ def test_csv_has_a_line_for_each_row_and_nothing_where_nothing_was_measured():
     agreement = {"near_si_sdr_db": 60.5, "far_si_sdr_db": None, "largest_difference": 0.5, "seconds": 10}
     cpu = Entry(CPU, ON_CPU, None, [a_run(1.0), a_run(3.0)], [(rapl(4.0, 100.0),)] * 2)
     gpu = Entry(GPU, ON_GPU, agreement, [replace(a_run(), peak_bytes=None)] * 2, [(failed,)] * 2)
-    found = list(csv.DictReader(io.StringIO(sheet.csv_text(told(Session([cpu, gpu], (idle,)))))))
+    found = list(csv.DictReader(io.StringIO(sheet.sheet_text(told(Measurements([cpu, gpu], (idle,)))))))
     plain = ["name", "used", "threads", "adapter", "near_si_sdr_db", "far_si_sdr_db", "chunk_seconds_p99"]
     spreads = ["rtf_file_median", "rtf_file_max", "peak_memory_bytes_min"]
     energy = [f"{name}_joules_per_audio_second_median" for name in ("RAPL package-0 net", "estimated")]
@@ -356,10 +364,12 @@ def test_csv_has_a_line_for_each_row_and_nothing_where_nothing_was_measured():
 def test_a_fallback_is_told_below_the_table_of_auto():
     fell_back = replace(ON_CPU, asked="auto", fallback_reason="no GPU adapter was found")
     warning = f"tiny: running on the CPU: {fell_back.fallback_reason}"
-    result = told(Session([Entry(Row("tiny", "auto"), fell_back, None, [a_run()])]), warnings=[warning])
+    result = told(
+        Measurements([Entry(BenchmarkRow("tiny", "auto"), fell_back, None, [a_run()])]), warnings=[warning]
+    )
     assert result["rows"][0]["delegate"]["fallback_reason"] == fell_back.fallback_reason
     assert (result["warnings"], cells(result, "asked, used")) == ([warning], ["auto, cpu"])
-    assert markdown(result).endswith(f"\n- Warning: {warning}.\n")
+    assert markdown_results(result).endswith(f"\n- Warning: {warning}.\n")
 
 
 def test_ops_left_are_those_that_the_outputs_need_and_no_delegate_makes():
@@ -394,10 +404,10 @@ def test_the_document_holds_what_its_command_gives_and_keeps_the_rest(tmp_path, 
     Path("give.py").write_text("import sys\nassert sys.argv[2] == '--json'\nprint(open(sys.argv[1]).read())")
     commands, tables = [], []
     for number in (1, 2):
-        result = told(Session([Entry(CPU, ON_CPU, None, [a_run(number)])]), warnings=[r"\1"])
+        result = told(Measurements([Entry(CPU, ON_CPU, None, [a_run(number)])]), warnings=[r"\1"])
         Path(f"{number}.json").write_text(json.dumps(result))
         commands.append(f"{Path(sys.executable).name} give.py {number}.json")
-        tables.append(f"\n```sh\n{commands[-1]}\n```\n\n{markdown(result)}\n")
+        tables.append(f"\n```sh\n{commands[-1]}\n```\n\n{markdown_results(result)}\n")
 
     def whole(*parts):
         marked = [f"<!-- bench: {commands[i]} -->\n{parts[i]}<!-- bench: end -->" for i in (0, 1)]

@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from dss_cli.benchmark.rows import Row, plan
+from dss_cli.benchmark.rows import BenchmarkRow, plan_rows
 from dss_cli.benchmark.run import benchmark
 from dss_cli.errors import UsageError
 from tests.helpers import tiny
@@ -22,7 +22,7 @@ DRIVER = Path("/usr/lib/chromium/vk_swiftshader_icd.json")
 
 def test_the_gpus_rows_alone_are_asked_for_float16(tmp_path):
     so = tmp_path / "x.so"
-    rows = plan(["a"], "all", [1, 2], so, "float16")
+    rows = plan_rows(["a"], "all", [1, 2], so, "float16")
     assert [(row.delegate, row.gpu_precision) for row in rows] == [
         ("cpu", "float32"),
         ("cpu", "float32"),
@@ -30,7 +30,9 @@ def test_the_gpus_rows_alone_are_asked_for_float16(tmp_path):
         ("library", "float32"),
     ]
     assert rows[2].reference == rows[0]
-    assert plan(["a"], "auto", [1], gpu_precision="float16") == [Row("a", "auto", gpu_precision="float16")]
+    assert plan_rows(["a"], "auto", [1], gpu_precision="float16") == [
+        BenchmarkRow("a", "auto", gpu_precision="float16")
+    ]
 
 
 def test_float16_without_a_gpus_row_is_refused():

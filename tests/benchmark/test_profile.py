@@ -16,8 +16,8 @@ import soundfile as sf
 from dss_cli.benchmark import startup
 from dss_cli.benchmark.measurement import Opening, run_file
 from dss_cli.benchmark.profile import PARTS, REST, profile_file
-from dss_cli.benchmark.rows import Row
-from dss_cli.benchmark.session import Entry, Session
+from dss_cli.benchmark.rows import BenchmarkRow
+from dss_cli.benchmark.session import Entry, Measurements
 from dss_cli.benchmark.subject import Proof
 from dss_cli.utils.atomic_write import PendingFiles
 from tests.helpers import tiny
@@ -83,11 +83,11 @@ def test_what_a_part_does_counts_for_that_part(tmp_path, noise, monkeypatch, par
 def session():
     """Two rows that `dss separate` has, and one that it has not."""
     rows = [
-        Row("a", "cpu", 2),
-        Row("a", "gpu", 1, gpu_precision="float16"),
-        Row("a", "library", library=Path("x")),
+        BenchmarkRow("a", "cpu", 2),
+        BenchmarkRow("a", "gpu", 1, gpu_precision="float16"),
+        BenchmarkRow("a", "library", library=Path("x")),
     ]
-    return Session([Entry(row, Proof(row.delegate, "cpu", row.name, True), None) for row in rows])
+    return Measurements([Entry(row, Proof(row.delegate, "cpu", row.name, True), None) for row in rows])
 
 
 @pytest.fixture

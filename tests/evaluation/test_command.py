@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
-from dss_cli.evaluation.model_readme import END, START, render, update
+from dss_cli.evaluation.model_readme import END, START, render_cards, update
 from dss_cli.evaluation.perceptual import measures
 from dss_cli.evaluation.statistics import leakage_curve, strata
 from tests.helpers import scenesets, tiny
@@ -326,7 +326,7 @@ def test_noise_levels_get_columns_where_there_are_many():
         "version": "1",
     }
     card = tiny.card(b"x") | {"scores": {"x": scores}}
-    text = render([card])
+    text = render_cards([card])
     assert "| stratum | clean | 10 dB | -5 dB |" in text
     assert "| x-n02 | 9.0 (8.0) | 5.0 (4.0) | 1.0 (0.0) |" in text
 

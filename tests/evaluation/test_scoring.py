@@ -19,7 +19,7 @@ from dss_cli.evaluation.run import evaluate
 from dss_cli.evaluation.scoring import FIGURES, score
 from dss_cli.evaluation.statistics import by_stratum, leakage_curve, strata, summarise
 from dss_cli.evaluation.systems import StemsFolder
-from dss_cli.evaluation.testset import Scene, read_test_set
+from dss_cli.evaluation.testset import ScoredScene, read_test_set
 from dss_cli.metrics import attenuation, si_sdr, si_sdr_improvement
 from tests.helpers import scenesets
 from tests.helpers.synth import noise, write
@@ -35,7 +35,7 @@ def tracks(count, frames=2000):
 def scene(kind="1N+1F", **changes):
     given = {"id": "s", "stratum": "x", "environment": "indoor", "snr_db": None, "ur0": False}
     given |= {"near_m": 0.4, "far_m": 2.0, "files": {"mixture": Path("mixture/s.flac")}}
-    return Scene(kind=kind, **(given | changes))
+    return ScoredScene(kind=kind, **(given | changes))
 
 
 def row(**changes):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from contextlib import contextmanager
+from dataclasses import replace
 
 import numpy as np
 import pytest
@@ -14,10 +15,23 @@ pytest.importorskip("pyroomacoustics")
 from dss_cli.network import configuration  # noqa: E402
 from dss_cli.simulation.corpus import Material  # noqa: E402
 from dss_cli.simulation.rir_bank import simulate_bank  # noqa: E402
+from dss_cli.training.config import read_config  # noqa: E402
 from dss_cli.training.data import Sources  # noqa: E402
-from dss_cli.training.loop import Settings  # noqa: E402
 
-SETTINGS = Settings("toy", batch=2, warmup=2, hold=4, total=6, save_every=3, curriculum=(2, 4))
+
+def toy_run(*changes, **parts):
+    """Settings of a short run of the toy: changes as of `--set`, then whole parts of the settings."""
+    return replace(read_config("toy", changes), **parts)
+
+
+SETTINGS = toy_run(
+    "training.batch=2",
+    "training.save_every=3",
+    "schedule.warmup=2",
+    "schedule.hold=4",
+    "schedule.steps=6",
+    "curriculum.begins=[0, 2, 4, 999]",
+)
 SIGNAL = configuration("toy").signal
 
 

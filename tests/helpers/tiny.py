@@ -1,4 +1,4 @@
-"""The smallest model (`dss_cli.runtime.probe_model`), for tests to damage, and a card for it."""
+"""The smallest model (`tools.probe_model`), for tests to damage, and a card for it."""
 
 from __future__ import annotations
 
@@ -8,18 +8,9 @@ from pathlib import Path
 from typing import Any
 
 from dss_cli.constants import SignalConfig
-from dss_cli.runtime.probe_model import (
-    FAR_GAIN,
-    NEAR_GAIN,
-    SIGNAL,
-    constant,
-    convolution,
-    graph,
-    named,
-    pack,
-    tensor,
-)
+from dss_cli.runtime.probe_model import FAR_GAIN, NEAR_GAIN, SIGNAL
 from dss_cli.runtime.registry import Model
+from tools.probe_model import constant, convolution, graph, named, pack, tensor
 
 __all__ = [
     "FAR_GAIN",

@@ -139,7 +139,7 @@ def test_macs_are_counted_as_by_hand():
 
 
 def test_an_unknown_configuration_names_those_that_exist():
-    with pytest.raises(UsageError, match="'huge': choose one of base, lite, toy"):
+    with pytest.raises(UsageError, match=r"'huge': name a \.toml file, or one of base, blstm, lite"):
         configuration("huge")
 
 

@@ -10,7 +10,9 @@ from types import SimpleNamespace
 import numpy as np
 import pytest
 
+import dss_cli
 from dss_cli.errors import DssError, UsageError
+from dss_cli.runtime.registry import find_model
 from dss_cli.separation.files import separate_file
 from dss_cli.separation.separator import Separator, load_model
 from dss_cli.utils.machine import default_threads
@@ -22,7 +24,7 @@ from tests.helpers.synth import read, write
 @pytest.mark.parametrize("overlap", [-0.1, 0.51, float("nan")])
 def test_an_overlap_out_of_range_is_refused_at_once(overlap):
     with pytest.raises(UsageError, match="overlap"):
-        Separator.from_network(Recorder(), overlap)
+        Separator(Recorder(), overlap=overlap)
 
 
 FALLBACK = """
@@ -56,7 +58,7 @@ def test_arrays_and_files_give_equal_stems(tmp_path, noise, rate, frames, channe
     path = write(tmp_path / "a.wav", samples, rate, "FLOAT")
     targets = {stem: tmp_path / f"{stem}.wav" for stem in ("near", "far", "residual")}
     separate_file(path, **targets, network=Mixer())
-    stems = Separator.from_network(Mixer()).separate(samples, rate)
+    stems = Separator(Mixer()).separate(samples, rate)
     for name, target in targets.items():
         np.testing.assert_array_equal(getattr(stems, name), read(target))
 
@@ -99,7 +101,7 @@ def test_a_model_that_was_never_trained_is_told(tmp_path):
 @pytest.mark.parametrize("shape", [(30_001,), (30_001, 1), (30_001, 3)])
 def test_stems_have_the_recordings_shape_and_add_up_to_it(rate, shape, noise, scaling_network):
     samples = noise(int(np.prod(shape))).reshape(shape)
-    stems = Separator.from_network(scaling_network(SMALL, 0.6, 0.3)).separate(samples, rate)
+    stems = Separator(scaling_network(SMALL, 0.6, 0.3)).separate(samples, rate)
     for stem in (stems.near, stems.far, stems.residual):
         assert stem.dtype == np.float32
         assert stem.shape == shape
@@ -110,14 +112,14 @@ def test_stems_have_the_recordings_shape_and_add_up_to_it(rate, shape, noise, sc
 def test_other_rates_are_converted_and_back_without_a_delay(rate, scaling_network):
     time = np.arange(rate) / rate
     tone = (0.5 * np.sin(2 * np.pi * 1000 * time) * np.hanning(rate)).astype(np.float32)
-    stems = Separator.from_network(scaling_network(SMALL, 0.5, 0.25)).separate(tone, rate)
+    stems = Separator(scaling_network(SMALL, 0.5, 0.25)).separate(tone, rate)
     np.testing.assert_allclose(stems.near, tone / 2, atol=1e-4)
     np.testing.assert_allclose(stems.far, tone / 4, atol=1e-4)
 
 
 def test_each_channel_is_separated_on_its_own(noise):
     left, right = noise(8000, seed=1), 3 * noise(8000, seed=2)
-    separator = Separator.from_network(Mixer())
+    separator = Separator(Mixer())
     both = separator.separate(np.stack((left, right), axis=1), 16_000)
     for channel, samples in enumerate((left, right)):
         alone = separator.separate(samples, 16_000)
@@ -126,7 +128,7 @@ def test_each_channel_is_separated_on_its_own(noise):
 
 
 def test_arrays_and_streams_agree(noise):
-    separator = Separator.from_network(Mixer(), overlap=0.5)
+    separator = Separator(Mixer(), overlap=0.5)
     stream = separator.stream()
     parts = (stream.push(noise(8000)), stream.flush())
     expected = separator.separate(noise(8000).astype(np.float64), 16_000)
@@ -135,7 +137,7 @@ def test_arrays_and_streams_agree(noise):
 
 def test_the_input_array_is_left_alone(noise):
     samples = noise(5000)
-    Separator.from_network(Mixer()).separate(samples, 16_000)
+    Separator(Mixer()).separate(samples, 16_000)
     np.testing.assert_array_equal(samples, noise(5000))
 
 
@@ -154,16 +156,42 @@ def test_the_input_array_is_left_alone(noise):
 )
 def test_arrays_that_are_no_recording_are_refused(array, message):
     with pytest.raises(UsageError, match=message):
-        Separator.from_network(Recorder()).separate(array, 16_000)
+        Separator(Recorder()).separate(array, 16_000)
 
 
 def test_non_finite_arrays_are_refused():
     array = np.array([[0.0, np.nan]] * 3)
     with pytest.raises(DssError, match="3 of 6 samples"):
-        Separator.from_network(Recorder()).separate(array, 16_000)
+        Separator(Recorder()).separate(array, 16_000)
 
 
-@pytest.mark.parametrize("rate", [0, -1, float("nan"), float("inf")])
+@pytest.mark.parametrize("rate", [0, -1, 7999, 384_001, float("nan"), float("inf")])
 def test_sample_rates_that_are_none_are_refused(rate, noise):
-    with pytest.raises(UsageError, match="sample rate"):
-        Separator.from_network(Recorder()).separate(noise(10), rate)
+    with pytest.raises(UsageError, match=r"sample rate .* lies outside 8000 to 384000 Hz"):
+        Separator(Recorder()).separate(noise(10), rate)
+
+
+def test_a_network_a_name_and_a_path_make_the_same_separator(noise):
+    model = find_model("lite")
+    samples = noise(8000)
+    by_network, by_name, by_path = (
+        Separator(given).separate(samples, 16_000) for given in (load_model("lite"), "lite", model.path)
+    )
+    np.testing.assert_array_equal(by_name.near, by_network.near)
+    np.testing.assert_array_equal(by_path.near, by_network.near)
+
+
+def test_a_file_is_separated_by_the_bundled_model_unless_another_is_given(noise, tmp_path):
+    path = tmp_path / "a.wav"
+    write(path, noise(8000), 16_000, subtype="FLOAT")
+    report = dss_cli.separate_file(path, near=tmp_path / "near.wav", far=tmp_path / "far.wav")
+    assert report.frames == 8000
+    expected = Separator().separate(noise(8000), 16_000)
+    for stem in ("near", "far"):
+        written = read(tmp_path / f"{stem}.wav")
+        np.testing.assert_allclose(np.ravel(written), np.ravel(getattr(expected, stem)), atol=1e-6)
+
+
+def test_a_wrong_request_is_a_value_error():
+    with pytest.raises(ValueError, match="no model"):
+        Separator("nothing")

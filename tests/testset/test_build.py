@@ -25,7 +25,7 @@ from dss_cli.errors import UsageError
 from dss_cli.evaluation.testset import read_test_set
 from dss_cli.simulation.measured_rirs import load_rooms
 from dss_cli.simulation.rooms import RT60
-from dss_cli.testset.build import _folder, build, make_scenes
+from dss_cli.testset.build import _folder, build_test_set, make_scenes
 from dss_cli.testset.plan import draw_up
 from dss_cli.testset.strata import PRESETS, Stratum, preset
 
@@ -46,7 +46,7 @@ def plan(material):
 @pytest.fixture(scope="module")
 def made(plan, tmp_path_factory):
     path = tmp_path_factory.mktemp("made") / "set"
-    build(path, plan)
+    build_test_set(path, plan)
     return path
 
 
@@ -136,7 +136,7 @@ def test_the_scorer_reads_it(made):
 
 def test_a_set_says_of_which_protocol_its_rooms_are(made, plan, tmp_path):
     former = replace(plan, strata=STRATA[1:2], count=1, protocol=1)
-    build(tmp_path / "set", former)
+    build_test_set(tmp_path / "set", former)
     for folder, protocol in ((made, 2), (tmp_path / "set", 1)):
         assert json.loads((folder / "test-set.json").read_text())["protocol"] == protocol
         assert f"| protocol | {protocol} |" in (folder / "README.md").read_text()
@@ -154,7 +154,7 @@ def test_a_set_says_of_which_protocol_its_rooms_are(made, plan, tmp_path):
 
 
 def test_processes_make_no_difference(made, plan, tmp_path):
-    build(tmp_path / "set", plan, jobs=2)
+    build_test_set(tmp_path / "set", plan, jobs=2)
     assert contents(tmp_path / "set") == contents(made)
 
 
@@ -162,13 +162,13 @@ def test_index_ranges_can_be_made_in_any_order(made, plan, tmp_path):
     path = tmp_path / "set"
     _folder(path, plan).begin()
     assert make_scenes(path, plan, [3, 0]) == 2
-    build(path, plan)
+    build_test_set(path, plan)
     assert contents(path) == contents(made)
 
 
 def test_another_stratum_changes_none(made, plan, tmp_path):
     more = (Stratum("far-only", "outdoor", 5.0), *STRATA[:1], STRATA[2])
-    build(tmp_path / "set", replace(plan, strata=more, count=1))
+    build_test_set(tmp_path / "set", replace(plan, strata=more, count=1))
     others = contents(tmp_path / "set")
     for name, data in contents(made).items():
         if name.endswith("-0000.flac") and "indoor" not in name and "turns" not in name:
@@ -176,7 +176,7 @@ def test_another_stratum_changes_none(made, plan, tmp_path):
 
 
 def test_another_seed_changes_all(made, plan, tmp_path):
-    build(tmp_path / "set", replace(plan, strata=STRATA[:1], seed=1))
+    build_test_set(tmp_path / "set", replace(plan, strata=STRATA[:1], seed=1))
     ours, others = contents(made), contents(tmp_path / "set")
     mixtures = [name for name in others if name.startswith("mixture/")]
     assert len(mixtures) == 2
@@ -185,15 +185,15 @@ def test_another_seed_changes_all(made, plan, tmp_path):
 
 def test_a_complete_set_is_left_alone(made, plan, monkeypatch):
     monkeypatch.setattr("dss_cli.testset.build.make_scenes", None)
-    assert build(made, plan) == json.loads((made / "test-set.json").read_text())
+    assert build_test_set(made, plan) == json.loads((made / "test-set.json").read_text())
 
 
 def test_other_settings_want_another_folder(made, plan):
     before = contents(made)
     with pytest.raises(UsageError, match=r"seed differs \(0, not 4\)"):
-        build(made, replace(plan, seed=4))
+        build_test_set(made, replace(plan, seed=4))
     with pytest.raises(UsageError, match="strata differs"):
-        build(made, replace(plan, count=3))
+        build_test_set(made, replace(plan, count=3))
     assert contents(made) == before
 
 
@@ -237,7 +237,7 @@ def test_an_interrupted_run_goes_on(made, plan, material, tmp_path, number):
         assert status == 130
         assert err == ["dss: error: interrupted; nothing half-written is left"]
         assert not [name for name in left if name.endswith(".part")]
-    build(path, plan)
+    build_test_set(path, plan)
     assert contents(path) == contents(made)
 
 
@@ -246,7 +246,7 @@ def test_synthetic_voices_are_marked(tmp_path):
     plan, notes = draw_up(None, seconds=1.0)
     assert any("synthetic" in note for note in notes)
     plan = replace(plan, strata=(Stratum("1N+2F", "outdoor"),), count=1)
-    index = build(tmp_path / "set", plan)
+    index = build_test_set(tmp_path / "set", plan)
     assert index["speech"] == "synthetic"
     assert index["material"]["speech"]["talkers"] == 12
     assert "**The voices are synthetic" in (tmp_path / "set" / "README.md").read_text()
@@ -292,7 +292,7 @@ def test_a_name_says_what_matters():
 def test_a_threshold_parts_near_from_far(material, tmp_path):
     plan, _ = draw_up(material / "speech", name="patterson", seconds=1.0, count=1, threshold=2.0)
     plan = replace(plan, strata=(replace(plan.strata[0], environment="outdoor"),))
-    build(tmp_path / "set", plan)
+    build_test_set(tmp_path / "set", plan)
     for record in records(tmp_path / "set"):
         assert sum(one["role"] == "far" for one in record["talkers"]) == 4
         for one in record["talkers"]:
@@ -306,7 +306,7 @@ def test_measured_rooms_hold_near_and_far_of_one_microphone(material, rooms, tmp
     plan, notes = draw_up(material / "speech", rirs=rooms, name="standard", seconds=1.0, count=2)
     assert any("1N+2F" in note for note in notes)
     assert {stratum.environment for stratum in plan.strata} == {"measured"}
-    build(tmp_path / "set", plan)
+    build_test_set(tmp_path / "set", plan)
     for record in records(tmp_path / "set"):
         assert record["room"] == "A"
         files = {one["response_file"] for one in record["talkers"]}

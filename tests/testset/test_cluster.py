@@ -30,7 +30,7 @@ import distributed
 from dss_cli.errors import DssError
 from dss_cli.testset import build as build_module
 from dss_cli.testset import engines
-from dss_cli.testset.build import _folder, build, make_scenes
+from dss_cli.testset.build import _folder, build_test_set, make_scenes
 from dss_cli.testset.plan import draw_up
 from dss_cli.testset.render import make_scene
 from dss_cli.testset.strata import Stratum
@@ -60,7 +60,7 @@ def plan(material):
 @pytest.fixture(scope="module")
 def made(plan, tmp_path_factory):
     path = tmp_path_factory.mktemp("made") / "set"
-    build(path, plan, jobs=1)
+    build_test_set(path, plan, jobs=1)
     return contents(path)
 
 
@@ -142,10 +142,10 @@ def test_workers_may_come_late_and_have_threads(plan, made, tmp_path):
             notes.append(note)
             cluster.scale(1)
 
-        build(tmp_path / "set", plan, scheduler=cluster.scheduler_address, warn=warn)
+        build_test_set(tmp_path / "set", plan, scheduler=cluster.scheduler_address, warn=warn)
         assert notes == ["no workers at the scheduler: waiting for one to come"]
         assert contents(tmp_path / "set") == made
-        build(tmp_path / "again", plan, scheduler=cluster.scheduler_address, warn=notes.append)
+        build_test_set(tmp_path / "again", plan, scheduler=cluster.scheduler_address, warn=notes.append)
         assert len(notes) == 2
         assert "1 of 1 workers have several threads" in notes[1]
         assert contents(tmp_path / "again") == made
@@ -155,7 +155,7 @@ def test_threads_of_a_worker_take_turns(material, tmp_path):
     """Rooms need it, which are made with pyroomacoustics' one generator for the whole process."""
     whole, _ = draw_up(material / "speech", seconds=1.0)
     plan = replace(whole, strata=(Stratum("near-only", "indoor"),), count=3)
-    build(tmp_path / "alone", plan)
+    build_test_set(tmp_path / "alone", plan)
     switching = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)
     try:
@@ -164,7 +164,7 @@ def test_threads_of_a_worker_take_turns(material, tmp_path):
             list(threads.map(lambda number: make_scenes(tmp_path / "set", plan, [number]), range(3)))
     finally:
         sys.setswitchinterval(switching)
-    build(tmp_path / "set", plan)
+    build_test_set(tmp_path / "set", plan)
     assert contents(tmp_path / "set") == contents(tmp_path / "alone")
 
 
@@ -175,7 +175,7 @@ def test_threads_of_a_worker_take_turns(material, tmp_path):
 def test_the_scenes_of_a_killed_worker_are_made_by_another(cluster, plan, made, tmp_path):
     notes, killed = [], []
     with meanwhile(kill_one, cluster, tmp_path / "set", killed):
-        build(tmp_path / "set", plan, scheduler=cluster.scheduler_address, warn=notes.append)
+        build_test_set(tmp_path / "set", plan, scheduler=cluster.scheduler_address, warn=notes.append)
     assert notes == [f"worker {killed[0]} was lost; its scenes are made again by another"]
     assert contents(tmp_path / "set") == made
 
@@ -188,9 +188,9 @@ def test_scenes_that_cost_too_many_workers_end_the_run(cluster, plan, made, tmp_
         meanwhile(kill_one, cluster, tmp_path / "set", killed),
         pytest.raises(DssError, match=r"died over scenes.*goes on where it stopped") as error,
     ):
-        build(tmp_path / "set", plan, scheduler=cluster.scheduler_address)
+        build_test_set(tmp_path / "set", plan, scheduler=cluster.scheduler_address)
     assert killed[0] in str(error.value)
-    build(tmp_path / "set", plan, jobs=1)
+    build_test_set(tmp_path / "set", plan, jobs=1)
     assert contents(tmp_path / "set") == made
 
 
@@ -218,7 +218,7 @@ def test_an_interrupted_run_is_cancelled_and_goes_on(cluster, plan, made, tmp_pa
     assert err == "dss: error: interrupted; nothing half-written is left\n"
     assert not (path / "test-set.json").exists()
     assert not any(processing(cluster).values())
-    build(path, plan, scheduler=cluster.scheduler_address)
+    build_test_set(path, plan, scheduler=cluster.scheduler_address)
     assert contents(path) == made
 
 
@@ -226,7 +226,7 @@ def test_a_lost_scheduler_is_said(plan, tmp_path):
     with local_cluster(0) as cluster:
         closer = threading.Timer(0.5, cluster.close)
         with pytest.raises(DssError, match=r"scheduler was lost.*goes on where it stopped"):
-            build(
+            build_test_set(
                 tmp_path / "set", plan, scheduler=cluster.scheduler_address, warn=lambda note: closer.start()
             )
         closer.join()
@@ -291,7 +291,7 @@ def test_addresses_without_a_scheduler(dss, material, here, monkeypatch, capfd, 
 
 def test_a_worker_is_no_scheduler(cluster, plan, tmp_path):
     with pytest.raises(DssError, match="a Dask worker answers, not a scheduler"):
-        build(tmp_path / "set", plan, scheduler=next(iter(cluster.scheduler.workers)))
+        build_test_set(tmp_path / "set", plan, scheduler=next(iter(cluster.scheduler.workers)))
 
 
 @pytest.mark.parametrize("package", ["dss-cli", "numpy"])
@@ -299,13 +299,13 @@ def test_workers_with_other_versions(cluster, plan, tmp_path, monkeypatch, packa
     real = engines.version
     monkeypatch.setattr(engines, "version", lambda name: "77" if name == package else real(name))
     with pytest.raises(DssError, match=rf"worker tcp://\S+ \(.+\): has {package} {real(package)}, not 77"):
-        build(tmp_path / "set", plan, scheduler=cluster.scheduler_address)
+        build_test_set(tmp_path / "set", plan, scheduler=cluster.scheduler_address)
 
 
 def test_workers_with_another_python(cluster, plan, tmp_path, monkeypatch):
     monkeypatch.setattr("distributed.versions.get_system_info", lambda: {"python": "3.77.1.final.0"})
     with pytest.raises(DssError, match=r"worker tcp://\S+: has Python 3\.\d+, not 3\.77 as here"):
-        build(tmp_path / "set", plan, scheduler=cluster.scheduler_address)
+        build_test_set(tmp_path / "set", plan, scheduler=cluster.scheduler_address)
     assert not (tmp_path / "set").exists()
 
 
@@ -324,7 +324,7 @@ def test_a_worker_without_dss(cluster, plan, tmp_path, monkeypatch):
     monkeypatch.setattr(engines, "version", lambda name: "1")
     monkeypatch.setattr(engines, "PACKAGES", ("no-such-package",))
     with pytest.raises(DssError, match="has no-such-package not at all"):
-        build(tmp_path / "set", plan, scheduler=cluster.scheduler_address)
+        build_test_set(tmp_path / "set", plan, scheduler=cluster.scheduler_address)
 
 
 def make_on_another_machine(path, plan, numbers, claim):
@@ -340,7 +340,7 @@ def test_a_worker_that_sees_another_folder(cluster, plan, tmp_path, monkeypatch)
             _folder(tmp_path / "other", plan).begin()
         before = contents(tmp_path / "other")
         with pytest.raises(DssError, match=expected):
-            build(tmp_path / "set", plan, scheduler=cluster.scheduler_address)
+            build_test_set(tmp_path / "set", plan, scheduler=cluster.scheduler_address)
         assert contents(tmp_path / "other") == before
 
 
@@ -352,7 +352,7 @@ def test_scenes_that_are_not_seen_here(cluster, plan, tmp_path, monkeypatch):
     monkeypatch.setattr("dss_cli.testset.build.make_scenes", make_nothing)
     monkeypatch.setattr("dss_cli.testset.build.SHARING", 0.0)
     with pytest.raises(DssError, match="20 scenes were made and are not there"):
-        build(tmp_path / "set", plan, scheduler=cluster.scheduler_address)
+        build_test_set(tmp_path / "set", plan, scheduler=cluster.scheduler_address)
     assert not (tmp_path / "set" / "test-set.json").exists()
 
 

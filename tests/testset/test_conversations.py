@@ -16,7 +16,7 @@ pytest.importorskip("pyroomacoustics")
 
 from dss_cli.errors import DssError, UsageError
 from dss_cli.simulation.turns import gate
-from dss_cli.testset.build import build
+from dss_cli.testset.build import build_test_set
 from dss_cli.testset.plan import draw_up
 from dss_cli.testset.preambles import FULL, SOUNDS, make_preamble
 from dss_cli.testset.stories import CYCLE, FAR_ALONE, STORIES, draw_story
@@ -123,7 +123,7 @@ def integers(path):
 
 
 def test_a_conversation_has_its_turns_in_its_record(plan, tmp_path):
-    build(tmp_path / "set", replace(plan, strata=(TALK,), count=CYCLE))
+    build_test_set(tmp_path / "set", replace(plan, strata=(TALK,), count=CYCLE))
     lines = records(tmp_path / "set")
     assert [line["form"] for line in lines] == ["both"] * 4 + ["far-first"] * 2 + ["far", "near"]
     for line in lines:
@@ -140,7 +140,7 @@ def test_a_conversation_has_its_turns_in_its_record(plan, tmp_path):
 def test_company_changes_nothing_of_the_conversation(plan, tmp_path):
     front, behind = Company("applause", 3.0), Company("recording", 12.0, after=True)
     strata = (TALK, replace(TALK, company=front), replace(TALK, company=behind))
-    build(tmp_path / "set", replace(plan, strata=strata))
+    build_test_set(tmp_path / "set", replace(plan, strata=strata))
     alone, clapped, followed = records(tmp_path / "set")
     assert clapped["pair"] == followed["pair"] == alone["id"] and "pair" not in alone
     assert (clapped["scored_s"], followed["scored_s"]) == ([3.0, 15.0], [0.0, 12.0])
@@ -157,7 +157,7 @@ def test_company_changes_nothing_of_the_conversation(plan, tmp_path):
 
 
 def test_who_walks_up_is_the_same_talker(plan, tmp_path):
-    build(tmp_path / "set", replace(plan, strata=(replace(TALK, kind="walk-up"),), count=3))
+    build_test_set(tmp_path / "set", replace(plan, strata=(replace(TALK, kind="walk-up"),), count=3))
     for line in records(tmp_path / "set"):
         near, far, *_ = line["talkers"]
         assert (near["role"], far["role"]) == ("near", "far")

@@ -19,7 +19,7 @@ from dss_cli.errors import UsageError
 from dss_cli.evaluation.testset import read_test_set
 from dss_cli.simulation.limits import UR0
 from dss_cli.simulation.mixing import KINDS, render
-from dss_cli.testset.build import build
+from dss_cli.testset.build import build_test_set
 from dss_cli.testset.plan import draw_up
 from dss_cli.testset.render import FULL_SCALE, PEAK, make_scene
 from dss_cli.testset.strata import PRESETS, Cells, Stratum, preset
@@ -43,7 +43,7 @@ def sets(sounds, tmp_path_factory):
             options = {"seconds": 1.0, "count": 2, "noise_stems": True}
             plan, _ = draw_up(*sounds, cells=CELLS, rate=rate, format=format, **options)
             path = tmp_path_factory.mktemp("options") / "set"
-            build(path, plan)
+            build_test_set(path, plan)
             made[rate, format] = path
         return made[rate, format]
 
@@ -122,9 +122,9 @@ def test_a_scene_is_the_same_by_options_and_by_preset(sounds, tmp_path, name):
     common = {"seconds": 1.0, "count": 1, "seed": 3}
     whole, _ = draw_up(*sounds, name=name, **common)
     stratum = next(s for s in whole.strata if (s.kind, s.environment, s.snr_db) == ("turns", "outdoor", 20))
-    build(tmp_path / "preset", replace(whole, strata=(stratum,)))
+    build_test_set(tmp_path / "preset", replace(whole, strata=(stratum,)))
     plan, _ = draw_up(*sounds, cells=words(stratum), **common)
-    build(tmp_path / "options", plan)
+    build_test_set(tmp_path / "options", plan)
     ours, theirs = contents(tmp_path / "options"), contents(tmp_path / "preset")
     assert sorted(ours) == sorted(theirs)
     assert {key for key in ours if ours[key] != theirs[key]} == {"test-set.json", "README.md"}
@@ -282,7 +282,7 @@ def test_the_time_of_day_does_not_change_float_files(sets, sounds, tmp_path):
     path = sets(44_100, "wav")
     plan, _ = draw_up(*sounds, cells=CELLS, rate=44_100, format="wav", seconds=1.0, count=2, noise_stems=True)
     time.sleep(1.1)  # a header with the second in it would differ
-    build(tmp_path / "set", plan)
+    build_test_set(tmp_path / "set", plan)
     assert contents(tmp_path / "set") == contents(path)
 
 
@@ -301,14 +301,14 @@ def test_other_options_want_another_folder(sets, sounds):
     path = sets()
     before = contents(path)
     plan, _ = draw_up(*sounds, cells=CELLS, seconds=1.0, count=2, noise_stems=True)
-    assert build(path, plan) == json.loads(before["test-set.json"])
+    assert build_test_set(path, plan) == json.loads(before["test-set.json"])
     for change, said in (
         ({"rate": 48_000}, r"rate differs \(16000, not 48000\)"),
         ({"format": "wav"}, r"format differs \(flac, not wav\)"),
         ({"strata": tuple(Cells(("turns",)).strata())}, "strata differs"),
     ):
         with pytest.raises(UsageError, match=said):
-            build(path, replace(plan, **change))
+            build_test_set(path, replace(plan, **change))
     assert contents(path) == before
 
 

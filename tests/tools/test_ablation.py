@@ -12,8 +12,7 @@ from tests.helpers.short_runs import untraced
 
 keras = pytest.importorskip("keras")
 
-from dss_cli.network import configuration  # noqa: E402
-from dss_cli.training.loop import Settings  # noqa: E402
+from dss_cli.training.config import read_config  # noqa: E402
 from tools import ablation  # noqa: E402
 
 sources = short_runs.sources
@@ -24,10 +23,10 @@ def test_every_run_differs_from_the_first_of_its_group_in_what_it_says():
     runs = ablation.plan()
     assert len(runs) == sum(1 + len(group.others) for group in ablation.GROUPS.values()), "names are unique"
     for name, (group, changed) in runs.items():
-        settings, first = Settings(**changed), Settings(**ablation.GROUPS[group].settings)
-        configuration(settings.configuration)
-        assert (settings == first) == (name == group)
-        assert (settings.seed, settings.total, settings.batch) == (first.seed, first.total, first.batch)
+        (file, *others), (first_file, *common) = changed, ablation.GROUPS[group].settings
+        run, first = read_config(file, others), read_config(first_file, common)
+        assert (run == first) == (name == group)
+        assert (run.training, run.schedule) == (first.training, first.schedule)
 
 
 def rows(gain):
@@ -43,7 +42,7 @@ def rows(gain):
 def test_a_table_tells_medians_and_paired_differences():
     text = ablation.tables({"fresh": rows(0), "no-rope": rows(-1), "tuned": rows(0)})
     line = next(line for line in text.splitlines() if line.startswith("| no-rope"))
-    assert "`configuration` lite,rotary=false" in line
+    assert "| `network.rotary=false` |" in line
     assert f"| +8.0 (-2.00 ± {np.std([-1, -2, -3], ddof=1) / 3**0.5:.2f}) |" in line
     assert "| fresh | - | +10.0 |" in text and "blstm" not in text
     assert text.count("steps, seed") == 2
@@ -52,16 +51,16 @@ def test_a_table_tells_medians_and_paired_differences():
 @pytest.fixture
 def toy_plan(monkeypatch, sources):
     """One group of two toy runs of two steps."""
-    settings = {
-        "configuration": "toy",
-        "seed": 1,
-        "batch": 1,
-        "warmup": 1,
-        "hold": 2,
-        "total": 2,
-        "curriculum": (0, 0),
-    }
-    group = ablation.Group("Toys", True, settings, {"twice": {"near_ratio": 2.0}})
+    settings = (
+        "toy",
+        "training.seed=1",
+        "training.batch=1",
+        "schedule.warmup=1",
+        "schedule.hold=2",
+        "schedule.steps=2",
+        "curriculum.begins=[0, 0, 0, 999]",
+    )
+    group = ablation.Group("Toys", True, settings, {"twice": ("toy", "loss.near_ratio=2.0")})
     monkeypatch.setattr(ablation, "GROUPS", {"toys": group})
     monkeypatch.setattr(ablation, "SCENES", 2)
     monkeypatch.setattr("dss_cli.simulation.corpus.load_speech", lambda folder, split: sources.speech)
@@ -99,4 +98,4 @@ def test_runs_are_made_once_and_the_document_has_them_all(toy_plan, sources, tmp
     assert (tmp_path / "runs/toys/rows.json").read_bytes() == scores
     assert len(json.loads(scores)["indoor near-only"]) == 2
     text = (tmp_path / "log.md").read_text()
-    assert "old" not in text and "| twice | `near_ratio` 2.0 |" in text
+    assert "old" not in text and "| twice | `loss.near_ratio=2.0` |" in text

@@ -14,11 +14,11 @@ from dss_cli.benchmark.measurement import Opening, Run
 from dss_cli.benchmark.operations import markdown_operations
 from dss_cli.benchmark.profile import PARTS, REST, Profile
 from dss_cli.benchmark.results import results
-from dss_cli.benchmark.rows import Row
-from dss_cli.benchmark.session import Entry, Session
+from dss_cli.benchmark.rows import BenchmarkRow
+from dss_cli.benchmark.session import Entry, Measurements
 from dss_cli.benchmark.statistics import inverse, spread
 from dss_cli.benchmark.subject import Proof
-from dss_cli.benchmark.tables import lines, markdown, markdown_profile, markdown_table
+from dss_cli.benchmark.tables import lines, markdown_lines, markdown_profile, markdown_results
 from dss_cli.benchmark.targets import markdown_targets, targets
 from dss_cli.errors import DssError
 from dss_cli.tflite.inspection import inspect_model
@@ -41,7 +41,7 @@ def entry(threads, rtf, network, start_ups=(), profile=None):
     ]
     name = f"CPU, {threads} thread{'s' * (threads > 1)}"
     proof = Proof("cpu", "cpu", name, True, threads=threads)
-    made = Entry(Row("tiny", "cpu", threads), proof, None, runs)
+    made = Entry(BenchmarkRow("tiny", "cpu", threads), proof, None, runs)
     made.start_ups, made.profile = list(start_ups), profile
     return made
 
@@ -49,7 +49,7 @@ def entry(threads, rtf, network, start_ups=(), profile=None):
 def result(*entries):
     settings = {"delegate": "cpu", "duration": 16.0, "repeat": 3}
     context = {"machine": MACHINE, "models": {"tiny": MODEL}, "settings": settings, "tdp": None}
-    return valid(results(Session(list(entries)), meter_problems=[], warnings=[], **context))
+    return valid(results(Measurements(list(entries)), meter_problems=[], warnings=[], **context))
 
 
 def pair(one, two, inside, start_ups):
@@ -78,7 +78,7 @@ def page(tmp_path, monkeypatch):
 
 def test_views_of_one_command_are_of_one_run_which_is_shown_once(page):
     command = f"{page.command} a"
-    views = {" targets": markdown_targets, "": markdown, " profile": markdown_profile}
+    views = {" targets": markdown_targets, "": markdown_results, " profile": markdown_profile}
     path = page("\n".join(f"<!-- bench{view}: {command} -->\nold\n<!-- bench: end -->" for view in views))
     shown = [f"\n```sh\n{command}\n```\n", "", ""]
     expected = "\n".join(
@@ -100,7 +100,7 @@ def test_each_word_has_its_own_parts(page):
         )
 
     def made(name):
-        return f"\n```sh\n{page.command} {name}\n```\n\n{markdown(page.result)}\n"
+        return f"\n```sh\n{page.command} {name}\n```\n\n{markdown_results(page.result)}\n"
 
     path = page(whole("not yet\n", "not yet\n"))
     assert (benchmark_document.update(path), path.read_text()) == (1, whole(made("a"), "not yet\n"))
@@ -195,7 +195,7 @@ def test_operations_are_counted_by_kind_the_costliest_first(tmp_path):
     dear = {"kind": "BATCH_MATMUL", "macs": 8 * values}
     found |= {"operators": [cheap, *found["operators"], dear, cheap], "macs": 12 * values}
     assert markdown_operations(found) == (
-        markdown_table(
+        markdown_lines(
             ["operator", "number", "MACs per chunk", "share"],
             [
                 ("BATCH_MATMUL", ["1", "36,864", "66.7%"]),

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from tests.helpers.disk import full_disk
+from tests.helpers.short_runs import toy_run
 
 pytest.importorskip("keras")
 pytest.importorskip("tensorflow")
@@ -17,19 +18,17 @@ from dss_cli.errors import DssError
 from dss_cli.network import build, configuration
 from dss_cli.network.weights import load_weights
 from dss_cli.training import loop
-from dss_cli.training.loop import Run, Settings, append_line
+from dss_cli.training.loop import TrainingRun, append_line
 from tools.average_checkpoints import mean_weights
 
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
     """A run with a checkpoint of step 0."""
-    with pytest.MonkeyPatch.context() as patch:
-        small = replace(configuration("toy"), blocks=1, near_after=1, fine=0, zoom=None)
-        patch.setattr(loop, "configuration", lambda name: small)
-        run = Run(Settings("toy"), tmp_path_factory.mktemp("run"))
-        run.save()
-        yield run
+    small = replace(configuration("toy"), blocks=1, near_after=1, fine=0, zoom=None)
+    run = TrainingRun(toy_run(network=small), tmp_path_factory.mktemp("run"))
+    run.save()
+    return run
 
 
 def test_a_checkpoint_cut_off(saved):
@@ -76,20 +75,20 @@ def test_a_line_of_the_log_is_whole(tmp_path):
 def test_no_room_for_the_log(tmp_path, monkeypatch):
     class Stopped:
         step, folder = 100, tmp_path
-        config = configuration("toy")
+        signal = configuration("toy").signal
         network = type("N", (), {"count_params": lambda self: 1})()
         beginning = loop.Beginning([], [])
 
         def _kept(self):
             return "kept"
 
-    monkeypatch.setattr(loop, "Run", lambda *a: Stopped())
+    monkeypatch.setattr(loop, "TrainingRun", lambda *a: Stopped())
     (tmp_path / "log.jsonl").write_bytes(b"\n" * 1000)
     with (
         full_disk(1000),
         pytest.raises(DssError, match=r"log\.jsonl: cannot be written: File too large; kept"),
     ):
-        loop.train(Settings("toy", total=100), None, tmp_path)
+        loop.train(toy_run("schedule.steps=100", "schedule.hold=0"), None, tmp_path)
 
 
 def test_weights_that_are_not_numbers_are_never_saved(saved, monkeypatch):

@@ -18,15 +18,28 @@ from dss_cli.simulation.corpus import Material  # noqa: E402
 from dss_cli.simulation.rir_bank import Bank  # noqa: E402
 from dss_cli.simulation.scene_sampling import CONVERSATIONS, KINDS, PREAMBLES, Recipe  # noqa: E402
 from dss_cli.simulation.turns import Turns  # noqa: E402
-from dss_cli.training import loop as loop_module  # noqa: E402
+from dss_cli.training.config import read_config  # noqa: E402
 from dss_cli.training.cut import inputs_of, whole_scenes  # noqa: E402
 from dss_cli.training.data import Sources, examples  # noqa: E402
 from dss_cli.training.device_batches import ROW, Desk, Tape  # noqa: E402
 from dss_cli.training.device_mixing import Mixing  # noqa: E402
-from dss_cli.training.loop import Run, Settings, train  # noqa: E402
+from dss_cli.training.loop import TrainingRun, train  # noqa: E402
 
 SMALL = replace(configuration("toy"), blocks=1, near_after=1, fine=0, zoom=None)
-SETTINGS = Settings("toy", batch=2, peak=1e-2, warmup=1, hold=9, total=2, curriculum=(0, 0))
+CHANGES = (
+    "training.batch=2",
+    "schedule.peak=1e-2",
+    "schedule.warmup=1",
+    "schedule.hold=2",
+    "schedule.steps=2",
+    "curriculum.begins=[0, 0, 0, 999]",
+)
+
+
+def small_run(*changes):
+    return replace(read_config("toy", (*CHANGES, *changes)), network=SMALL)
+
+
 EVERYTHING = Recipe(captured=0.7, timbre=3.0, balanced=0.5, clean=0.3, free_gain=0.5)
 
 
@@ -197,9 +210,8 @@ def test_any_voice_is_consecutive_on_the_tape(lengths, samples, data):
 
 
 @pytest.fixture
-def untraced(monkeypatch):
-    """A few steps of a small network without a graph, which takes longer to make than they do."""
-    monkeypatch.setattr(loop_module, "configuration", lambda name: SMALL)
+def untraced():
+    """A few steps without a graph, which takes longer to make than they do."""
     tf.config.run_functions_eagerly(True)
     yield
     tf.config.run_functions_eagerly(False)
@@ -207,12 +219,13 @@ def untraced(monkeypatch):
 
 def test_the_loss_falls_as_it_does_on_scenes_from_the_host(untraced, sources, tmp_path):
     host, device = (
-        Run(replace(SETTINGS, mixing=mixing), tmp_path, None, sources) for mixing in ("host", "device")
+        TrainingRun(small_run(f"training.mixing={mixing}"), tmp_path, sources)
+        for mixing in ("host", "device")
     )
-    draws = device.desk.draws(EVERYTHING, SETTINGS.batch, [5])
+    draws = device.desk.draws(EVERYTHING, 2, [5])
     spectra, targets = examples([sources.mix(*pair) for pair in draws], SMALL.signal)
-    scenes = inputs_of(host.network, spectra, whole_scenes(SETTINGS.batch, 1, SMALL.signal)), targets
-    whole = {"heard_whole": np.ones(SETTINGS.batch, np.float32)}
+    scenes = inputs_of(host.network, spectra, whole_scenes(2, 1, SMALL.signal)), targets
+    whole = {"heard_whole": np.ones(2, np.float32)}
     losses = [
         [run.advance(*batch) for _ in range(4)]
         for run, batch in ((host, scenes), (device, (device.desk.numbers(draws) | whole, None)))
@@ -223,8 +236,8 @@ def test_the_loss_falls_as_it_does_on_scenes_from_the_host(untraced, sources, tm
 
 
 def test_a_run_begun_on_the_host_resumes_on_the_device(untraced, sources, tmp_path):
-    begun = train(SETTINGS, sources, tmp_path).network.get_weights()
-    again = train(replace(SETTINGS, total=3, mixing="device"), sources, tmp_path)
+    begun = train(small_run(), sources, tmp_path).network.get_weights()
+    again = train(small_run("schedule.steps=3", "training.mixing=device"), sources, tmp_path)
     assert again.step == 3
     moved = [np.abs(a - b).max() for a, b in zip(begun, again.network.get_weights(), strict=True)]
     assert 0 < max(moved) < 0.1, "a step from where the host stopped"

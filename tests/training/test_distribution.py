@@ -29,23 +29,26 @@ from dss_cli.network import configuration
 from dss_cli.simulation.rir_bank import Bank
 from dss_cli.simulation.corpus import Material
 from dss_cli.training import loop
+from dss_cli.training.config import read_config
 from dss_cli.training.data import Sources
 
 small = replace(configuration("toy"), blocks=1, near_after=1, fine=0, zoom=None)
 small = replace(small, signal=replace(small.signal, frames=8))
-loop.configuration = lambda name: small
 rng = np.random.default_rng(0)
 samples = (3000 * np.cumsum(rng.standard_normal(60_000)) / 200).astype(np.int16)
 speech = Material(samples, np.arange(0, 60_000, 10_000)[:, None] + [0, 10_000], np.array(list("abcdef")))
 responses = (rng.standard_normal((2, 7, 400)) * np.exp(-np.arange(400) / 50)).astype(np.float16)
 bank = Bank(responses, np.ones((2, 7), np.float32), np.array([False, True]), np.zeros(2, np.float32))
 sources = Sources(speech, None, bank)
-settings = loop.Settings("toy", batch=2, warmup=1, hold=9, total=2, mixing="device", curriculum=(0, 0))
+changes = ["training.batch=2", "training.mixing=device", "schedule.warmup=1", "schedule.hold=2",
+           "schedule.steps=2", "curriculum.begins=[0, 0, 0, 999]"]
+def settings(*others):
+    return replace(read_config("toy", [*changes, *others]), network=small)
 folder = Path(sys.argv[1])
 told = {}
 runs = {}
 for devices in (None, 2):
-    run = runs[devices] = loop.Run(replace(settings, devices=devices), folder, None, sources)
+    run = runs[devices] = loop.TrainingRun(settings(f"machine.devices={devices or 'false'}"), folder, sources)
     begun = run.network.get_weights()
     for step in range(2):
         run.advance(*run.batch(sources, step))
@@ -54,11 +57,12 @@ told["moved"] = max(float(np.abs(a - b).max()) for a, b in zip(begun, two))
 told["apart"] = max(float(np.abs(a - b).max()) for a, b in zip(one, two))
 told["devices"] = len(runs[2].network.trainable_variables[0].value.sharding.device_set)
 runs[2].save()
-resumed = loop.Run(replace(settings, devices=2), folder, None, sources)
+resumed = loop.TrainingRun(settings("machine.devices=2"), folder, sources)
 told["resumed"] = resumed.step == 2 and all(map(np.array_equal, resumed.network.get_weights(), two))
 for devices, batch in ((3, 3), (2, 3)):
     try:
-        loop.Run(replace(settings, devices=devices, batch=batch), folder / "new", None, sources)
+        config = settings(f"machine.devices={devices}", f"training.batch={batch}")
+        loop.TrainingRun(config, folder / "new", sources)
     except DssError as error:
         told[f"{devices} of {batch}"] = str(error)
 print(json.dumps(told))

@@ -1,4 +1,4 @@
-"""The commands of docs/training.md, run as they stand there on a small synthetic set: folders to stems."""
+"""The commands of docs/development/training.md, run on a small synthetic set: folders to stems."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from tests.helpers.testsets import talker
 pytest.importorskip("tensorflow")
 pytest.importorskip("pyroomacoustics")
 
-GUIDE = Path(__file__).parents[2] / "docs" / "training.md"
+GUIDE = Path(__file__).parents[2] / "docs" / "development" / "training.md"
 BLOCKS = re.findall(r"^<!-- run -->\n```sh\n(.*?)^```$", GUIDE.read_text(encoding="utf-8"), re.M | re.S)
 SMALL = {"CONFIGURATION": "toy", "STEPS": "2", "BATCH": "2", "PLACES": "2", "VALIDATION": "1", "COUNT": "1"}
 NAMES = {"SPEECH": "speech", "NOISE": "noise", "RUN": "runs/mine", "RECORDING": "meeting.flac"}
@@ -83,8 +83,8 @@ def test_the_guide_from_folders_to_stems(folder):
     card = json.loads((folder / "models" / "mine-1.5m.json").read_text())
     assert card["limits"] == {"near": [0.2, 1.3], "far": [1.7, 6.0], "far_outdoor": [1.7, 15.0]}
     training = card["training"]
-    assert training["precision"] == "mixed_bfloat16"
-    assert training["begun_with"] == "toy.weights.h5"
+    assert training["precision"] == "float32"
+    assert training["begun_with"] == "mine.weights.h5"
     assert training["hours_before"] == first["hours"]
     assert "limits" not in training
     (scores,) = card["scores"].values()

@@ -10,29 +10,29 @@ import numpy as np
 import pytest
 
 from tests.helpers import short_runs
-from tests.helpers.short_runs import SETTINGS, SIGNAL, untraced
+from tests.helpers.short_runs import SETTINGS, SIGNAL, toy_run, untraced
 
 keras = pytest.importorskip("keras")
 tf = pytest.importorskip("tensorflow")
 pytest.importorskip("pyroomacoustics")
 
-from dss_cli.cli.train import _told  # noqa: E402
 from dss_cli.errors import DssError  # noqa: E402
 from dss_cli.metrics import si_sdr  # noqa: E402
 from dss_cli.network import build, configuration  # noqa: E402
 from dss_cli.separation.stft import compress  # noqa: E402
 from dss_cli.simulation.mixing import Recipe  # noqa: E402
-from dss_cli.training import loop as loop_module  # noqa: E402
+from dss_cli.training.config import DataConfig, MachineConfig, read_config  # noqa: E402
 from dss_cli.training.cut import inputs_of, whole_scenes  # noqa: E402
 from dss_cli.training.data import examples, spectra  # noqa: E402
-from dss_cli.training.loop import Run, train  # noqa: E402
+from dss_cli.training.loop import TrainingRun, train  # noqa: E402
 from dss_cli.training.losses import separation_loss  # noqa: E402
 from dss_cli.training.optimiser import ConvolutionMuon  # noqa: E402
-from dss_cli.training.recipes import ALL, CONVERSATIONS, EASY, WIDER, recipe_at  # noqa: E402
+from dss_cli.training.run import log_line  # noqa: E402
 from dss_cli.training.schedule import WarmHoldCosine  # noqa: E402
 from dss_cli.training.validation import Validation  # noqa: E402
 
 sources = short_runs.sources
+EASY, WIDER, ALL, CONVERSATIONS = read_config("toy").stages
 
 
 def batch(sources, recipe, size, seed):
@@ -107,8 +107,11 @@ def test_the_learning_rate_rises_holds_and_falls():
 
 
 def test_the_curriculum_widens_at_its_steps():
-    assert [recipe_at(s, (10, 20)) for s in (0, 9, 10, 19, 20)] == [EASY, EASY, WIDER, WIDER, ALL]
-    assert [recipe_at(s, (10, 20, 30)) for s in (20, 29, 30)] == [ALL, ALL, CONVERSATIONS]
+    config = toy_run("curriculum.begins=[0, 10, 20, 30]", "schedule.steps=20", "schedule.hold=0")
+    at = [config.scenes_at(step) for step in (0, 9, 10, 19, 20, 29, 30)]
+    assert at == [EASY, EASY, WIDER, WIDER, ALL, ALL, CONVERSATIONS]
+    assert config.reached == [EASY, WIDER], "the run ends before the third begins"
+    assert toy_run("curriculum.begins=[0, 0, 0, 0]").reached == [CONVERSATIONS]
 
 
 @pytest.mark.parametrize("seconds", [6, 12, 24])
@@ -120,12 +123,17 @@ def test_scenes_of_any_length_are_a_function_of_their_seed(sources, seconds):
         np.testing.assert_array_equal(scenes[0].mixture, scenes[1].mixture)
 
 
+def until(step):
+    """The settings of a run that ends at a step."""
+    return replace(SETTINGS, schedule=replace(SETTINGS.schedule, steps=step, hold=step))
+
+
 @pytest.fixture(scope="module")
 @untraced()
 def stopped(sources, tmp_path_factory):
     """A run of three steps, and its folder."""
     folder = tmp_path_factory.mktemp("stopped")
-    return train(replace(SETTINGS, total=3), sources, folder), folder
+    return train(until(3), sources, folder), folder
 
 
 @untraced()
@@ -134,7 +142,7 @@ def test_a_resumed_run_ends_where_an_unbroken_one_does(sources, stopped, tmp_pat
     # The stopped run was to end at step 3, but up to there both schedules are on the same plateau.
     parts = tmp_path / "parts"
     shutil.copytree(stopped[1], parts)
-    resumed = train(SETTINGS, sources, parts, mixers=3)
+    resumed = train(replace(SETTINGS, machine=MachineConfig(mixers=3)), sources, parts)
     assert whole.step == resumed.step == 6
     for one, other in zip(whole.network.get_weights(), resumed.network.get_weights(), strict=True):
         np.testing.assert_array_equal(one, other)
@@ -154,16 +162,17 @@ def test_validation_scores_the_fresh_network_as_the_mixture(sources):
     assert "near_si_sdr" not in scores["indoor far-only"]
 
 
-def test_a_checkpoint_of_another_configuration_is_refused(stopped, monkeypatch):
+def test_a_checkpoint_of_another_configuration_is_refused(stopped):
     other = replace(configuration("toy"), channels=16)
-    monkeypatch.setattr(loop_module, "configuration", lambda name: other)
     with pytest.raises(DssError, match="from another configuration"):
-        Run(SETTINGS, stopped[1])
+        TrainingRun(replace(SETTINGS, network=other), stopped[1])
 
 
-def test_a_share_of_outdoor_scenes_goes_before_the_recipes(sources, tmp_path):
+def test_the_share_of_outdoor_scenes_is_that_of_the_stage(sources, tmp_path):
     for outdoor in (0.0, 1.0):
-        run = Run(replace(SETTINGS, outdoor=outdoor, mixing="device"), tmp_path, sources=sources)
+        step = replace(SETTINGS.training, mixing="device")
+        stages = tuple(replace(stage, outdoor=outdoor) for stage in SETTINGS.stages)
+        run = TrainingRun(replace(SETTINGS, training=step, stages=stages), tmp_path, sources)
         numbers, _ = run.batch(sources, 9)
         places = numbers["response"][numbers["level"] > 0] // 7
         assert (sources.bank.outdoor[places] == outdoor).all()
@@ -173,21 +182,23 @@ def test_a_new_run_begins_with_given_weights(stopped, tmp_path):
     run, _ = stopped
     path = tmp_path / "toy.weights.h5"
     run.averaged().save_weights(path)
-    begun = Run(SETTINGS, tmp_path / "new", path)
+    config = replace(SETTINGS, data=DataConfig(weights=path))
+    begun = TrainingRun(config, tmp_path / "new")
     assert begun.step == 0
     for one, other in zip(begun.network.get_weights(), run.average, strict=True):
         np.testing.assert_array_equal(one, other)
     path.write_bytes(b"no weights")
     with pytest.raises(DssError, match=r"toy.weights.h5: not weights"):
-        Run(SETTINGS, tmp_path / "new", path)
+        TrainingRun(config, tmp_path / "new")
 
 
 @untraced()
 def test_layers_begun_afresh_and_left_out_are_told(sources, tmp_path):
     path, told = tmp_path / "other.weights.h5", []
     build(replace(configuration("toy"), fine=0, blocks=3)).save_weights(path)
-    train(replace(SETTINGS, total=1, hold=1), sources, tmp_path / "run", weights=path, report=told.append)
-    line = _told(told[0])
+    config = replace(until(1), data=DataConfig(weights=path))
+    train(config, sources, tmp_path / "run", report=told.append)
+    line = log_line(told[0])
     assert (
         f"layers begun afresh: {', '.join(told[0]['fresh'][:3])} and {len(told[0]['fresh']) - 3} more" in line
     )

@@ -16,12 +16,13 @@ keras = pytest.importorskip("keras")
 pytest.importorskip("tensorflow")
 pytest.importorskip("pyroomacoustics")
 
-from dss_cli.cli import train as command  # noqa: E402
 from dss_cli.errors import DssError  # noqa: E402
 from dss_cli.network import build  # noqa: E402
 from dss_cli.network import weights as weights_module  # noqa: E402
 from dss_cli.simulation.corpus import load_noise, load_speech  # noqa: E402
 from dss_cli.simulation.rir_bank import FAR_SOURCES, NEAR_SOURCES, Bank  # noqa: E402
+from dss_cli.training.config import read_config  # noqa: E402
+from dss_cli.training.run import _begun_with  # noqa: E402
 
 
 @pytest.fixture(autouse=True)
@@ -76,8 +77,19 @@ def a_bank(outdoor=(False, True), **changes):
         np.ones(shape, np.float32),
         np.array(outdoor),
         np.zeros(len(outdoor), np.float32),
+        protocol=2,
     )
     return replace(bank, **changes)
+
+
+def change(**settings):
+    """`--set` options: `change(validation__scenes=0)` is --set validation.scenes=0."""
+    names = {key.replace("__", "."): value for key, value in settings.items()}
+    return [part for name, value in names.items() for part in ("--set", f"{name}={value}")]
+
+
+def steps(count):
+    return change(schedule__steps=count, schedule__hold=count)
 
 
 @pytest.fixture
@@ -86,7 +98,7 @@ def begin(dss, tmp_path, speech):
     a_bank().save(tmp_path / "bank.npz")
 
     def run(*options, run=tmp_path / "run", speech=speech):
-        usual = ("--configuration", "toy", "--validation", 0, "--bank", tmp_path / "bank.npz")
+        usual = ("--config", "toy", *change(validation__scenes=0), "--bank", tmp_path / "bank.npz")
         return dss("train", run, "--speech", speech, *usual, *options)
 
     return run
@@ -171,32 +183,34 @@ def test_files_that_a_manifest_alone_knows(refused, speech):
 def test_validation_without_dev_talkers(refused, speech):
     write_manifest(speech, [(f"t{n}/a.wav", f"t{n}", "train") for n in range(5)])
     there = "no line of split 'dev'; there is train"
-    assert refused("--validation", 1) == (1, f"speech/MANIFEST.csv: {there}")
+    assert refused(*change(validation__scenes=1)) == (1, f"speech/MANIFEST.csv: {there}")
 
 
 def test_too_few_talkers(refused, begin, speech, trained):
     write_manifest(speech, [(f"t{n}/a.wav", who, "train") for n, who in enumerate("abcaa")])
-    status, error = refused("--steps", 20, "--widen", 5, 19, 20)
+    status, error = refused(*steps(20), *change(curriculum__begins=[0, 5, 19, 99]))
     assert status == 1
     assert error.startswith("speech: 3 talkers are too few, scenes have up to 5 at once; ")
-    assert begin("--steps", 20, "--widen", 5, 20, 20)[0] == 0, "up to step 20 two speak at once"
+    assert begin(*steps(20), *change(curriculum__begins=[0, 5, 20, 99]))[0] == 0, (
+        "up to step 20 two speak at once"
+    )
     trained.clear()
     write_manifest(speech, [("t0/a.wav", "a", "train"), ("t1/a.wav", "a", "train")])
-    assert refused("--steps", 1)[1].startswith("speech: 1 talkers are too few, scenes have up to 2 at once")
+    assert refused(*steps(1))[1].startswith("speech: 1 talkers are too few, scenes have up to 2 at once")
     (speech / "MANIFEST.csv").unlink()
     assert refused(speech=speech / "t0")[1].startswith("speech/t0: 1 talkers are too few")
 
 
 def test_what_is_said_of_the_material(begin, speech, tmp_path):
     synth.write(speech / "t0" / "a.wav", talker(0, seconds=0.2, rate=8000), rate=8000)
-    status, _, err = begin("--steps", 1, "--quiet")
+    status, _, err = begin(*steps(1), "--quiet")
     assert (status, err) == (
         0,
         [f"dss: warning: {speech}: 1 of 5 files not at 16 kHz: resampled"],
     )
     (speech / "MANIFEST.csv").unlink()
     a_bank().save(tmp_path / "run" / "bank-dev.npz")
-    status, _, err = begin("--steps", 1, "--quiet", "--validation", 1)
+    status, _, err = begin(*steps(1), "--quiet", *change(validation__scenes=1))
     assert status == 0
     assert err[1:] == [
         f"dss: warning: {speech}: no MANIFEST.csv, so validation hears the talkers of training"
@@ -242,7 +256,7 @@ def test_a_bank_without_distances_has_the_usual_ones(begin, tmp_path, trained):
     later = ("near", "far", "protocol", "measured", "used")
     old = {name: value for name, value in vars(a_bank()).items() if name not in later}
     np.savez(tmp_path / "bank.npz", **old)
-    assert begin("--steps", 1, "--near", 0.2, 0.8, "--far", 1.2, 15)[0] == 0
+    assert begin(*steps(1), *change(rooms__protocol=1))[0] == 0
     assert trained[0][1].bank.limits == {"near": [0.2, 0.8], "far": [1.2, 6.0], "far_outdoor": [1.2, 15.0]}
 
 
@@ -260,22 +274,29 @@ def test_a_bank_of_another_protocol_or_without_measured_places(refused, tmp_path
 
 
 def test_distances(refused, begin, tmp_path, trained):
-    status, error = refused("--near", 0.2, 1.0)
+    status, error = refused(*change(rooms__near=[0.2, 1.0]))
     assert (status, error) == (
         2,
-        "bank.npz: simulated with --near 0.2 0.8, not 0.2 1; begin another RUN or name another --bank",
+        "bank.npz: simulated with rooms.near = [0.2, 0.8], not [0.2, 1]; begin another RUN, name another "
+        "--bank or change the setting",
     )
-    for options, told in (
-        (("--near", 0.8, 0.2), "--near 0.8 0.2: LOW HIGH in metres"),
-        (("--near", 0, 0.8), "--near 0 0.8: LOW HIGH in metres, from 0.05 to 18"),
-        (("--far", 1.2, 30), "--far 1.2 30: LOW HIGH in metres"),
-        (("--near", 0.2, 1.3), "near ends at 1.3 m, after far begins at 1.2 m"),
-        (("--far", 6, 15), "--far 6: begins at 5 m at the latest"),
+    for settings, told in (
+        (
+            {"rooms__near": [0.8, 0.2]},
+            "--set rooms.near=[0.8, 0.2]: the greater one",
+        ),
+        (
+            {"rooms__near": [0, 0.8]},
+            "--set rooms.near=[0, 0.8]: a number from 0.05 to",
+        ),
+        ({"rooms__far": [1.2, 30]}, "--set rooms.far=[1.2, 30]: a number from 0.05"),
+        ({"rooms__near": [0.2, 1.3]}, "rooms: near ends at 1.3 m, after far begins at 1.2 m"),
+        ({"rooms__far": [6, 15]}, "rooms: far begins at 6 m; at 5 m at the latest: rooms hold no more"),
     ):
-        status, error = refused(*options)
-        assert (status, error[: len(told)]) == (2, told)
+        status, error = refused(*change(**settings))
+        assert status == 2 and told in error
     a_bank(near=(0.2, 1.3), far=(1.7, 10.0)).save(tmp_path / "bank.npz")
-    assert begin("--steps", 1)[0] == 0, "what a bank was made for need not be said again"
+    assert begin(*steps(1), *change(rooms__near=[0.2, 1.3], rooms__far=[1.7, 10]))[0] == 0
     limits = {"near": [0.2, 1.3], "far": [1.7, 6.0], "far_outdoor": [1.7, 10.0]}
     assert json.loads((tmp_path / "run" / "training.json").read_text())["training"]["limits"] == limits
 
@@ -283,9 +304,9 @@ def test_distances(refused, begin, tmp_path, trained):
 def test_validation_is_at_the_distances_of_training(refused, tmp_path):
     a_bank(near=(0.2, 1.0)).save(tmp_path / "bank.npz")
     a_bank().save(tmp_path / "run" / "bank-dev.npz")
-    status, error = refused("--validation", 1)
+    status, error = refused(*change(validation__scenes=1, rooms__near=[0.2, 1.0]))
     assert status == 2
-    assert error.startswith("run/bank-dev.npz: simulated with --near 0.2 0.8, not 0.2 1; ")
+    assert error.startswith("run/bank-dev.npz: simulated with rooms.near = [0.2, 0.8], not [0.2, 1]; ")
 
 
 def test_a_place_for_the_run(refused, tmp_path):
@@ -297,7 +318,10 @@ def test_a_place_for_the_run(refused, tmp_path):
 
 def test_weights_to_begin_with(refused, begin, tmp_path):
     weights = tmp_path / "old.weights.h5"
-    assert refused("--weights", weights) == (1, "old.weights.h5: no such file")
+    assert refused("--weights", weights) == (
+        1,
+        "old.weights.h5: no such file; --weights names others, and --set data.weights=false begins afresh",
+    )
     weights.touch()
     (tmp_path / "training.json").write_text("[]")
     status, error = refused("--weights", weights)
@@ -308,11 +332,45 @@ def test_weights_to_begin_with(refused, begin, tmp_path):
     assert status == 1, "before it simulates a bank"
     assert error.startswith("old.weights.h5: not weights of configuration toy: ")
     build("toy").save_weights(weights)
-    assert begin("--weights", weights, "--steps", 1)[0] == 0
+    assert begin("--weights", weights, *steps(1))[0] == 0
     told = json.loads((tmp_path / "run" / "training.json").read_text())["training"]
     assert (told["begun_with"], told["hours_before"]) == ("old.weights.h5", 3.5)
     (tmp_path / "old.json").write_text('{"training": {"hours": 9}}')
-    assert command._begun_with(weights)["hours_before"] == 9, "the card of the weights comes first"
+    assert _begun_with(weights, False)["hours_before"] == 9, "the card of the weights comes first"
+
+
+def test_a_run_is_resumed_with_its_own_settings_alone(begin, refused, trained, tmp_path):
+    run = tmp_path / "run"
+    assert begin(*steps(9))[0] == 0
+    (run / "checkpoint.npz").touch()
+    trained.clear()
+    status, error = refused(*steps(9), *change(training__batch=4, training__seed=2, loss__near_ratio=2.0))
+    assert status == 2
+    assert error == (
+        "run/config.toml: training.seed is 1, not 2; training.batch is 8, not 4; loss.near_ratio is 1.0, "
+        "not 2.0; resume with these settings, or begin another RUN"
+    )
+    status, _, err = begin(*steps(12), *change(machine__mixers=3))
+    assert status == 0 and "schedule.steps: 9 before, 12 from here on" in err
+    assert trained[0][0].schedule.steps == 12
+    assert read_config(run / "config.toml").schedule.steps == 12
+
+
+def test_a_run_of_an_earlier_version_is_resumed_aloud(begin, tmp_path, trained):
+    (tmp_path / "run").mkdir()
+    (tmp_path / "run" / "checkpoint.npz").touch()
+    status, _, err = begin(*steps(9), "--quiet")
+    assert (status, len(trained)) == (0, 1)
+    assert err == [
+        f"dss: warning: {tmp_path / 'run'}: no config.toml, the run of an earlier version: whether settings "
+        "differ is not known"
+    ]
+
+
+def test_speech_has_to_be_named(dss, tmp_path):
+    status, _, err = dss("train", tmp_path / "run", "--config", "toy")
+    assert status == 2
+    assert err[-1].startswith("dss: error: no speech: name its folder with --speech, or as data.speech")
 
 
 # A full disk.
@@ -326,12 +384,12 @@ def test_no_room_for_a_bank(refused, tmp_path, monkeypatch):
 
 
 def test_no_room_for_the_trained_weights(begin, tmp_path, monkeypatch):
-    assert begin("--steps", 1)[0] == 0
+    assert begin(*steps(1))[0] == 0
     before = contents(tmp_path / "run")
-    assert set(before) == {"toy.weights.h5", "training.json"}
-    monkeypatch.setattr(weights_module, "weights_file", lambda network: bytes(30_000))
+    assert set(before) == {"config.toml", "toy.weights.h5", "training.json"}
+    monkeypatch.setattr("dss_cli.training.run.weights_file", lambda network: bytes(30_000))
     with full_disk():
-        status, _, err = begin("--steps", 2, "--quiet")
+        status, _, err = begin(*steps(1), "--quiet")
     there = tmp_path / "run" / "toy.weights.h5"
     assert (status, err) == (1, [f"dss: error: {there}: cannot be written: File too large"])
     assert contents(tmp_path / "run") == before

@@ -1,0 +1,123 @@
+"""Build the source archive and the wheel, the same bytes for the same commit, and check both.
+
+`python -m tools.release dist` needs `git` and `hatchling`. It installs the wheel into an empty environment,
+in which it has to separate the example, and writes SHA256SUMS last: a folder without it holds no release.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import subprocess
+import sys
+import tempfile
+import venv
+from collections.abc import Iterable, Mapping, Sequence
+from pathlib import Path
+
+from dss_cli._version import __version__
+from dss_cli.cli.console import error_line, line
+from dss_cli.errors import DssError, ExitCode
+from dss_cli.utils.atomic_write import write_files
+from tools.command_files import BASH, FISH, MAN, ZSH
+
+ROOT = Path(__file__).parents[1]
+SUMS = "SHA256SUMS"
+EXAMPLE = ROOT / "examples" / "two_talkers.flac"
+
+
+def build(folder: Path, epoch: str, kinds: Sequence[str] = ("sdist", "wheel")) -> list[Path]:
+    """Build into a folder, with times of `epoch` in the archives.
+
+    Args:
+        folder: gets the files.
+        epoch: seconds since 1970, as text.
+        kinds: of "sdist" and "wheel".
+
+    Raises:
+        DssError: it cannot be built.
+    """
+    before = set(folder.glob("*"))
+    command = [sys.executable, "-m", "hatchling", "build", "-d", str(folder.absolute())]
+    targets = [part for kind in kinds for part in ("-t", kind)]
+    _run([*command, *targets], cwd=ROOT, env={**os.environ, "SOURCE_DATE_EPOCH": epoch})
+    return sorted(set(folder.glob("*")) - before)
+
+
+def check_wheel(wheel: Path) -> None:
+    """Install a wheel into an empty environment and see that all of it works there.
+
+    Raises:
+        DssError: it cannot be installed, or something is missing.
+    """
+    with tempfile.TemporaryDirectory(prefix="dss-release-") as folder:
+        home = Path(folder) / "environment"
+        venv.create(home, with_pip=True)
+        binaries = home / ("Scripts" if os.name == "nt" else "bin")
+        clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
+        pip = [str(binaries / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check"]
+        _run([*pip, "install", str(wheel.absolute())], cwd=folder, env=clean)
+        dss = str(binaries / "dss")
+        told = _run([dss, "--version"], cwd=folder, env=clean).strip()
+        if told != f"dss {__version__}":
+            raise DssError(f"{wheel}: `dss --version` says {told!r}, not {__version__}")
+        near, far = Path(folder) / "near.flac", Path(folder) / "far.flac"
+        _run([dss, "separate", str(EXAMPLE), "--near", str(near), "--far", str(far)], cwd=folder, env=clean)
+        for path in (near, far, *(home / "share" / name for name in (MAN, BASH, ZSH, FISH))):
+            if not path.is_file() or not path.stat().st_size:
+                raise DssError(f"{wheel}: installed, it gives no {path.name}")
+
+
+def sums(files: Iterable[Path]) -> str:
+    """Return the lines that `sha256sum --check` reads."""
+    return "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files)
+
+
+def release(folder: Path) -> list[Path]:
+    """Build into an empty folder, check, and sum.
+
+    Raises:
+        DssError: the folder holds something, the changelog lacks the version, or a check fails.
+    """
+    if folder.exists() and any(folder.iterdir()):
+        raise DssError(f"{folder}: holds files already; move them, or name another folder")
+    changelog = (ROOT / "CHANGELOG.md").read_text(encoding="utf-8")
+    if not re.search(rf"^## \[{re.escape(__version__)}\]", changelog, re.MULTILINE):
+        line(f"CHANGELOG.md: no section [{__version__}] yet; give [Unreleased] its number before the tag")
+    epoch = _run(["git", "log", "-1", "--format=%ct"], cwd=ROOT, env=os.environ).strip()
+    folder.mkdir(parents=True, exist_ok=True)
+    files = build(folder, epoch)
+    with tempfile.TemporaryDirectory(prefix="dss-again-") as again:
+        if sums(build(Path(again), epoch)) != sums(files):
+            raise DssError(f"{folder}: a second build of the same commit gives other bytes")
+    (wheel,) = folder.glob("*.whl")
+    check_wheel(wheel)
+    write_files({folder / SUMS: sums(files)})
+    return files
+
+
+def _run(command: Sequence[str], cwd: str | Path, env: Mapping[str, str]) -> str:
+    done = subprocess.run(command, cwd=cwd, env=dict(env), capture_output=True, text=True, check=False)
+    if done.returncode:
+        last = (done.stderr.strip().splitlines() or ["no message"])[-1]
+        raise DssError(f"`{' '.join(command)}` ended with {done.returncode}: {last}")
+    return done.stdout
+
+
+def main(arguments: Sequence[str]) -> int:
+    """Run the command; return its exit code."""
+    if len(arguments) != 1:
+        error_line("one folder is needed: python -m tools.release dist")
+        return ExitCode.USAGE
+    try:
+        for path in release(Path(arguments[0])):
+            line(f"{path}: {path.stat().st_size:,} bytes")
+    except DssError as error:
+        error_line(str(error))
+        return error.exit_code
+    return ExitCode.OK
+
+
+if __name__ == "__main__":
+    sys.exit(main(sys.argv[1:]))

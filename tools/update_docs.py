@@ -1,0 +1,129 @@
+"""Write the generated parts of the documents anew: one command for all of them.
+
+`python -m tools.update_docs [PART ...]`, by default the parts that take seconds; `--check` writes nothing and
+ends with 1 where a part is not today's.
+
+folders     docs/development/architecture.md: which folder imports which
+models      models/README.md: what the cards say
+share       share/: the man page, and completions for bash, zsh and fish
+scores      README.md: how far apart the stems of the examples are; separates them
+bench       docs/benchmarks.md: the tables of `dss bench`; takes minutes, on an idle machine
+bench-gpu   docs/benchmarks.md: the same on a machine with a GPU
+"""
+
+from __future__ import annotations
+
+import argparse
+import shutil
+import sys
+import tempfile
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+from dss_cli.cli.console import error_line, line
+from dss_cli.constants import STEMS
+from dss_cli.errors import DssError, ExitCode
+from dss_cli.evaluation import model_readme
+from dss_cli.separation.files import separate_file
+from dss_cli.separation.listening import CONTEXTS
+from dss_cli.utils.markdown import write_section
+from examples import demo
+from tools import benchmark_document, command_files, folders
+
+ARCHITECTURE = Path("docs/development/architecture.md")
+BENCHMARKS = Path("docs/benchmarks.md")
+README = Path("README.md")
+SHARE = Path("share")
+
+
+def _folders(root: Path) -> None:
+    write_section(root / ARCHITECTURE, folders.LABEL, folders.picture())
+
+
+def _models(root: Path) -> None:
+    model_readme.update(root / "models")
+
+
+def _share(root: Path) -> None:
+    command_files.write(root / SHARE)
+
+
+def _scores(root: Path) -> None:
+    with tempfile.TemporaryDirectory() as name:
+        made = {context: Path(name, context) for context in CONTEXTS if context != "past"}
+        for context, folder in made.items():
+            folder.mkdir()
+            for example in demo.EXAMPLES:
+                near, far = (demo.stem_path(folder, example, stem) for stem in STEMS)
+                separate_file(demo.FOLDER / f"{example}.flac", near=near, far=far, context=context)
+        demo.fill(root / README, *demo.score(made["recording"], made["none"]))
+
+
+def _bench(root: Path) -> None:
+    benchmark_document.update(root / BENCHMARKS)
+
+
+def _bench_gpu(root: Path) -> None:
+    benchmark_document.update(root / BENCHMARKS, "bench-gpu")
+
+
+PARTS: dict[str, tuple[Path, Callable[[Path], None]]] = {
+    "folders": (ARCHITECTURE, _folders),
+    "models": (Path("models/README.md"), _models),
+    "share": (SHARE, _share),
+    "scores": (README, _scores),
+    "bench": (BENCHMARKS, _bench),
+    "bench-gpu": (BENCHMARKS, _bench_gpu),
+}
+QUICK = ("folders", "models", "share", "scores")
+
+
+def stale(parts: Sequence[str], root: Path) -> list[str]:
+    """Return the parts of the documents under `root` that are not today's; all are written anew there."""
+    found = []
+    for part in parts:
+        document, write = PARTS[part]
+        before = _contents(root / document)
+        write(root)
+        if _contents(root / document) != before:
+            found.append(part)
+    return found
+
+
+def _contents(path: Path) -> dict[Path, bytes]:
+    files = sorted(path.rglob("*")) if path.is_dir() else [path]
+    return {file: file.read_bytes() for file in files if file.is_file()}
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Run the command; return its exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.update_docs",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.add_argument("parts", nargs="*", choices=[*PARTS, []], metavar="PART")
+    parser.add_argument("--check", action="store_true", help="write nothing, fail where a part is old")
+    given = parser.parse_args(arguments)
+    parts, root = given.parts or list(QUICK), Path.cwd()
+    try:
+        if given.check:
+            with tempfile.TemporaryDirectory() as copy:
+                for name in ("docs", "models", SHARE, README):
+                    source = root / name
+                    (shutil.copytree if source.is_dir() else shutil.copy)(source, Path(copy) / name)
+                old = stale(parts, Path(copy))
+        else:
+            for part in stale(parts, root):
+                line(f"{PARTS[part][0]}: {part} written anew")
+            old = []
+    except DssError as error:
+        error_line(str(error))
+        return error.exit_code
+    for part in old:
+        error_line(f"{PARTS[part][0]}: {part}: not today's; `python -m tools.update_docs {part}` writes it")
+    return ExitCode.FAILED if old else ExitCode.OK
+
+
+if __name__ == "__main__":
+    sys.exit(main())
