@@ -1,4 +1,5 @@
-# make demo    separate the example recording and say how far apart its stems are
+# make demo    separate the example recordings, and say how far apart their stems are and what context gives;
+#              MODEL=FILE.tflite takes another model than the bundled one
 # make test    lint, types and tests
 # make bench   run the benchmarks of docs/benchmarks.md and write its tables
 # make bench-gpu  the same for its section of a machine with a GPU, on such a machine
@@ -21,7 +22,8 @@
 PYTHON ?= python3
 PIP_INSTALL = -m pip install -qq --disable-pip-version-check
 
-EXAMPLE = examples/two_talkers.flac
+EXAMPLES = examples/two_talkers.flac examples/conversation.flac
+MODEL ?= lite
 PACKAGE = pyproject.toml README.md LICENSE \
           $(shell find dss_cli configs models share -type f -not -name '*.pyc' -not -name '.*')
 
@@ -29,10 +31,11 @@ PACKAGE = pyproject.toml README.md LICENSE \
 .DELETE_ON_ERROR:
 
 demo: separate
-	@.venv/bin/python examples/demo.py out
+	@.venv/bin/python examples/demo.py out out/without-context
 
 separate: .venv/installed
-	.venv/bin/dss separate $(EXAMPLE) --output-dir out --overwrite
+	.venv/bin/dss separate $(EXAMPLES) --model $(MODEL) --output-dir out --overwrite
+	.venv/bin/dss separate $(EXAMPLES) --model $(MODEL) --context none --output-dir out/without-context --overwrite
 
 check: .venv-test/installed
 	.venv-test/bin/ruff check

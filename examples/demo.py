@@ -1,8 +1,10 @@
-"""Say where the stems of examples/two_talkers.flac are and how far apart they are.
+"""Say where the stems of the example recordings are, how far apart they are, and what context gives them.
 
-    python examples/demo.py STEMS_DIRECTORY
+    python examples/demo.py STEMS_DIRECTORY DIRECTORY_WITHOUT_CONTEXT [--readme README.md]
 
-Compares each stem with its reference, the talker alone in the same room.
+Compares each stem with its reference, the talker alone in the same room: those that `dss separate` makes by
+default, and those of `--context none`, where each chunk is decided alone. With `--readme`, writes the table
+between the lines `<!-- scores -->` and `<!-- scores: end -->` of that file as well.
 """
 
 from __future__ import annotations
@@ -14,74 +16,141 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 import soundfile
-from rich.console import Console
 from rich.table import Table
 
+from dss_cli.constants import STEMS
+from dss_cli.evaluation.conversation import score_conversation
 from dss_cli.metrics import si_sdr
+from dss_cli.utils.markdown import write_section
+from dss_cli.utils.tables import markdown_table, table_console
 
-EXAMPLE = Path(__file__).with_name("two_talkers.flac")
-STEMS = ("near", "far")
+FOLDER = Path(__file__).parent
+EXAMPLES = ("two_talkers", "conversation")
+LABEL = "scores"  # of the README's section
+HEADINGS = (
+    "example, stem",
+    "SI-SDR in dB: mixture",
+    "stem without context",
+    "stem with context",
+    "better by",
+    "wrong output without context",
+    "wrong output with context",
+)
+NO_CONTEXT = "The model carries no context: with and without it the stems are the same."
+
+Floats = npt.NDArray[np.float32]
+
+
+@dataclass(frozen=True)
+class Quality:
+    """What one stem is worth."""
+
+    si_sdr: float  # dB, against the talker alone
+    wrong: int  # seconds of this talker alone that leave by the other output
+    lone: int  # seconds of this talker alone
 
 
 @dataclass(frozen=True)
 class Score:
-    """How much of one talker a stem holds; SI-SDR in dB against the talker alone."""
+    """One stem of one example, by default and with each chunk decided alone."""
 
+    example: str
     stem: str
-    path: Path
-    before: float  # of the mixture
-    after: float  # of the stem
+    mixture: float  # SI-SDR of the mixture in dB
+    alone: Quality
+    context: Quality
 
     @property
-    def cells(self) -> tuple[str, str, str, str]:
+    def cells(self) -> tuple[str, ...]:
         """The row of a table."""
-        decibels = (self.before, self.after, self.after - self.before)
-        before, after, gain = (f"{value:+.1f} dB" for value in decibels)
-        return self.stem, before, after, gain
+        ratios = (self.mixture, self.alone.si_sdr, self.context.si_sdr, self.context.si_sdr - self.mixture)
+        wrong = (f"{quality.wrong} of {quality.lone} s" for quality in (self.alone, self.context))
+        return f"{self.example}, {self.stem}", *(f"{value:+.1f}" for value in ratios), *wrong
 
 
-HEADINGS = ("stem", "SI-SDR in the mixture", "SI-SDR in the stem", "improvement")
+def read(path: Path) -> tuple[Floats, int]:
+    """A mono file's samples, shape (frames,), and their rate in Hz."""
+    samples, rate = soundfile.read(path, dtype="float32")
+    return samples, rate
 
 
-def read(path: Path) -> npt.NDArray[np.float32]:
-    """A mono file's samples; shape (frames,)."""
-    samples: npt.NDArray[np.float32] = soundfile.read(path, dtype="float32")[0]
-    return samples
+def read_stems(folder: Path, example: str) -> dict[str, Floats]:
+    """The samples of an example's stems in a folder, by stem."""
+    return {stem: read(stem_path(folder, example, stem))[0] for stem in STEMS}
 
 
-def score(stems: Path) -> list[Score]:
-    """The scores of the stems in a directory, near first."""
-    mixture = read(EXAMPLE)
-    scores = []
+def stem_path(folder: Path, example: str, stem: str) -> Path:
+    """Where a stem of an example lies in a folder."""
+    return folder / f"{example}.{stem}.flac"
+
+
+def rate_stems(references: dict[str, Floats], outputs: dict[str, Floats], rate: int) -> dict[str, Quality]:
+    """The quality of each stem of one example, at so many samples per second."""
+    talk = score_conversation(references, outputs, rate)
+    qualities = {}
     for stem in STEMS:
-        name = f"{EXAMPLE.stem}.{stem}.flac"
-        reference = read(EXAMPLE.with_name(name))
-        before = si_sdr(mixture, reference)
-        after = si_sdr(read(stems / name), reference)
-        scores.append(Score(stem, stems / name, before, after))
-    return scores
+        lone = talk[f"{stem}_lone"] or 0
+        wrong = round(lone * (talk[f"{stem}_wrong"] or 0))
+        qualities[stem] = Quality(si_sdr(outputs[stem], references[stem]), wrong, lone)
+    return qualities
 
 
-def show(scores: list[Score]) -> None:
-    """Print the table and where the stems are."""
-    shown = Table(*HEADINGS)
-    for column in shown.columns[1:]:
-        column.justify = "right"
+def score(context: Path, alone: Path) -> tuple[list[Score], bool]:
+    """Score the stems of both folders, near before far.
+
+    Args:
+        context: the folder of the stems that were made by default.
+        alone: the folder of those whose chunks were decided alone.
+
+    Returns:
+        The scores, and whether context changed any sample.
+    """
+    scores, changed = [], False
+    for example in EXAMPLES:
+        mixture, rate = read(FOLDER / f"{example}.flac")
+        references = read_stems(FOLDER, example)
+        outputs = [read_stems(folder, example) for folder in (alone, context)]
+        before, after = (rate_stems(references, stems, rate) for stems in outputs)
+        for stem in STEMS:
+            unprocessed = si_sdr(mixture, references[stem])
+            scores.append(Score(example, stem, unprocessed, before[stem], after[stem]))
+            changed |= not np.array_equal(outputs[0][stem], outputs[1][stem])
+    return scores, changed
+
+
+def show(scores: list[Score], changed: bool, stems: Path) -> None:
+    """Print the table, whether the model carries context, and where the stems are."""
+    table = Table(box=None, pad_edge=False)  # frames would not fit into 80 columns
+    table.add_column(HEADINGS[0], no_wrap=True)
+    for heading in HEADINGS[1:]:
+        table.add_column(heading, justify="right")
     for row in scores:
-        shown.add_row(*row.cells)
-    console = Console(highlight=False)
-    console.print(shown)
+        table.add_row(*row.cells)
+    console = table_console()
+    console.print(table)
+    if not changed:
+        console.print(NO_CONTEXT)
     for row in scores:
-        console.print(f"{row.stem:>4}: {row.path}", soft_wrap=True)
+        console.print(str(stem_path(stems, row.example, row.stem)), soft_wrap=True, highlight=False)
 
 
-def table(scores: list[Score]) -> str:
-    """Return the scores as a Markdown table."""
-    rows = [HEADINGS, ("---", "---:", "---:", "---:"), *(row.cells for row in scores)]
-    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+def fill(readme: Path, scores: list[Score], changed: bool) -> None:
+    """Put the table, and whether the model carries context, into the scores' section of a Markdown file.
+
+    Raises:
+        DssError: the file has no such section.
+    """
+    table = markdown_table(HEADINGS, (row.cells for row in scores), figures=True)
+    write_section(readme, LABEL, table + ("\n" if changed else f"\n\n{NO_CONTEXT}\n"))
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Score the stems of the example recording.")
+    parser = argparse.ArgumentParser(description="Score the stems of the example recordings.")
     parser.add_argument("stems", type=Path, metavar="STEMS_DIRECTORY")
-    show(score(parser.parse_args().stems))
+    parser.add_argument("alone", type=Path, metavar="DIRECTORY_WITHOUT_CONTEXT")
+    parser.add_argument("--readme", type=Path, help="write the table there as well")
+    arguments = parser.parse_args()
+    found, differs = score(arguments.stems, arguments.alone)
+    show(found, differs, arguments.stems)
+    if arguments.readme:
+        fill(arguments.readme, found, differs)

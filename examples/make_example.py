@@ -1,9 +1,9 @@
-"""Make examples/two_talkers.flac: two synthetic voices in one simulated room, and its references.
+"""Make the example recordings of scenes.py: two synthetic voices in a simulated room, and their references.
 
     python examples/make_example.py [--output-dir examples]
 
-Writes the mixture, the reverberant images of the two talkers at the microphone and every number
-of the scene, such that `mixture = near + far + noise` holds exactly in 16-bit steps. Needs the
+Writes for each scene the mixture, the reverberant images of the two talkers at the microphone and every
+number of the scene, such that `mixture = near + far + noise` holds exactly in 16-bit steps. Needs the
 `train` and `dev` extras (pyroomacoustics, scipy, espeakng-loader); numpy is enough to import it.
 """
 
@@ -11,7 +11,7 @@ from __future__ import annotations
 
 import argparse
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
@@ -19,73 +19,16 @@ import numpy as np
 import numpy.typing as npt
 import soundfile
 import soxr
+from scenes import SAMPLE_RATE, SCENES, Scene, Talker
 
-from dss_cli.simulation.tts import SpeechVoice, Synthesiser
+from dss_cli.simulation.tts import Synthesiser
 
 Samples = npt.NDArray[np.float64]
 Steps = npt.NDArray[np.int16]  # one 16-bit quantisation step is 1
 
-NAME = "two_talkers"
-SAMPLE_RATE = 16_000  # Hz
-SECONDS = 10.0
-SEED = 20_250_103
-RT60 = 0.36  # seconds, asked of the room; the jitter makes the measured one (in the JSON) longer
-SNR = 25.0  # dB, both talkers together over the noise
 PEAK = -3.0  # dBFS, of the mixture
-ROOM = (5.6, 4.3, 2.7)  # metres
-MICROPHONE = (1.9, 1.7, 1.2)  # metres
 IMAGE_JITTER = 0.05  # metres; a perfect shoebox would ring with sweeping echoes
 DIRECT_WINDOW = 0.0025  # seconds around the direct path's peak that count as direct sound
-
-
-@dataclass(frozen=True)
-class Talker:
-    """One voice at one place. Angles in degrees, seen from the microphone."""
-
-    distance: float  # metres
-    azimuth: float
-    elevation: float
-    level: float  # dB: how much louder than the other talker at equal distance
-    voice: SpeechVoice
-    sentences: tuple[tuple[float, str], ...]  # when it starts (seconds), what is said
-
-    @property
-    def position(self) -> Samples:
-        """In metres, from the room's corner; shape (3,)."""
-        azimuth, elevation = np.radians([self.azimuth, self.elevation])
-        direction = [
-            np.cos(elevation) * np.cos(azimuth),
-            np.cos(elevation) * np.sin(azimuth),
-            np.sin(elevation),
-        ]
-        return np.asarray(MICROPHONE) + self.distance * np.asarray(direction)
-
-
-TALKERS = {
-    "near": Talker(
-        distance=0.4,
-        azimuth=200.0,
-        elevation=12.0,
-        level=0.0,
-        voice=SpeechVoice("en-us", "f3", words_per_minute=165, pitch=62, pitch_range=55),
-        sentences=(
-            (0.3, "The kettle is on, and two blue cups are waiting on the table."),
-            (5.2, "Give me a minute, I am still looking for the sugar."),
-        ),
-    ),
-    # Who speaks across a room raises the voice: the level alone must not give the distance away.
-    "far": Talker(
-        distance=3.0,
-        azimuth=35.0,
-        elevation=8.0,
-        level=4.0,
-        voice=SpeechVoice("en-gb-scotland", "m3", words_per_minute=150, pitch=28, pitch_range=45),
-        sentences=(
-            (2.3, "Bring them over to the window, the light is much better here."),
-            (6.5, "You will find it behind the flour, on the second shelf."),
-        ),
-    ),
-}
 
 
 def level(samples: npt.ArrayLike) -> float:
@@ -93,9 +36,9 @@ def level(samples: npt.ArrayLike) -> float:
     return float(10 * np.log10(np.mean(np.square(np.asarray(samples, dtype=np.float64)))))
 
 
-def room_noise(frames: int) -> Samples:
+def room_noise(frames: int, seed: int) -> Samples:
     """Steady noise that falls by 3 dB per octave above 50 Hz, unit power; shape (frames,)."""
-    spectrum = np.fft.rfft(np.random.default_rng(SEED).standard_normal(frames))
+    spectrum = np.fft.rfft(np.random.default_rng(seed).standard_normal(frames))
     frequencies = np.fft.rfftfreq(frames, 1 / SAMPLE_RATE)
     spectrum /= np.sqrt(np.maximum(frequencies, 50.0))
     spectrum[0] = 0.0
@@ -104,9 +47,9 @@ def room_noise(frames: int) -> Samples:
     return samples
 
 
-def speak(talker: Talker, synthesiser: Synthesiser) -> tuple[Samples, list[dict[str, Any]]]:
-    """What a talker says, dry and at unit power while speaking, and from when to when."""
-    track = np.zeros(round(SECONDS * SAMPLE_RATE))
+def speak(talker: Talker, frames: int, synthesiser: Synthesiser) -> tuple[Samples, list[dict[str, Any]]]:
+    """What a talker says in so many samples, dry, each sentence at the talker's level; from when to when."""
+    track = np.zeros(frames)
     said = []
     for start, text in talker.sentences:
         sentence = soxr.resample(synthesiser.speak(text, talker.voice), synthesiser.sample_rate, SAMPLE_RATE)
@@ -120,34 +63,51 @@ def speak(talker: Talker, synthesiser: Synthesiser) -> tuple[Samples, list[dict[
     return track, said
 
 
-def room_responses() -> tuple[list[Samples], list[float], dict[str, Any]]:
+def position(scene: Scene, talker: Talker) -> Samples:
+    """Where a talker is, in metres from the room's corner; shape (3,)."""
+    return np.asarray(scene.microphone) + talker.distance * talker.direction
+
+
+def mouth(scene: Scene, talker: Talker) -> Any:
+    """The directivity of a talker who faces the microphone, for pyroomacoustics; None sounds all around."""
+    if not scene.facing:
+        return None
+    from pyroomacoustics.directivities import CardioidFamily, DirectionVector
+
+    towards = -talker.direction
+    colatitude, azimuth = np.arccos(towards[2]), np.arctan2(towards[1], towards[0])
+    return CardioidFamily(DirectionVector(azimuth, colatitude, degrees=False), 1 - scene.facing)
+
+
+def room_responses(scene: Scene) -> tuple[list[Samples], list[float], dict[str, Any]]:
     """Impulse response and measured RT60 (seconds) of each talker, and how the room was made."""
     import pyroomacoustics
 
-    pyroomacoustics.random.seed(SEED)
-    absorption, order = pyroomacoustics.inverse_sabine(RT60, ROOM)
+    pyroomacoustics.random.seed(scene.seed)
+    absorption, order = pyroomacoustics.inverse_sabine(scene.rt60, scene.room)
     room = pyroomacoustics.ShoeBox(
-        ROOM,
+        scene.room,
         fs=SAMPLE_RATE,
         materials=pyroomacoustics.Material(absorption),
         max_order=order,
         use_rand_ism=True,
         max_rand_disp=IMAGE_JITTER,
     )
-    for talker in TALKERS.values():
-        room.add_source(talker.position)
-    room.add_microphone(MICROPHONE)
+    for talker in scene.talkers.values():
+        room.add_source(position(scene, talker), directivity=mouth(scene, talker))
+    room.add_microphone(scene.microphone)
     room.compute_rir()
     # The fractional-delay filters put half their length before every arrival.
     early = pyroomacoustics.constants.get("frac_delay_length") // 2
     responses = [np.asarray(response[early:], dtype=np.float64) for response in room.rir[0]]
     measured = [float(seconds) for seconds in room.measure_rt60(decay_db=30)[0]]
     about = {
-        "size": ROOM,
-        "rt60_asked": RT60,
+        "size": scene.room,
+        "rt60_asked": scene.rt60,
         "absorption": round(float(absorption), 4),
         "image_order": order,
         "image_jitter": IMAGE_JITTER,
+        "facing": scene.facing,
     }
     return responses, measured, about
 
@@ -158,9 +118,8 @@ def direct_to_reverberant(response: Samples) -> float:
     return float(10 * np.log10(np.sum(response[:edge] ** 2) / np.sum(response[edge:] ** 2)))
 
 
-def activity(said: dict[str, list[dict[str, Any]]]) -> dict[str, float]:
-    """For how many seconds one talker, the other, both or nobody speaks."""
-    frames = round(SECONDS * SAMPLE_RATE)
+def activity(said: dict[str, list[dict[str, Any]]], frames: int) -> dict[str, float]:
+    """For how many seconds of so many samples one talker, the other, both or nobody speaks."""
     active = {name: np.zeros(frames, dtype=bool) for name in said}
     for name, sentences in said.items():
         for sentence in sentences:
@@ -176,41 +135,40 @@ def activity(said: dict[str, list[dict[str, Any]]]) -> dict[str, float]:
     return {name: round(float(np.sum(part)) / SAMPLE_RATE, 4) for name, part in parts.items()}
 
 
-def quantise(near: Samples, far: Samples) -> tuple[dict[str, Steps], float]:
-    """Mix and round to 16-bit steps, so that the parts sum to the mixture exactly.
+def quantise(scene: Scene, near: Samples, far: Samples) -> tuple[dict[str, Steps], float]:
+    """Mix and round to the scene's step, so that the parts sum to the mixture exactly.
 
     Returns:
         The tracks "mixture", "near", "far" and "noise", and the gain in dB that they were given.
     """
-    noise = room_noise(len(near))
-    noise *= 10 ** ((level(near + far) - SNR) / 20)
+    noise = room_noise(scene.frames, scene.seed)
+    noise *= 10 ** ((level(near + far) - scene.snr) / 20)
     gain = 10 ** (PEAK / 20) * 2**15 / np.max(np.abs(near + far + noise))
     parts = {
-        name: np.rint(gain * part).astype(np.int16)
+        name: (scene.step * np.rint(gain * part / scene.step)).astype(np.int16)
         for name, part in (("near", near), ("far", far), ("noise", noise))
     }
-    # |sum| <= 10^(PEAK / 20) * 2^15 + 3 half steps: far from overflow.
+    # |sum| <= 10^(PEAK / 20) * 2^15 + 3 halves of the scene's step: far from overflow.
     mixture = (parts["near"] + parts["far"] + parts["noise"]).astype(np.int16)
     return {"mixture": mixture, **parts}, float(20 * np.log10(gain / 2**15))
 
 
-def make() -> tuple[dict[str, Steps], dict[str, Any]]:
-    """The tracks of the example and the contents of its JSON file."""
+def make(scene: Scene, synthesiser: Synthesiser) -> tuple[dict[str, Steps], dict[str, Any]]:
+    """The tracks of an example and the contents of its JSON file."""
     from scipy.signal import oaconvolve
 
-    synthesiser = Synthesiser()
-    responses, rt60, room = room_responses()
+    responses, rt60, room = room_responses(scene)
     said, images = {}, {}
-    for response, (name, talker) in zip(responses, TALKERS.items(), strict=True):
-        dry, said[name] = speak(talker, synthesiser)
+    for response, (name, talker) in zip(responses, scene.talkers.items(), strict=True):
+        dry, said[name] = speak(talker, scene.frames, synthesiser)
         images[name] = oaconvolve(dry, response)[: len(dry)]
-    tracks, gain = quantise(images["near"], images["far"])
+    tracks, gain = quantise(scene, images["near"], images["far"])
 
     full_scale = 20 * np.log10(2**15)
     talkers = {
         name: {
             "distance": talker.distance,
-            "position": [round(float(value), 4) for value in talker.position],
+            "position": [round(float(value), 4) for value in position(scene, talker)],
             "speaking_level": talker.level,
             "level": round(level(tracks[name]) - full_scale, 2),
             "direct_to_reverberant": round(direct_to_reverberant(response), 2),
@@ -218,39 +176,47 @@ def make() -> tuple[dict[str, Steps], dict[str, Any]]:
             "voice": asdict(talker.voice),
             "sentences": said[name],
         }
-        for (name, talker), response, seconds in zip(TALKERS.items(), responses, rt60, strict=True)
+        for (name, talker), response, seconds in zip(scene.talkers.items(), responses, rt60, strict=True)
     }
     speech = tracks["near"].astype(np.int32) + tracks["far"]
     about = {
         "units": "seconds, Hz, metres, degrees; levels in dB, those of tracks in dB re full scale",
         "sample_rate": SAMPLE_RATE,
-        "frames": len(tracks["mixture"]),
-        "seed": SEED,
+        "frames": scene.frames,
+        "seed": scene.seed,
+        "step": scene.step,
         "gain": round(gain, 2),
         "noise_level": round(level(tracks["noise"]) - full_scale, 2),
         "snr": round(level(speech) - level(tracks["noise"]), 2),
         "near_to_far": round(level(tracks["near"]) - level(tracks["far"]), 2),
         "room": room,
-        "microphone": MICROPHONE,
+        "microphone": scene.microphone,
         "talkers": talkers,
-        "activity": activity(said),
+        "activity": activity(said, scene.frames),
     }
     return tracks, about
 
 
-def write(directory: Path) -> None:
-    """Make the example's four files in `directory`, which must exist."""
-    tracks, about = make()
-    files = {"mixture": NAME, "near": f"{NAME}.near", "far": f"{NAME}.far"}
+def write(scene: Scene, synthesiser: Synthesiser, directory: Path) -> None:
+    """Make an example's four files in `directory`, which must exist."""
+    tracks, about = make(scene, synthesiser)
+    files = {"mixture": scene.name, "near": f"{scene.name}.near", "far": f"{scene.name}.far"}
     for track, stem in files.items():
         soundfile.write(
             directory / f"{stem}.flac", tracks[track], SAMPLE_RATE, "PCM_16", compression_level=1.0
         )
     text = json.dumps(about, indent=2, ensure_ascii=False)
-    (directory / f"{NAME}.json").write_text(text + "\n", encoding="utf-8")
+    (directory / f"{scene.name}.json").write_text(text + "\n", encoding="utf-8")
+
+
+def write_all(directory: Path) -> None:
+    """Make every example, in the order of `SCENES`: the synthesiser's state goes from one to the next."""
+    synthesiser = Synthesiser()
+    for scene in SCENES:
+        write(scene, synthesiser, directory)
 
 
 if __name__ == "__main__":
-    parser = argparse.ArgumentParser(description="Make the example recording and its references.")
+    parser = argparse.ArgumentParser(description="Make the example recordings and their references.")
     parser.add_argument("--output-dir", type=Path, default=Path(__file__).parent)
-    write(parser.parse_args().output_dir)
+    write_all(parser.parse_args().output_dir)

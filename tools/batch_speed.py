@@ -18,7 +18,6 @@ from dss_cli.utils.markdown import write_section
 from dss_cli.utils.tables import markdown_table
 
 ROOT = Path(__file__).resolve().parent.parent
-
 RATE = 16_000
 BATCHES = ((100, 0.5, 1.8), (20, 60.0, 1.7))  # recordings, seconds of each, the factor wanted on two cores
 ONE = ("--jobs", "1", "--threads", "1")  # as it was before there were jobs
@@ -48,7 +47,7 @@ def measured(count: int, length: float, repeat: int) -> tuple[float, float]:
 
 def main() -> None:
     """Print the table, or put it between `<!-- batch speed -->` and its end in a document."""
-    parser = argparse.ArgumentParser(description=__doc__)
+    parser = argparse.ArgumentParser(prog="python -m tools.batch_speed", description=__doc__)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--document", type=Path)
     asked = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Kills of the whole command at random moments, for `fuzz.py`."""
+"""Kills of the whole command at random moments, for `tools.fuzz`."""
 
 from __future__ import annotations
 

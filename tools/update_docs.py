@@ -6,7 +6,7 @@ ends with 1 where a part is not today's.
 folders     docs/development/architecture.md: which folder imports which
 models      models/README.md: what the cards say
 share       share/: the man page, and completions for bash, zsh and fish
-scores      README.md: how far apart the stems of the example are; separates it
+scores      README.md: how far apart the stems of the examples are; separates them
 bench       docs/benchmarks.md: the tables of `dss bench`; takes minutes, on an idle machine
 bench-gpu   docs/benchmarks.md: the same on a machine with a GPU
 """
@@ -21,9 +21,11 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from dss_cli.cli.console import error_line, line
+from dss_cli.constants import STEMS
 from dss_cli.errors import DssError, ExitCode
 from dss_cli.evaluation import model_readme
 from dss_cli.separation.files import separate_file
+from dss_cli.separation.listening import CONTEXTS
 from dss_cli.utils.markdown import write_section
 from examples import demo
 from tools import benchmark_document, command_files, folders
@@ -32,7 +34,6 @@ ARCHITECTURE = Path("docs/development/architecture.md")
 BENCHMARKS = Path("docs/benchmarks.md")
 README = Path("README.md")
 SHARE = Path("share")
-SCORES = "scores"  # label of the README's table
 
 
 def _folders(root: Path) -> None:
@@ -48,10 +49,14 @@ def _share(root: Path) -> None:
 
 
 def _scores(root: Path) -> None:
-    with tempfile.TemporaryDirectory() as stems:
-        near, far = (Path(stems) / f"{demo.EXAMPLE.stem}.{name}.flac" for name in demo.STEMS)
-        separate_file(demo.EXAMPLE, near=near, far=far)
-        write_section(root / README, SCORES, demo.table(demo.score(Path(stems))))
+    with tempfile.TemporaryDirectory() as name:
+        made = {context: Path(name, context) for context in CONTEXTS if context != "past"}
+        for context, folder in made.items():
+            folder.mkdir()
+            for example in demo.EXAMPLES:
+                near, far = (demo.stem_path(folder, example, stem) for stem in STEMS)
+                separate_file(demo.FOLDER / f"{example}.flac", near=near, far=far, context=context)
+        demo.fill(root / README, *demo.score(made["recording"], made["none"]))
 
 
 def _bench(root: Path) -> None:

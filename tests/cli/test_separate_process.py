@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
+from dss_cli.utils.machine import default_threads
 from tests.helpers import tiny
 from tests.helpers.stub import files
 
@@ -207,6 +208,6 @@ def test_verbose_says_what_is_done_and_what_litert_says(recording, here, no_gpu)
     command = [sys.executable, "-m", "dss_cli", "separate", "a.wav", "--model", path, "--verbose"]
     err = subprocess.run(command, capture_output=True, text=True, timeout=60, check=True).stderr.splitlines()
     assert "dss: info: a.wav: WAV PCM_24, 16000 Hz, channels: 1, frames: 16000" in err
-    assert f"dss: info: model tiny ({path}): on the CPU, threads: 1" in err
+    assert f"dss: info: model tiny ({path}): on the CPU, threads: {default_threads()}" in err
     assert any("No adapters found" in line for line in err)
     assert "dss: info: running on the CPU: no GPU adapter was found" in err

@@ -57,24 +57,29 @@ class Mixer:
         return near, mixture[..., 1:] - near
 
 
-class Rememberer:
-    """Carries context: near is the mixture weighted by how much of it was heard, so any lost state shows."""
+class Remembering:
+    """Near is the mixture times the share of the chunks heard so far that were loud."""
 
-    def __init__(self, signal=SMALL, overlap=0.25):
-        self.signal, self.overlap = signal, overlap
+    overlap = 0.25
+
+    def __init__(self, signal=SMALL):
+        self.signal, self.listened = signal, 0
 
     def begin(self):
-        return {"heard": np.zeros((), np.float32), "chunks": 0}
+        return [0, 0]
 
     def listen(self, mixture, state):
-        state["heard"] = state["heard"] * np.float32(0.9) + mixture[..., 0].mean()
-        state["chunks"] += 1
+        self.listened += 1
+        state[0] += float(mixture[..., 0].mean()) > 0.05
+        state[1] += 1
 
     def separate(self, mixture, state=None, update=True):
-        within = self.begin() if state is None else state if update else dict(state)
-        self.listen(mixture, within)
-        near = mixture[..., 1:] * np.float32(within["heard"] / (within["heard"] + within["chunks"]))
-        return near, mixture[..., 1:] - near
+        within = [0, 0] if state is None else state
+        share = np.float32(within[0] / within[1] if within[1] else 0.5)
+        if state is not None and update:
+            self.listen(mixture, state)
+            self.listened -= 1
+        return share**0.3 * mixture[..., 1:], (1 - share) ** 0.3 * mixture[..., 1:]
 
 
 def files(folder):

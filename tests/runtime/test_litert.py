@@ -230,7 +230,7 @@ WILD = """
 import sys
 from pathlib import Path
 from dss_cli.errors import DssError
-from dss_cli.separator import load_model
+from dss_cli.separation.separator import load_model
 try:
     load_model(Path(sys.argv[1]), "cpu", 1)
 except DssError as error:

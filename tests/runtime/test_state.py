@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import json
 
 import numpy as np
@@ -54,6 +55,17 @@ def test_a_sequence_of_chunks_gives_what_keras_gives(model, keras_network, chunk
 def test_results_do_not_depend_on_threads(model, chunks):
     one, two = (in_sequence(LiteRTNetwork(model, "cpu", threads=n), chunks) for n in (1, 2))
     np.testing.assert_array_equal(one, two)
+
+
+def test_a_copied_state_has_heard_the_same_and_goes_its_own_way(model, chunks):
+    network = LiteRTNetwork(model, "cpu")
+    state = network.begin()
+    network.separate(chunks[0], state)
+    twin = copy.deepcopy(state)
+    expected = network.separate(chunks[1], state)
+    network.separate(chunks[2], state)
+    np.testing.assert_array_equal(network.separate(chunks[1], twin), expected)
+    assert not np.allclose(network.separate(chunks[1], network.begin()), expected)
 
 
 def test_states_of_two_recordings_do_not_touch(model, chunks):

@@ -11,7 +11,7 @@ import soundfile as sf
 
 from dss_cli.errors import DssError, UsageError
 from dss_cli.separation.files import separate_file
-from tests.helpers.stub import SMALL, Mixer, Rememberer
+from tests.helpers.stub import SMALL, Mixer, Remembering
 from tests.helpers.synth import noise, quantised, read, tone, write
 
 
@@ -77,11 +77,12 @@ def test_identical_channels_are_separated_once(tmp_path, scaling_network, channe
 
 @pytest.mark.parametrize(
     ("network", "context"),
-    [(Mixer, "none"), (Rememberer, "none"), (Rememberer, "past"), (Rememberer, "recording")],
+    [(Mixer, "none"), (Remembering, "none"), (Remembering, "past"), (Remembering, "recording")],
 )
 def test_channels_that_part_on_the_way_are_as_if_they_had_always_been_apart(tmp_path, network, context):
     """Three channels begin alike; one leaves after a second, another after two."""
     samples = np.repeat(noise(200_000), 3, axis=1)
+    samples[:50_000] = 0  # which a context has heard
     samples[70_000:, 1] = noise(130_000, seed=1)[:, 0]
     samples[140_000:, 2] = noise(60_000, seed=2)[:, 0]
     path = write(tmp_path / "a.wav", samples, 44_100, "FLOAT")

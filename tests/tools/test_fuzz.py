@@ -71,7 +71,7 @@ def test_a_case_is_a_function_of_seed_and_number():
     assert made[0] == made[1] != data
 
 
-def test_figures_go_into_the_table_of_a_document_row_by_row(fuzz, tmp_path):
+def test_figures_go_into_the_table_of_a_document_row_by_row(tmp_path):
     document = tmp_path / "a.md"
     document.write_text("before\n<!-- fuzz -->\n<!-- fuzz: end -->\nafter\n")
     fuzz.write_row(document, "kills", ["200", "9 min", "7", "0"])

@@ -260,6 +260,19 @@ def test_a_bank_without_distances_has_the_usual_ones(begin, tmp_path, trained):
     assert trained[0][1].bank.limits == {"near": [0.2, 0.8], "far": [1.2, 6.0], "far_outdoor": [1.2, 15.0]}
 
 
+def test_a_bank_of_another_protocol_or_without_measured_places(refused, tmp_path):
+    assert refused("--protocol", 2) == (
+        2,
+        "bank.npz: rooms of protocol 1, not 2; begin another RUN or name another --bank",
+    )
+    assert refused("--rirs", tmp_path) == (
+        2,
+        "bank.npz: simulated without --rirs; begin another RUN, name another --bank or leave --rirs out",
+    )
+    (tmp_path / "bank.npz").unlink()
+    assert refused("--rirs", tmp_path / "rooms")[1].startswith("rooms: no MANIFEST.csv")
+
+
 def test_distances(refused, begin, tmp_path, trained):
     status, error = refused(*change(rooms__near=[0.2, 1.0]))
     assert (status, error) == (
