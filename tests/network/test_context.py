@@ -10,7 +10,7 @@ import pytest
 keras = pytest.importorskip("keras")
 pytest.importorskip("tensorflow")
 
-from dss_cli.network import build, build_for_scenes, has_context, configuration  # noqa: E402
+from dss_cli.network import build, build_for_scenes, configuration, has_context  # noqa: E402
 from dss_cli.network.build import build_carried  # noqa: E402
 from dss_cli.network.config import Context  # noqa: E402
 from dss_cli.network.context import NOTHING  # noqa: E402
