@@ -57,8 +57,9 @@ def test_wheel_carries_every_model_with_its_card(wheel: Path) -> None:
 def test_wheel_carries_the_package_and_nothing_else(wheel: Path) -> None:
     with zipfile.ZipFile(wheel) as archive:
         names = set(archive.namelist())
-    package, info = "dss_cli/", f"{'-'.join(wheel.name.split('-')[:2])}.dist-info/"
-    assert [name for name in names if not name.startswith((package, info))] == []
+    released = "-".join(wheel.name.split("-")[:2])
+    package, info, data = "dss_cli/", f"{released}.dist-info/", f"{released}.data/data/share/"
+    assert [name for name in names if not name.startswith((package, info, data))] == []
     sources = {str(path.relative_to(ROOT).as_posix()) for path in ROOT.glob("dss_cli/**/*.py")}
     assert sources <= names
     assert not [name for name in names if name.endswith((".pyc", ".tmp")) or "/test_" in name]

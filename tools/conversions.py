@@ -95,20 +95,18 @@ def _exported(weights: Path, folder: Path) -> dict[str, Path]:
     from dss_cli.export.card import write_model
     from dss_cli.export.convert import convert
     from dss_cli.export.pipeline import describe_model
-    from dss_cli.network import build, exportable
+    from dss_cli.network import build_for_inference, exportable
     from dss_cli.network.weights import load_weights
 
     config = exportable(name)
-    network = build(config, batch=1)
-    load_weights(network, weights, name)
+    network = build_for_inference(config)
+    load_weights(network[0] if isinstance(network, tuple) else network, weights, name)
 
     def files() -> Iterator[tuple[str, Path]]:
         for kind in STORED:
             data = convert(network, kind)
-            yield (
-                kind,
-                write_model(folder, data, describe_model(network, data, config.signal, kind, name), weights),
-            )
+            card = describe_model(network, data, config.signal, kind, name)
+            yield kind, write_model(folder, data, card, weights)
 
     return dict(files())
 

@@ -10,7 +10,7 @@ import pytest
 keras = pytest.importorskip("keras")
 pytest.importorskip("tensorflow")
 
-from dss_cli.network import build, build_for_scenes, carries_context, configuration  # noqa: E402
+from dss_cli.network import build, build_for_scenes, configuration, has_context  # noqa: E402
 from dss_cli.network.build import build_carried  # noqa: E402
 from dss_cli.network.config import Context  # noqa: E402
 from dss_cli.network.context import NOTHING  # noqa: E402
@@ -189,8 +189,8 @@ def test_the_gate_of_frames_begins_without_a_say_and_learns():
 
 
 def test_only_linear_attention_carries_context():
-    assert carries_context(configuration("lite")) and carries_context(configuration("base"))
-    assert not carries_context(configuration("quadratic")) and not carries_context(configuration("blstm"))
-    assert not carries_context(replace(configuration("lite"), context=None))
+    assert has_context(configuration("lite")) and has_context(configuration("base"))
+    assert not has_context(configuration("quadratic")) and not has_context(configuration("blstm"))
+    assert not has_context(replace(configuration("lite"), context=None))
     with pytest.raises(ValueError, match=r"no context is carried by .*quadratic attention"):
         build_for_scenes(configuration("quadratic"))

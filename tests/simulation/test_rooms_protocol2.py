@@ -14,7 +14,7 @@ from dss_cli.simulation.directivity import Microphone, mouth
 from dss_cli.simulation.image_sources import LEAD, find_images
 from dss_cli.simulation.octaves import AIR
 from dss_cli.simulation.room_checks import broadband, check_room, expected_gains, fit_direct, reverberation
-from dss_cli.simulation.room_figures import MEASURED, covers, percentiles, simulated, treble
+from dss_cli.simulation.room_figures import MEASURED, covers, figure_percentiles, simulated, treble
 from dss_cli.simulation.rooms import GROUND, RT60, SIZES, simulate_room
 
 RATE, SOUND = 16_000, 343.0
@@ -181,7 +181,7 @@ class TestTable:
 
     @pytest.mark.parametrize("band", MEASURED)
     def test_direct_sound_covers_that_of_measured_rooms(self, many, band):
-        found, count = percentiles(many, band)
+        found, count = figure_percentiles(many, band)
         assert count >= 50
         # Percentiles of so few responses are known to one or two decibels.
         assert covers(found, MEASURED[band], slack=2.0), (found, MEASURED[band])
