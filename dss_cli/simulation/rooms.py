@@ -33,9 +33,9 @@ SIZES: tuple[tuple[float, tuple[Range, Range, Range]], ...] = (  # share, then m
     (0.22, ((10.0, 25.0), (8.0, 15.0), (3.5, 8.0))),  # halls
 )
 MEDIAN_VOLUME = 60.0  # cubic metres
-LIVE = (0.52, 0.80, 0.40)  # median RT60 at that volume, its exponent of the volume, spread of its logarithm
+LIVE = (0.58, 0.85, 0.40)  # median RT60 at that volume, its exponent of the volume, spread of its logarithm
 SOFT = (0.105, 0.15, 0.30)  # the same of rooms full of soft things, treated or furnished
-DRY = 0.45  # share of those
+DRY = 0.44  # share of those
 TREBLE = (0.70, 0.18, 0.5, 1.0)  # RT60 at 4 kHz over that at 500 Hz: median, spread of its logarithm, limits
 BASS = (1.15, 0.2, 0.75, 1.7)  # RT60 at 125 Hz over that at 500 Hz, likewise
 UNEVEN = 0.05  # standard deviation of each octave's logarithm around that
@@ -45,12 +45,12 @@ JITTER = 0.05  # metres by which images are displaced
 FACING = {  # metres, and the share of talkers who face the microphone or nearly at that distance
     "indoor": (
         (1.0, 1.2, 2.4, 3.7),
-        (0.93, 0.97, 0.97, 0.20),
+        (0.93, 0.97, 0.97, 0.17),
     ),  # those at the other end of a room speak to somebody else
     "outdoor": ((0.8, 2.4), (0.94, 0.6)),
 }
 NEARLY = np.radians(25)  # how far they may look past it
-AWAY = np.radians(110)  # at least, of those who look away
+AWAY = np.radians(115)  # at least, of those who look away
 NOD = np.radians(15)  # standard deviation of the angle by which mouths point up or down
 MOUTH_SHARE = (1.0, 1.2)  # of a mouth's directivity, from talker to talker
 CARDIOID = 0.25  # share of directional microphones
