@@ -184,6 +184,20 @@ def stubbed(here):
     return arguments
 
 
+@pytest.fixture
+def memory():
+    """The file system behind memory://, empty."""
+    system = pytest.importorskip("fsspec").filesystem("memory")
+
+    def clear():
+        system.store.clear()
+        system.pseudo_dirs[:] = [""]
+
+    clear()
+    yield system
+    clear()
+
+
 @pytest.fixture(scope="module")
 def material(tmp_path_factory):
     """Folders of dry speech and of noise; what is decoded of them is not cached in anybody's home."""

@@ -12,6 +12,7 @@ import typer
 from ..errors import ExitCode, UsageError
 from . import options
 from .console import line, progress_bar, warning_line
+from .engine import Engine, EngineOption, Scheduler, check_engine
 
 if TYPE_CHECKING:
     from ..evaluation.systems import System
@@ -44,7 +45,11 @@ def evaluate(
     gpu_precision: options.GpuPrecision = options.PrecisionName.float32,
     threads: options.Threads = None,
     context: options.Context = None,
-    jobs: Annotated[int, typer.Option(min=1, help="Processes; the scores do not depend on it.")] = 1,
+    jobs: Annotated[
+        int | None, typer.Option(min=1, help="Processes; the scores do not depend on it; default: 1.")
+    ] = None,
+    engine: EngineOption = Engine.processes,
+    scheduler: Scheduler = None,
     perceptual: Annotated[
         bool, typer.Option("--perceptual", help="PESQ and STOI as well (needs the extra `metrics`).")
     ] = False,
@@ -82,6 +87,7 @@ def evaluate(
         if test_sets or models or stems or table or report or write_card:
             raise UsageError("--compare goes with two files alone; only --tolerance and --json go with it")
         raise typer.Exit(_compare(*compare, tolerance, as_json))
+    check_engine(engine, scheduler, jobs)
     if not test_sets:
         raise UsageError("no test set given; `dss simulate-test-set` makes one")
     if write_card and stems:
@@ -115,7 +121,13 @@ def evaluate(
     )
     with progress_bar(not quiet) as start:
         result = run_evaluation(
-            read, systems, jobs=jobs, perceptual=perceptual, start=start, warn=warning_line
+            read,
+            systems,
+            jobs=jobs or 1,
+            scheduler=scheduler,
+            perceptual=perceptual,
+            start=start,
+            warn=warning_line,
         )
     if as_json:
         print(json.dumps(result, indent=2, allow_nan=False))

@@ -50,6 +50,11 @@ class BatchReport:
         self._shares = [0.0] * len(jobs)
         self._start = start
         self._steps: dict[str, Step | None] = {}
+        self._keep: Callable[[dict[str, Any]], None] = lambda entry: None
+
+    def keep(self, take: Callable[[dict[str, Any]], None]) -> None:
+        """Give each report to somebody else as well, as soon as it is there."""
+        self._keep = take
 
     # The listener.
 
@@ -87,6 +92,7 @@ class BatchReport:
     def finished(self, number: int, entry: dict[str, Any]) -> None:
         """Keep a report, and say all that its turn has come for."""
         self.entries[number] = entry
+        self._keep(entry)
         self._shares[number] = 1.0
         if len(self._jobs) > 1:
             self._move_all()
@@ -137,18 +143,17 @@ class BatchReport:
 
     def to_dict(self, model: str, elapsed: float) -> dict[str, Any]:
         """The object of --json."""
-        network = self._facts
-        assert network is not None
+        network = self._facts  # None: a cluster had nothing to do
         seconds = sum(entry.get("seconds", 0.0) for entry in self.entries)
         files = [{key: value for key, value in e.items() if key != "exit_code"} for e in self.entries]
         return {
             "version": __version__,
             "model": model,
             "delegate": {
-                "asked": network.asked,
-                "used": network.used,
-                "fallback_reason": network.fallback_reason,
-                "gpu_precision": network.gpu_precision,
+                "asked": network and network.asked,
+                "used": network and network.used,
+                "fallback_reason": network and network.fallback_reason,
+                "gpu_precision": network and network.gpu_precision,
             },
             "files": files,
             "tally": self.tally,

@@ -13,10 +13,11 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import UsageError
-from ..separation.batch import PIPE, plan
+from ..separation.batch import PIPE, plan, refuse_as_output
 from ..utils.descriptors import STANDARD_OUTPUT_NAMES, standard_output
 from . import options
 from .console import log_lines, progress_bar
+from .engine import Engine, EngineOption, Scheduler, check_engine
 from .reporting import BatchReport
 
 
@@ -30,7 +31,7 @@ class Channels(str, enum.Enum):
 def separate(
     inputs: Annotated[
         list[str],
-        typer.Argument(metavar="INPUT", help="Recordings, folders, or '-' for standard input."),
+        typer.Argument(metavar="INPUT", help="Recordings, folders, URLs of both, or '-' for standard input."),
     ],
     near: Annotated[
         str | None, typer.Option(metavar="FILE", help="Where the near stem goes; '-' for stdout.")
@@ -43,8 +44,10 @@ def separate(
         typer.Option(metavar="FILE", help="Where to put mixture - near - far, in addition."),
     ] = None,
     output_dir: Annotated[
-        Path | None,
-        typer.Option("--output-dir", "-o", help="Folder of the stems; default: the current one."),
+        str | None,
+        typer.Option(
+            "--output-dir", "-o", metavar="DIR", help="Folder or URL of the stems; default: the current one."
+        ),
     ] = None,
     format: Annotated[
         str | None,
@@ -91,6 +94,15 @@ def separate(
             help="Recordings at a time, each in a process of its own; default: the cores.",
         ),
     ] = None,
+    engine: EngineOption = Engine.processes,
+    scheduler: Scheduler = None,
+    manifest: Annotated[
+        Path | None,
+        typer.Option(
+            metavar="FILE",
+            help="Append a JSON line for each recording: outputs, sha256, seconds, warnings, worker.",
+        ),
+    ] = None,
     overlap: options.Overlap = None,
     context: options.Context = None,
     quiet: options.Quiet = False,
@@ -103,11 +115,15 @@ def separate(
     Without --near and --far, NAME.EXT becomes NAME.near.EXT and NAME.far.EXT. With one of them,
     that stem alone is written. The stems keep the input's rate, channels and encoding.
     """
+    from ..runtime.registry import anywhere
+    from ..separation.manifest import Manifest
+    from ..separation.on_cluster import run_on_cluster
     from ..separation.running import run_here
     from ..separation.separator import load_model
     from ..separation.workers import Workers, default_jobs, shared_threads
     from ..utils.machine import physical_cores
 
+    check_engine(engine, scheduler, jobs)
     named = {
         stem: PIPE if path in STANDARD_OUTPUT_NAMES else path
         for stem, path in (("near", near), ("far", far), ("residual", residual))
@@ -126,6 +142,8 @@ def separate(
         overwrite=overwrite,
         skip_existing=skip_existing,
     )
+    if manifest is not None:
+        refuse_as_output(manifest, planned.jobs)
     files: dict[str, Any] = {
         "overlap": overlap,
         "context": context and context.value,
@@ -134,17 +152,18 @@ def separate(
         "subtype": subtype,
         "overwrite": overwrite,
         "strict": strict,
+        "digests": manifest is not None,
     }
     cores = physical_cores()
     pending = sum(not job.finished for job in planned.jobs)
     count = default_jobs(pending, cores) if jobs is None else min(jobs, max(1, pending))
-    if debug:
-        count = 1  # a traceback wants its own process
+    if debug or scheduler is not None:
+        count = 1  # a traceback wants its own process, and each worker of a cluster is one
     load = partial(
         load_model,
-        model,
+        model if scheduler is None else anywhere(model),
         delegate.value,
-        threads or shared_threads(count, cores),
+        threads or (shared_threads(count, cores) if scheduler is None else 1),
         strict_delegate=strict_delegate,
         verbose=verbose,
         gpu_precision=gpu_precision.value,
@@ -157,9 +176,13 @@ def separate(
             workers = stack.enter_context(Workers(count, load, files, one_on_gpu=jobs is None))
         start = stack.enter_context(progress_bar(shown=not quiet))
         report = BatchReport(planned.jobs, not (quiet or as_json), start, planned.left_out)
+        if manifest is not None:
+            report.keep(stack.enter_context(Manifest(manifest, report.note)).add)
         for note in planned.notes:
             report.note(note)
-        if workers is None:
+        if scheduler is not None:
+            run_on_cluster(planned.jobs, load, files, report, scheduler, report.note)
+        elif workers is None:
             run_here(planned.jobs, load, files, report, debug)
         else:
             workers.run(planned.jobs, report)

@@ -12,10 +12,11 @@ from typing import Annotated
 import typer
 
 from ..constants import SAMPLE_RATE
-from ..errors import DssError, UsageError
+from ..errors import DssError
 from ..simulation.limits import GUARD, NEAR, UR0
 from . import options
 from .console import line, progress_bar, warning_line
+from .engine import Engine, EngineOption, Scheduler, check_engine
 
 
 class Preset(str, enum.Enum):
@@ -36,13 +37,6 @@ class Format(str, enum.Enum):
 
     flac = "flac"
     wav = "wav"
-
-
-class Engine(str, enum.Enum):
-    """Who makes the scenes."""
-
-    processes = "processes"
-    dask = "dask"
 
 
 def simulate_test_set(
@@ -119,13 +113,8 @@ def simulate_test_set(
     jobs: Annotated[
         int | None, typer.Option("--jobs", "-j", min=1, help="Processes; default: one per processor.")
     ] = None,
-    engine: Annotated[
-        Engine, typer.Option(help="Who makes the scenes: processes here, or the workers of a Dask cluster.")
-    ] = Engine.processes,
-    scheduler: Annotated[
-        str | None,
-        typer.Option(metavar="ADDRESS", help="Of --engine dask: tcp://HOST:PORT, or its scheduler file."),
-    ] = None,
+    engine: EngineOption = Engine.processes,
+    scheduler: Scheduler = None,
     noise_stems: Annotated[bool, typer.Option("--noise-stems", help="Write the noise as well.")] = False,
     rate: Annotated[
         int,
@@ -148,12 +137,7 @@ def simulate_test_set(
     The same options give the same bytes on processors of one kind, whatever --jobs and --engine
     are. An interrupted run goes on where it stopped when the same command is given again.
     """
-    if engine == Engine.dask and scheduler is None:
-        raise UsageError("--engine dask needs --scheduler: the address of a running Dask scheduler")
-    if engine == Engine.dask and jobs is not None:
-        raise UsageError("--jobs and --engine dask: a cluster has the workers that it has")
-    if engine != Engine.dask and scheduler is not None:
-        raise UsageError("--scheduler is of --engine dask; give that as well")
+    check_engine(engine, scheduler, jobs)
     try:
         from ..testset.build import build_test_set
         from ..testset.plan import draw_up

@@ -12,11 +12,12 @@ from functools import partial
 from typing import Any
 
 from .._version import __version__
-from ..constants import STEMS
 from ..errors import DssError, UsageError
 from .conversation import pair
-from .perceptual import MEASURES, measures
-from .scoring import Floats, Row, score
+from .on_cluster import scorer_on_cluster
+from .perceptual import measures
+from .scenes import score_scene
+from .scoring import Row
 from .statistics import BOOTSTRAP, leakage_curve, strata
 from .systems import Outputs, System
 from .testset import ScoredScene, TestSet
@@ -33,6 +34,7 @@ def evaluate(
     systems: Sequence[System],
     *,
     jobs: int = 1,
+    scheduler: str | None = None,
     perceptual: bool = False,
     start: Labelled = lambda label: None,
     warn: Callable[[str], None] = lambda message: None,
@@ -43,6 +45,8 @@ def evaluate(
         test_sets: as `read_test_set` returns them.
         systems: what to score.
         jobs: processes; the results do not depend on their number.
+        scheduler: of a running Dask cluster that does it instead: its address, or its scheduler file.
+            The workers must see models and test sets under the same names.
         perceptual: PESQ and STOI as well.
         start: takes the label of a run and gives what to call with (done, in all), or None.
         warn: given one line of text for each thing that a user should hear.
@@ -53,7 +57,8 @@ def evaluate(
 
     Raises:
         UsageError: two systems or two test sets of one name.
-        DssError: a file that is missing, damaged or of another length; a model that does not run.
+        DssError: a file that is missing, damaged or of another length; a model that does not run;
+            a cluster that is of no use.
     """
     _require_distinct([system.name for system in systems], "models or folders of stems")
     _require_distinct([test_set.about["name"] for test_set in test_sets], "test sets")
@@ -65,7 +70,7 @@ def evaluate(
             measures(test_set.rate)  # what it would refuse, it refuses now
     runs = []
     for system in systems:
-        with _scorer(system, jobs, perceptual, warn) as (about, scored):
+        with _scorer(system, jobs, scheduler, perceptual, warn) as (about, scored):
             for test_set in test_sets:
                 progress = start(f"{system.name} on {test_set.about['name']}")
                 rows: list[Row] = []
@@ -86,31 +91,9 @@ def evaluate(
     return {"schema": SCHEMA, "version": __version__, "bootstrap": BOOTSTRAP, "runs": runs}
 
 
-def score_scene(outputs: Outputs, scene: ScoredScene, rate: int, perceptual: bool) -> Row:
-    """Read a scene, get its stems, score them."""
-    mixture = scene.read("mixture", rate)
-    references = {stem: scene.read(stem, rate, len(mixture)) for stem in STEMS}
-    made = outputs(scene, rate, len(mixture))
-    if scene.scored:
-        part = slice(*(round(second * rate) for second in scene.scored))
-        mixture, references, made = mixture[part], _cut(references, part), _cut(made, part)
-    row = score(scene, mixture, references, made, rate)
-    if perceptual:
-        both = measures(rate)
-        for stem in STEMS:
-            active = row[f"{stem}_si_sdr"] is not None
-            scores = both(references[stem], made[stem]) if active else dict.fromkeys(MEASURES)
-            row |= {f"{stem}_{measure}": value for measure, value in scores.items()}
-    return row
-
-
-def _cut(stems: dict[str, Floats], part: slice) -> dict[str, Floats]:
-    return {stem: samples[part] for stem, samples in stems.items()}
-
-
 @contextmanager
 def _scorer(
-    system: System, jobs: int, perceptual: bool, warn: Callable[[str], None]
+    system: System, jobs: int, scheduler: str | None, perceptual: bool, warn: Callable[[str], None]
 ) -> Iterator[tuple[dict[str, Any], Callable[[TestSet], Iterator[Row]]]]:
     """What the system is, and the function that gives the rows of a test set, in order."""
     about, outputs = system.open(warn)  # with several processes: to describe it, and to fail early
@@ -118,6 +101,10 @@ def _scorer(
     def task(score_one: Callable[..., Row], test_set: TestSet) -> Callable[[ScoredScene], Row]:
         return partial(score_one, rate=test_set.rate, perceptual=perceptual)
 
+    if scheduler is not None:
+        with scorer_on_cluster(system, about, scheduler, perceptual, warn) as rows:
+            yield about, rows
+        return
     if jobs == 1:
         here = partial(score_scene, outputs)
         yield about, lambda test_set: map(task(here, test_set), test_set.scenes)

@@ -5,16 +5,16 @@ from __future__ import annotations
 import hashlib
 import tempfile
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol
 
 import numpy as np
 import numpy.typing as npt
 
 from ..constants import STEMS
 from ..errors import DssError
-from ..runtime.registry import find_model
+from ..runtime.registry import anywhere, find_model
 from ..separation import separator
 from ..separation.files import separate_file
 from ..separation.listening import Context, used_context
@@ -28,7 +28,13 @@ Outputs = Callable[[ScoredScene, int, int], dict[str, Floats]]  # scene, rate, f
 
 
 class System(Protocol):
-    """Something to be scored. It crosses to other processes; what it opens need not."""
+    """Something to be scored. It crosses to other processes; what it opens need not.
+
+    Attributes:
+        packages: those that the stems depend on, beside the ones that every system needs.
+    """
+
+    packages: ClassVar[tuple[str, ...]]
 
     @property
     def name(self) -> str:
@@ -40,6 +46,9 @@ class System(Protocol):
         Raises:
             DssError: a model that cannot be used.
         """
+
+    def anywhere(self) -> System:
+        """The same for processes in other working directories."""
 
     def check(self, test_set: TestSet) -> None:
         """Refuse what would fail later.
@@ -59,6 +68,12 @@ class ModelSystem:
     threads: int | None = None
     gpu_precision: str = "float32"
     context: Context = "recording"
+
+    packages: ClassVar[tuple[str, ...]] = ()
+
+    def anywhere(self) -> System:
+        """See `System`."""
+        return replace(self, model=anywhere(self.model))
 
     def open(self, warn: Callable[[str], None]) -> tuple[dict[str, Any], Outputs]:
         """See `System`."""
@@ -89,6 +104,12 @@ class WeightsSystem:
     path: Path
     title: str | None = None
     context: Context = "recording"
+
+    packages: ClassVar[tuple[str, ...]] = ("keras", "tensorflow")
+
+    def anywhere(self) -> System:
+        """See `System`."""
+        return replace(self, path=self.path.absolute())
 
     @property
     def name(self) -> str:
@@ -142,6 +163,12 @@ class StemsFolder:
     """Stems of any tool: `near/ID.*` and `far/ID.*`, or `ID.near.*` and `ID.far.*` as of `dss separate`."""
 
     folder: Path
+
+    packages: ClassVar[tuple[str, ...]] = ()
+
+    def anywhere(self) -> System:
+        """See `System`."""
+        return replace(self, folder=self.folder.absolute())
 
     @property
     def name(self) -> str:

@@ -90,6 +90,12 @@ def model_path(name_or_path: str | os.PathLike[str]) -> Path:
     )
 
 
+def anywhere(name_or_path: str) -> str:
+    """Return what names the model for processes in other working directories, or on other machines."""
+    path = model_path(name_or_path)
+    return str(path.absolute()) if path == Path(name_or_path) else name_or_path
+
+
 def list_models(warn: Callable[[str], None] = warnings.warn) -> list[Model]:
     """Every usable model, bundled ones first.
 

@@ -6,12 +6,13 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
+from pathlib import Path, PurePath
 
 from ..constants import STEMS
 from ..errors import UsageError
+from ..utils import urls
 from ..utils.descriptors import is_stream
-from .folders import DECODED, WRITABLE, find_recordings
+from .folders import DECODED, WRITABLE, find_recordings, find_remote_recordings
 
 PIPE = "-"  # standard input or output
 
@@ -39,7 +40,7 @@ def plan(
     inputs: Sequence[str],
     named: dict[str, str],
     *,
-    output_dir: Path | None = None,
+    output_dir: str | Path | None = None,
     extension: str | None = None,
     recursive: bool = False,
     follow_links: bool = False,
@@ -49,9 +50,9 @@ def plan(
     """Settle the outputs of every input, and refuse what cannot go well.
 
     Args:
-        inputs: recordings, folders, or '-' alone.
+        inputs: recordings, folders, URLs of both, or '-' alone.
         named: outputs by stem as the user named them; for a single recording only.
-        output_dir: folder of the outputs without a name; None is the current one.
+        output_dir: folder or URL of the outputs without a name; None is the current one.
         extension: of these outputs, with or without a dot; None is the input's.
         recursive: work through folders, whose tree is mirrored.
         follow_links: also through linked ones, each real folder once.
@@ -63,35 +64,64 @@ def plan(
             recordings, two outputs in one place, an output that is an input or exists.
     """
     result = BatchPlan()
-    folder = Path() if output_dir is None else output_dir
+    inputs = [urls.plain_path(text) for text in inputs]
+    named = {stem: urls.plain_path(path) for stem, path in named.items()}
+    folder = "" if output_dir is None else urls.plain_path(os.fspath(output_dir))
     if named or PIPE in inputs:
-        result.jobs.append(_named_job(inputs, named, output_dir, folder, extension))
+        result.jobs.append(_named_job(inputs, named, output_dir is not None, folder, extension))
     else:
         for text in inputs:
-            if Path(text).is_dir():
-                sources = _recordings(Path(text), folder, recursive, follow_links, result)
-                pairs = [(str(path), folder / path.relative_to(text)) for path in sources]
-            else:
-                pairs = [(text, folder / Path(text).name)]
-            result.jobs += [Job(source, _defaults(place, extension), place.parent) for source, place in pairs]
+            for source, relative in _sources(text, folder, recursive, follow_links, result):
+                place = urls.join(folder, relative)
+                made = None if urls.is_url(place) else Path(place).parent
+                result.jobs.append(Job(source, _defaults(place, extension), made))
     _refuse_collisions(result.jobs)
+    remote = _remote_outputs(result.jobs, folder)
     for job in result.jobs:
-        there = [
-            path
-            for path in job.targets.values()
-            if path != PIPE and os.path.lexists(path) and not is_stream(path)
-        ]
+        there = [path for path in job.targets.values() if _is_there(path, remote)]
         job.finished = skip_existing and len(there) == len(job.targets)
         if there and not overwrite and not job.finished:
             raise UsageError(f"{there[0]}: exists already; --overwrite replaces it")
     return result
 
 
+def _sources(
+    text: str, folder: str, recursive: bool, follow_links: bool, result: BatchPlan
+) -> list[tuple[str, str]]:
+    """The recordings of one input, with where the stems of each stand below the folder of the outputs."""
+    if urls.is_url(text):
+        if not urls.is_folder(text):
+            return [(text, urls.base_name(text))]
+        found = _found(text, folder, recursive, follow_links, result)
+        return [(urls.join(text, str(path)), str(path)) for path in found]
+    if not Path(text).is_dir():
+        return [(text, Path(text).name)]
+    found = _found(text, folder, recursive, follow_links, result)
+    return [(str(path), str(path.relative_to(text))) for path in found]
+
+
+def _remote_outputs(jobs: Sequence[Job], folder: str) -> set[str]:
+    """URLs of outputs that exist: a folder is listed once, other places are asked after one by one."""
+    targets = [path for job in jobs for path in job.targets.values() if urls.is_url(path)]
+    if not targets:
+        return set()
+    listed = {urls.join(folder, name) for name in urls.find(folder)} if urls.is_url(folder) else set()
+    inside = f"{folder.rstrip('/')}/"
+    apart = (path for path in targets if not (urls.is_url(folder) and path.startswith(inside)))
+    return listed.union(path for path in apart if urls.exists(path))
+
+
+def _is_there(path: str, remote: set[str]) -> bool:
+    if urls.is_url(path):
+        return path in remote
+    return path != PIPE and os.path.lexists(path) and not is_stream(path)
+
+
 def _named_job(
     inputs: Sequence[str],
     named: dict[str, str],
-    output_dir: Path | None,
-    folder: Path,
+    to_folder: bool,
+    folder: str,
     extension: str | None,
 ) -> Job:
     """The job of a single recording, some or all of whose outputs have names."""
@@ -102,12 +132,12 @@ def _named_job(
             f"--{next(iter(named))} names the output of one recording, not of {len(inputs)}; use --output-dir"
         )
     (source,) = inputs
-    if source != PIPE and Path(source).is_dir():
+    if source != PIPE and (urls.is_folder(source) if urls.is_url(source) else Path(source).is_dir()):
         raise UsageError(f"{source}: a folder; its outputs get their names by --output-dir")
     if list(named.values()).count(PIPE) > 1:
         raise UsageError("only one output can go to standard output ('-')")
     if "near" in named or "far" in named:
-        if output_dir is not None or extension is not None:
+        if to_folder or extension is not None:
             raise UsageError(
                 "--output-dir and --format are for outputs without a name; "
                 "put both into the path given to --near, --far or --residual"
@@ -115,25 +145,31 @@ def _named_job(
         return Job(source, named)
     if source == PIPE:
         raise UsageError("standard input ('-') has no name to go by: add --near and/or --far")
-    return Job(source, _defaults(folder / Path(source).name, extension) | named, folder)
+    targets = _defaults(urls.join(folder, urls.base_name(source)), extension) | named
+    return Job(source, targets, None if urls.is_url(folder) else Path(folder))
 
 
-def _defaults(place: Path, extension: str | None) -> dict[str, str]:
+def _defaults(place: str, extension: str | None) -> dict[str, str]:
     """NAME.near.EXT and NAME.far.EXT where NAME.EXT would stand; .wav where EXT is only read."""
-    suffix = place.suffix or ".wav"
+    name = PurePath(urls.base_name(place))
+    parent = place.removesuffix(str(name))
+    suffix = name.suffix or ".wav"
     if suffix.lower() in DECODED:
         suffix = ".wav"
     if extension is not None:
         suffix = f".{extension.removeprefix('.')}"
-    return {stem: str(place.with_name(f"{place.stem}.{stem}{suffix}")) for stem in STEMS}
+    return {stem: f"{parent}{name.stem}.{stem}{suffix}" for stem in STEMS}
 
 
-def _recordings(
-    folder: Path, outputs: Path, recursive: bool, follow_links: bool, result: BatchPlan
-) -> list[Path]:
+def _found(
+    folder: str, outputs: str, recursive: bool, follow_links: bool, result: BatchPlan
+) -> Sequence[PurePath]:
     if not recursive:
         raise UsageError(f"{folder}: a folder; --recursive separates the recordings in it")
-    found = find_recordings(folder, outputs, follow_links)
+    if urls.is_url(folder):
+        found = find_remote_recordings(folder, outputs)
+    else:
+        found = find_recordings(Path(folder), Path(outputs), follow_links)
     result.left_out += found.left_out
     if stems := found.left_out["stem of its neighbour"]:
         result.notes.append(f"{folder}: left out {stems} files that are named like stems of their neighbours")
@@ -151,18 +187,32 @@ def _recordings(
 
 
 def _refuse_collisions(jobs: list[Job]) -> None:
-    sources = {
-        os.path.normcase(os.path.realpath(job.source)): job.source for job in jobs if job.source != PIPE
-    }
+    sources = {_real(job.source): job.source for job in jobs if job.source != PIPE}
     owners: dict[str, str] = {}
     for job in jobs:
         for stem, target in job.targets.items():
             if target == PIPE or is_stream(target):
                 continue
-            real = os.path.normcase(os.path.realpath(target))
+            real = _real(target)
             if real in sources:
                 raise UsageError(f"{target}: this output would replace the input {sources[real]}")
             owner = f"{job.source} ({stem})"
             if real in owners:
                 raise UsageError(f"{target}: the output of both {owners[real]} and {owner}")
             owners[real] = owner
+
+
+def refuse_as_output(manifest: Path, jobs: Sequence[Job]) -> None:
+    """Refuse a manifest that would go into a recording or a stem.
+
+    Raises:
+        UsageError: it is one of them.
+    """
+    for job in jobs:
+        for path in (job.source, *job.targets.values()):
+            if path != PIPE and _real(path) == _real(str(manifest)):
+                raise UsageError(f"--manifest {manifest}: a recording or a stem of this batch")
+
+
+def _real(path: str) -> str:
+    return path if urls.is_url(path) else os.path.normcase(os.path.realpath(path))

@@ -5,11 +5,13 @@ from __future__ import annotations
 import logging
 import os
 from collections import Counter
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from importlib.util import find_spec
-from pathlib import Path
+from pathlib import Path, PurePath, PurePosixPath
 
 from ..constants import STEMS
+from ..utils import urls
 
 _log = logging.getLogger(__name__)
 
@@ -33,6 +35,7 @@ DECODED = frozenset(
 )
 
 _AMBIGUOUS = {".ts", ".mts"}  # more often TypeScript than MPEG: only read when named
+_READABLE = DECODED - _AMBIGUOUS
 
 
 @dataclass
@@ -40,16 +43,16 @@ class FoundRecordings:
     """What lies under a folder.
 
     Attributes:
-        recordings: sorted.
+        recordings: sorted; behind a URL by their paths from there.
         left_out: how many files and folders were passed over, by kind.
         needs_extra: how many of them the extra `formats` would read.
     """
 
-    recordings: list[Path] = field(default_factory=list)
+    recordings: Sequence[PurePath] = field(default_factory=list)
     left_out: Counter[str] = field(default_factory=Counter)
     needs_extra: int = 0
 
-    def leave_out(self, path: Path, kind: str) -> None:
+    def leave_out(self, path: PurePath, kind: str) -> None:
         """Count a file or folder as passed over, and name it in the log."""
         self.left_out[kind] += 1
         _log.info("left out: %s (%s)", path, kind)
@@ -66,8 +69,7 @@ def find_recordings(folder: Path, outputs: Path, follow_links: bool = False) -> 
     found = FoundRecordings()
     inside = outputs.resolve()
     nested = folder.resolve() in inside.parents
-    readable = DECODED - _AMBIGUOUS
-    extensions = WRITABLE | readable if find_spec("av") else WRITABLE
+    extensions = _extensions()
     seen: set[tuple[int, int]] = set()
     candidates: list[Path] = []
 
@@ -93,14 +95,54 @@ def find_recordings(folder: Path, outputs: Path, follow_links: bool = False) -> 
                 candidates.append(path)
                 continue
             found.leave_out(path, kind)
-            found.needs_extra += path.suffix.lower() in readable - extensions
+            found.needs_extra += path.suffix.lower() in _READABLE - extensions
+    _keep_originals(candidates, found)
+    return found
+
+
+def find_remote_recordings(folder: str, outputs: str) -> FoundRecordings:
+    """Look for recordings anywhere behind a URL, by their extensions.
+
+    Args:
+        folder: where to begin.
+        outputs: where stems go; if it lies inside, what it holds is no input.
+
+    Raises:
+        DssError: the place cannot be looked at.
+    """
+    found = FoundRecordings()
+    extensions = _extensions()
+    root = f"{folder.rstrip('/')}/"
+    inside = outputs.rstrip("/").removeprefix(root) if outputs.startswith(root) else None
+    candidates: list[PurePosixPath] = []
+    for path in map(PurePosixPath, urls.find(folder)):
+        if inside and PurePosixPath(inside) in path.parents:
+            continue
+        if any(part.startswith(".") for part in path.parts):
+            found.leave_out(path, "hidden")
+        elif path.suffix.lower() in extensions:
+            candidates.append(path)
+        else:
+            found.leave_out(path, path.suffix.lower() or "without extension")
+            found.needs_extra += path.suffix.lower() in _READABLE - extensions
+    _keep_originals(candidates, found)
+    return found
+
+
+def _extensions() -> frozenset[str]:
+    return WRITABLE | _READABLE if find_spec("av") else WRITABLE
+
+
+def _keep_originals(candidates: Sequence[PurePath], found: FoundRecordings) -> None:
+    """Leave out what is named like a stem of its neighbour."""
     originals = {path.with_suffix("") for path in candidates}
+    kept: list[PurePath] = []
     for path in sorted(candidates):
         if path.with_suffix("").suffix[1:] in SUFFIXES and path.with_suffix("").with_suffix("") in originals:
             found.leave_out(path, "stem of its neighbour")
         else:
-            found.recordings.append(path)
-    return found
+            kept.append(path)
+    found.recordings = kept
 
 
 def _enter(path: Path, found: FoundRecordings, outputs: Path | None, follow_links: bool) -> bool:

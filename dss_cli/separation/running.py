@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import DssError, ExitCode
+from ..utils.descriptors import is_stream
+from ..utils.urls import sha256
 from .batch import PIPE, Job
 
 if TYPE_CHECKING:
@@ -60,7 +62,7 @@ def run_here(
     Args:
         jobs: what to do.
         load: called with `warn`, gives the network.
-        options: further arguments of `separate_file`.
+        options: further arguments, as `run_job` takes them.
         listener: told of warnings, progress and reports.
         debug: let the first error through with its traceback.
     """
@@ -79,9 +81,19 @@ def run_job(
     listener: BatchListener,
     debug: bool = False,
 ) -> dict[str, Any]:
-    """Run one job and return its report; an error of any kind is `error` in it, with its `exit_code`."""
+    """Run one job and return its report; an error of any kind is `error` in it, with its `exit_code`.
+
+    Args:
+        number: of the job in its batch.
+        job: what to do.
+        network: the model.
+        options: further arguments of `separate_file`; also `adopt` (see `staging.staged`) and `digests`:
+            whether the report has the `sha256` of each output.
+        listener: told of warnings and progress.
+        debug: let the first error through with its traceback.
+    """
     if job.finished:
-        return {"input": job.source, "outputs": job.targets, "skipped": True}
+        return left_out(job)
 
     def warn(message: str) -> None:
         listener.warning(number, message)
@@ -90,7 +102,7 @@ def run_job(
         listener.progress(number, phase, done, total)
 
     try:
-        return _separate(job, network, options, warn, progress)
+        return _separate(job, network, warn, progress, **options)
     except DssError as error:
         if debug:
             raise
@@ -117,14 +129,24 @@ def _names_a_file(message: str, job: Job) -> bool:
     return message.startswith(tuple(f"{place}: " for place in places if place != PIPE))
 
 
+def left_out(job: Job) -> dict[str, Any]:
+    """Return the report of a job whose outputs were there before."""
+    return {"input": job.source, "outputs": job.targets, "skipped": True}
+
+
 def _separate(
     job: Job,
     network: LiteRTNetwork,
-    options: dict[str, Any],
     warn: Callable[[str], None],
     progress: Callable[[Phase, int, int | None], None],
+    *,
+    overwrite: bool = False,
+    adopt: bool = False,
+    digests: bool = False,
+    **options: Any,
 ) -> dict[str, Any]:
     from .files import separate_file
+    from .staging import as_asked, staged
 
     if job.folder is not None:
         try:
@@ -132,21 +154,30 @@ def _separate(
         except OSError as error:
             raise DssError(f"{job.folder}: cannot be made a folder: {error.strerror}") from error
     name = _name(job)
-    said: set[str] = set()
+    said: list[str] = []
+    with staged(job, overwrite, adopt) as here:
 
-    def warn_once(message: str) -> None:
-        if message not in said:
-            warn(message if message.startswith(name) else f"{name}: {message}")
-        said.add(message)
+        def warn_once(message: str) -> None:
+            message = as_asked(message, here, job)
+            if message not in said:
+                warn(message if message.startswith(name) else f"{name}: {message}")
+            said.append(message)
 
-    report = separate_file(
-        job.source,
-        near=job.targets.get("near"),
-        far=job.targets.get("far"),
-        residual=job.targets.get("residual"),
-        network=network,
-        progress=progress,
-        warn=warn_once,
-        **options,
-    )
-    return report.to_dict()
+        report = separate_file(
+            here.source,
+            near=here.targets.get("near"),
+            far=here.targets.get("far"),
+            residual=here.targets.get("residual"),
+            network=network,
+            overwrite=overwrite,
+            progress=progress,
+            warn=warn_once,
+            **options,
+        )
+        entry = report.to_dict()
+        if digests:
+            entry["sha256"] = {
+                stem: None if path == PIPE or is_stream(path) else sha256(path)
+                for stem, path in here.targets.items()
+            }
+    return entry | {"input": job.source, "outputs": dict(job.targets), "warnings": said}

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from ..errors import DssError, ExitCode
 from ..utils.machine import MOST_THREADS
 from .batch import Job
-from .running import BatchListener, NetworkFacts, run_job
+from .running import BatchListener, NetworkFacts, left_out, run_job
 
 if TYPE_CHECKING:
     from ..runtime.litert import LiteRTNetwork
@@ -40,7 +40,7 @@ class Workers:
     Args:
         count: how many processes.
         load: called in each of them with `warn`, gives the network.
-        options: further arguments of `separate_file`.
+        options: further arguments, as `running.run_job` takes them.
         one_on_gpu: go on with a single process where the network runs on a GPU, which they would only
             queue for.
     """
@@ -89,7 +89,7 @@ class Workers:
         left = len(waiting)
         for number, job in enumerate(jobs):
             if job.finished:
-                listener.finished(number, {"input": job.source, "outputs": job.targets, "skipped": True})
+                listener.finished(number, left_out(job))
         facts: NetworkFacts | None = None
         while left:
             for connection in wait(list(self._processes)):

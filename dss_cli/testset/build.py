@@ -1,4 +1,4 @@
-"""Make a test set: what is to be done, and the scenes themselves. Who does it, engines.py knows."""
+"""Make a test set: what is to be done, and the scenes themselves. Who does it, `cluster` knows."""
 
 from __future__ import annotations
 
@@ -14,8 +14,10 @@ from typing import Any
 
 import pyroomacoustics as pra
 
+from ..cluster.dask import cluster
+from ..cluster.processes import processes
+from ..cluster.work import Work
 from ..errors import DssError
-from .engines import cluster, processes
 from .format import PARTS
 from .plan import Plan
 from .render import make_scene, scene_id
@@ -23,6 +25,12 @@ from .writer import TestSetFolder
 
 CHUNK = 4  # scenes that are made before they are reported
 SHARING = 60.0  # seconds that a network file system may take to show here what was written elsewhere
+WORK = Work(
+    "scenes",
+    "made again",
+    "make one scene",
+    ("dss-cli", "numpy", "scipy", "pyroomacoustics", "soundfile", "soxr"),
+)
 _one_at_a_time = threading.Lock()
 
 
@@ -60,16 +68,16 @@ def build_test_set(
     done = len(plan) - len(todo)
     ranges = [todo[i : i + CHUNK] for i in range(0, len(todo), CHUNK)]
     if scheduler is None:
-        engine = processes(min(jobs, len(ranges)))
+        engine = processes(min(jobs, len(ranges)), WORK)
     else:
-        engine = cluster(scheduler, warn)
+        engine = cluster(scheduler, warn, WORK)
         path, plan = path.absolute(), _anywhere(plan)
     with engine as run:
         folder.begin()
         if progress:
             progress(done, len(plan))
         with _claimed(path) as claim:
-            for count in run(partial(make_scenes, path, plan, claim=claim), ranges):
+            for _, count in run(partial(make_scenes, path, plan, claim=claim), ranges):
                 done += count
                 if progress:
                     progress(done, len(plan))

@@ -13,7 +13,6 @@ import signal
 import subprocess
 import sys
 import threading
-import time
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import replace
 from pathlib import Path
@@ -25,23 +24,16 @@ from tests.helpers.testsets import contents
 pytest.importorskip("pyroomacoustics")
 pytest.importorskip("distributed")
 
-import distributed
-
+from dss_cli.cluster import dask
 from dss_cli.errors import DssError
 from dss_cli.testset import build as build_module
-from dss_cli.testset import engines
 from dss_cli.testset.build import _folder, build_test_set, make_scenes
 from dss_cli.testset.plan import draw_up
 from dss_cli.testset.render import make_scene
 from dss_cli.testset.strata import Stratum
+from tests.helpers.clusters import frozen, kill_one, local_cluster, meanwhile, processing
 
 POSIX = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
-
-
-def local_cluster(workers, threads=1):
-    return distributed.LocalCluster(
-        n_workers=workers, threads_per_worker=threads, processes=True, dashboard_address=":0"
-    )
 
 
 @pytest.fixture(scope="module")
@@ -64,48 +56,9 @@ def made(plan, tmp_path_factory):
     return contents(path)
 
 
-def processing(cluster):
-    """Keys of the tasks that each worker has been given, by its address."""
-    return {
-        worker: {task.key for task in state.processing} for worker, state in cluster.scheduler.workers.items()
-    }
-
-
-@contextlib.contextmanager
-def frozen(cluster, path):
-    """Every worker stopped as soon as the first scene is there; gives their process numbers."""
-    with distributed.Client(cluster, set_as_default=False) as client:
-        pids = client.run(os.getpid)
-    end = time.monotonic() + 60
-    while not any((path / ".scenes").glob("*-*.json")):
-        assert time.monotonic() < end, "no scene was made"
-        time.sleep(0.002)
-    for pid in pids.values():
-        os.kill(pid, signal.SIGSTOP)
-    try:
-        yield pids
-    finally:
-        for pid in pids.values():
-            with contextlib.suppress(ProcessLookupError):
-                os.kill(pid, signal.SIGCONT)
-
-
-def kill_one(cluster, path, killed):
-    """Kill a worker that has scenes to make; adds its address to `killed`."""
-    with frozen(cluster, path) as pids:
-        address = next(address for address, keys in processing(cluster).items() if keys)
-        killed.append(address)
-        os.kill(pids[address], signal.SIGKILL)
-
-
-@contextlib.contextmanager
-def meanwhile(function, *arguments):
-    thread = threading.Thread(target=function, args=arguments)
-    thread.start()
-    try:
-        yield
-    finally:
-        thread.join()
+def begun(path):
+    """Whether the first scene is there."""
+    return lambda: any((path / ".scenes").glob("*-*.json"))
 
 
 # The same files.
@@ -174,7 +127,7 @@ def test_threads_of_a_worker_take_turns(material, tmp_path):
 @POSIX
 def test_the_scenes_of_a_killed_worker_are_made_by_another(cluster, plan, made, tmp_path):
     notes, killed = [], []
-    with meanwhile(kill_one, cluster, tmp_path / "set", killed):
+    with meanwhile(kill_one, cluster, begun(tmp_path / "set"), killed):
         build_test_set(tmp_path / "set", plan, scheduler=cluster.scheduler_address, warn=notes.append)
     assert notes == [f"worker {killed[0]} was lost; its scenes are made again by another"]
     assert contents(tmp_path / "set") == made
@@ -185,7 +138,7 @@ def test_scenes_that_cost_too_many_workers_end_the_run(cluster, plan, made, tmp_
     monkeypatch.setattr(cluster.scheduler, "allowed_failures", 0)
     killed = []
     with (
-        meanwhile(kill_one, cluster, tmp_path / "set", killed),
+        meanwhile(kill_one, cluster, begun(tmp_path / "set"), killed),
         pytest.raises(DssError, match=r"died over scenes.*goes on where it stopped") as error,
     ):
         build_test_set(tmp_path / "set", plan, scheduler=cluster.scheduler_address)
@@ -210,7 +163,7 @@ def test_an_interrupted_run_is_cancelled_and_goes_on(cluster, plan, made, tmp_pa
     process = subprocess.Popen(
         [*command, "--scheduler", cluster.scheduler_address], stderr=subprocess.PIPE, text=True
     )
-    with frozen(cluster, path):  # nobody can come to an end before the signal
+    with frozen(cluster, begun(path)):  # nobody can come to an end before the signal
         assert any(processing(cluster).values())
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=30)
@@ -278,7 +231,7 @@ def web_server():
     "address", ["tcp://127.0.0.1:1", "nonsense", "tape://a:1", "damaged.json", "dashboard"]
 )
 def test_addresses_without_a_scheduler(dss, material, here, monkeypatch, capfd, address):
-    monkeypatch.setattr(engines, "PATIENCE", 0.5)
+    monkeypatch.setattr(dask, "PATIENCE", 0.5)
     (here / "damaged.json").write_text("{")
     with web_server() as dashboard:
         scheduler = dashboard if address == "dashboard" else address
@@ -296,8 +249,8 @@ def test_a_worker_is_no_scheduler(cluster, plan, tmp_path):
 
 @pytest.mark.parametrize("package", ["dss-cli", "numpy"])
 def test_workers_with_other_versions(cluster, plan, tmp_path, monkeypatch, package):
-    real = engines.version
-    monkeypatch.setattr(engines, "version", lambda name: "77" if name == package else real(name))
+    real = dask.version
+    monkeypatch.setattr(dask, "version", lambda name: "77" if name == package else real(name))
     with pytest.raises(DssError, match=rf"worker tcp://\S+ \(.+\): has {package} {real(package)}, not 77"):
         build_test_set(tmp_path / "set", plan, scheduler=cluster.scheduler_address)
 
@@ -312,7 +265,7 @@ def test_workers_with_another_python(cluster, plan, tmp_path, monkeypatch):
 def test_what_dask_misses_is_one_line(cluster, monkeypatch):
     monkeypatch.setattr("distributed.versions.optional_packages", ["pytest"])
     notes = []
-    with engines.cluster(cluster.scheduler_address, notes.append):
+    with dask.cluster(cluster.scheduler_address, notes.append, build_module.WORK):
         pass
     version = importlib.metadata.version("pytest")
     assert len(notes) == 1
@@ -321,8 +274,8 @@ def test_what_dask_misses_is_one_line(cluster, monkeypatch):
 
 
 def test_a_worker_without_dss(cluster, plan, tmp_path, monkeypatch):
-    monkeypatch.setattr(engines, "version", lambda name: "1")
-    monkeypatch.setattr(engines, "PACKAGES", ("no-such-package",))
+    monkeypatch.setattr(dask, "version", lambda name: "1")
+    monkeypatch.setattr(build_module, "WORK", replace(build_module.WORK, packages=("no-such-package",)))
     with pytest.raises(DssError, match="has no-such-package not at all"):
         build_test_set(tmp_path / "set", plan, scheduler=cluster.scheduler_address)
 

@@ -1,7 +1,7 @@
-"""Who makes the scenes of a test set: this process, several processes, or the workers of a Dask cluster.
+"""The engine of many machines: the workers of a running Dask cluster.
 
-An engine is a context that gives a function: it takes what makes a range of scenes and the ranges, and
-says of each range, as soon as it is done, how many scenes that was. The files do not depend on the engine.
+An engine is a context that yields a function: it takes what does a piece of work and the pieces, and
+gives the place and the result of each piece as soon as that is there. Results do not depend on the engine.
 """
 
 from __future__ import annotations
@@ -9,74 +9,41 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-import multiprocessing
 import pickle
 import re
-import signal
 import warnings
 from collections.abc import Callable, Iterator, Sequence, Set
-from concurrent.futures import CancelledError, ProcessPoolExecutor, as_completed
-from concurrent.futures.process import BrokenProcessPool
+from concurrent.futures import CancelledError
 from contextlib import contextmanager
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from ..errors import DssError
-
-Range = Sequence[int]
-Make = Callable[[Range], int]  # picklable, safe to repeat; raises DssError
-Run = Callable[[Make, Sequence[Range]], Iterator[int]]
-Warn = Callable[[str], None]
+from .work import Do, Run, Warn, Work
 
 PATIENCE = 10.0  # seconds for a scheduler to answer
-PACKAGES = ("dss-cli", "numpy", "scipy", "pyroomacoustics", "soundfile", "soxr")  # that make the bytes
-AGAIN = "the same command goes on where it stopped"
 
 
 @contextmanager
-def processes(jobs: int) -> Iterator[Run]:
-    """This process, or that many others.
+def cluster(
+    scheduler: str, warn: Warn, work: Work, lost: Callable[[int, str], Any] | None = None
+) -> Iterator[Run]:
+    """Yield what runs pieces on a Dask cluster; leaving the context cancels what has not begun.
 
-    Raises:
-        DssError: a process died.
-    """
-    if jobs < 2:
-        yield map
-        return
-
-    def run(make: Make, ranges: Sequence[Range]) -> Iterator[int]:
-        for future in as_completed([pool.submit(make, numbers) for numbers in ranges]):
-            yield future.result()
-
-    context = multiprocessing.get_context("spawn")  # forked threads and audio libraries do not go together
-    with ProcessPoolExecutor(jobs, context, _leave_interrupts_to_the_parent) as pool:
-        try:
-            yield run
-        except BrokenProcessPool:
-            raise DssError(f"a process died; {AGAIN}") from None
-        finally:
-            pool.shutdown(cancel_futures=True)
-
-
-def _leave_interrupts_to_the_parent() -> None:
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
-
-
-@contextmanager
-def cluster(scheduler: str, warn: Warn) -> Iterator[Run]:
-    """The workers of a running Dask cluster; leaving the context cancels what has not begun.
-
-    The ranges of a worker that dies are made by another, up to the scheduler's `allowed-failures`.
+    The pieces of a worker that dies go to another, up to the scheduler's `allowed-failures`.
 
     Args:
         scheduler: its address (tcp://host:port), or the path of its scheduler file.
         warn: told of workers that are lost, missing or have several threads, and of other versions
             of Dask.
+        work: what kind of work it is.
+        lost: takes the place of a piece that too many workers died over, and a line about it, and gives
+            the result in its stead; None ends the run.
 
     Raises:
         DssError: Dask is not installed, no scheduler answers or it is lost, a worker has other
-            versions or cannot do the work, or several workers died over the same range.
+            versions or cannot do the work, or (without `lost`) several workers died over one piece.
     """
     try:
         import distributed
@@ -94,28 +61,43 @@ def cluster(scheduler: str, warn: Warn) -> Iterator[Run]:
             warn(" ".join(re.sub("[+-]{2,}", "", str(warning.message)).split()))
         _compare_pythons(client)
 
-        def run(make: Make, ranges: Sequence[Range]) -> Iterator[int]:
-            futures = client.map(_job(make), ranges, pure=False)
-            sizes = {str(future.key): len(numbers) for future, numbers in zip(futures, ranges, strict=True)}
-            _watch(client, sizes.keys(), warn)
-            finished = distributed.as_completed(futures, loop=client.loop)
+        def run(do: Do, pieces: Sequence[Any]) -> Iterator[tuple[int, Any]]:
+            futures = client.map(_job(do, work.packages), pieces, pure=False)
+            places = {str(future.key): place for place, future in enumerate(futures)}
+            _watch(client, places.keys(), warn, work)
+            finished = distributed.as_completed(
+                futures, loop=client.loop, with_results=True, raise_errors=False
+            )
             del futures  # what is done is forgotten, and not done again when its worker goes
-            for future in finished:
-                if future.status != "finished":
+            for future, result in finished:
+                place = places[str(future.key)]
+                if future.status == "finished":
+                    yield place, result
+                    continue
+                try:
                     future.result()  # raises
-                yield sizes[str(future.key)]
+                except distributed.KilledWorker as error:
+                    if lost is None:
+                        raise
+                    yield place, lost(place, _deadly(error, work))
 
         try:
             yield run
         except distributed.KilledWorker as error:
-            raise DssError(
-                f"worker {error.last_worker.address} died over scenes that had cost "
-                f"{error.allowed_failures} others before; {AGAIN}"
-            ) from None
+            raise DssError(f"{_deadly(error, work)}; {work.resume}") from None
         except ImportError as error:  # of _job
             raise DssError(str(error)) from None
         except CancelledError:
-            raise DssError(f"{address}: the scheduler was lost or has dropped the work; {AGAIN}") from None
+            raise DssError(
+                f"{address}: the scheduler was lost or has dropped the work; {work.resume}"
+            ) from None
+
+
+def _deadly(error: Any, work: Work) -> str:
+    return (
+        f"worker {error.last_worker.address} died over {work.pieces} that had cost "
+        f"{error.allowed_failures} others before"
+    )
 
 
 def _answering(scheduler: str) -> str:
@@ -155,15 +137,15 @@ def _compare_pythons(client: Any) -> None:
             )
 
 
-def _job(make: Make) -> Callable[[Range], int]:
-    """`make` for a worker: after a look at its packages, and with its name in every error.
+def _job(do: Do, packages: Sequence[str]) -> Do:
+    """`do` for a worker: after a look at its packages, and with its name in every error.
 
     The function travels as code and imports for itself: one sent by name would kill a worker
-    without dss-cli as it unpacks it, and the scheduler would have to load all that makes scenes.
+    without dss-cli as it unpacks it, and the scheduler would have to load all that does the work.
     """
-    pickled, needed = pickle.dumps(make), {name: version(name) for name in PACKAGES}
+    pickled, needed = pickle.dumps(do), {name: version(name) for name in packages}
 
-    def make_scenes(numbers: Range) -> int:
+    def job(piece: Any) -> Any:
         import pickle
         import platform
         from importlib.metadata import PackageNotFoundError, version
@@ -181,15 +163,23 @@ def _job(make: Make) -> Callable[[Range], int]:
         from ..errors import DssError
 
         try:
-            made: int = pickle.loads(pickled)(numbers)
-            return made
+            return pickle.loads(pickled)(piece)
         except (DssError, OSError) as error:
             raise DssError(f"{where}: {error}") from None
 
-    return make_scenes
+    return job
 
 
-def _watch(client: Any, keys: Set[str], warn: Warn) -> None:
+def this_worker() -> str:
+    """Return the address of the worker that this code runs on, and its machine's name."""
+    import platform
+
+    from distributed import get_worker
+
+    return f"{get_worker().address} ({platform.node()})"
+
+
+def _watch(client: Any, keys: Set[str], warn: Warn, work: Work) -> None:
     """Tell of workers as they are lost, if it was over one of these tasks, and when none is left."""
     workers: dict[str, int] = client.nthreads()
     alone = "no workers at the scheduler: waiting for one to come"
@@ -201,7 +191,7 @@ def _watch(client: Any, keys: Set[str], warn: Warn) -> None:
         elif message["action"] == "remove-worker":
             workers.pop(message["worker"], None)
             if not message.get("expected") and not keys.isdisjoint(message["processing-tasks"]):
-                warn(f"worker {message['worker']} was lost; its scenes are made again by another")
+                warn(f"worker {message['worker']} was lost; its {work.pieces} are {work.again} by another")
             if not workers:
                 warn(alone)
 
@@ -209,7 +199,7 @@ def _watch(client: Any, keys: Set[str], warn: Warn) -> None:
         warn(alone)
     if several := sum(threads > 1 for threads in workers.values()):
         warn(
-            f"{several} of {len(workers)} workers have several threads, and make one scene at a time all "
+            f"{several} of {len(workers)} workers have several threads, and {work.one} at a time all "
             "the same: dask worker --nworkers -1 --nthreads 1"
         )
     client.subscribe_topic("all", see)

@@ -1,0 +1,1 @@
+"""Who does work that has many equal pieces: processes of this machine, or the workers of a Dask cluster."""

@@ -1,0 +1,61 @@
+"""Clusters of real processes on this machine, and what becomes of their workers."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+
+import distributed
+
+
+def local_cluster(workers, threads=1):
+    return distributed.LocalCluster(
+        n_workers=workers, threads_per_worker=threads, processes=True, dashboard_address=":0"
+    )
+
+
+def processing(cluster):
+    """Keys of the tasks that each worker has been given, by its address."""
+    return {
+        worker: {task.key for task in state.processing} for worker, state in cluster.scheduler.workers.items()
+    }
+
+
+@contextlib.contextmanager
+def frozen(cluster, begun):
+    """Every worker stopped as soon as `begun()`; gives their process numbers by address."""
+    with distributed.Client(cluster, set_as_default=False) as client:
+        pids = client.run(os.getpid)
+    end = time.monotonic() + 60
+    while not begun():
+        assert time.monotonic() < end, "nothing was done"
+        time.sleep(0.002)
+    for pid in pids.values():
+        os.kill(pid, signal.SIGSTOP)
+    try:
+        yield pids
+    finally:
+        for pid in pids.values():
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid, signal.SIGCONT)
+
+
+def kill_one(cluster, begun, killed):
+    """Kill a worker that has something to do; adds its address to `killed`."""
+    with frozen(cluster, begun) as pids:
+        address = next(address for address, keys in processing(cluster).items() if keys)
+        killed.append(address)
+        os.kill(pids[address], signal.SIGKILL)
+
+
+@contextlib.contextmanager
+def meanwhile(function, *arguments):
+    thread = threading.Thread(target=function, args=arguments)
+    thread.start()
+    try:
+        yield
+    finally:
+        thread.join()
