@@ -81,8 +81,8 @@ def test_what_lies_further_ahead_than_that_is_not_waited_for(ahead):
 
 def test_each_channel_has_its_own_state():
     recording = np.stack([noise(SECOND), np.zeros(SECOND, np.float32)], axis=1)
-    both = Separator.from_network(Remembering()).separate(recording, SECOND)
-    alone = Separator.from_network(Remembering()).separate(recording[:, 0], SECOND)
+    both = Separator(Remembering()).separate(recording, SECOND)
+    alone = Separator(Remembering()).separate(recording[:, 0], SECOND)
     np.testing.assert_array_equal(both.near[:, 0], alone.near)
 
 
@@ -91,8 +91,8 @@ def test_a_network_without_context_says_so(scaling_network):
     for context in listening.CONTEXTS:
         assert StreamingSeparator(network, context=context).context == "none"
     assert StreamingSeparator(Remembering()).context == "past"
-    assert Separator.from_network(Remembering()).context == "recording"
-    assert Separator.from_network(Remembering()).stream().context == "past"
+    assert Separator(Remembering()).context == "recording"
+    assert Separator(Remembering()).stream().context == "past"
 
 
 def test_an_unknown_context_is_refused():
