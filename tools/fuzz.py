@@ -40,7 +40,7 @@ ROOT = Path(__file__).resolve().parent.parent
 SECONDS, MEGABYTES = 10, 600  # limits of a case; the seconds are the processor's
 PATIENCE = 6  # times as long by the clock: other programs may be at work
 ADDRESS_SPACE = 8 << 30  # bytes: a wild allocation fails instead of filling the machine
-FINE, ODD = 0, 77  # exit codes of a case
+FINE, ODD, LARGE = 0, 77, 78  # exit codes of a case
 
 Generator = np.random.Generator
 Case = Callable[[Generator, Path], None]
@@ -251,21 +251,27 @@ def attempt(case: Case, seed: int, number: int) -> tuple[str, str]:
         child = os.fork()
         if child == 0:
             _child(case, seed, number, folder, log)
-        status, usage = _reap(child, started + PATIENCE * SECONDS)
+        status = _reap(child, started + PATIENCE * SECONDS)
         if status is None:
             return "too slow", f"more than {PATIENCE * SECONDS} s by the clock"
         if os.WIFSIGNALED(status) and os.WTERMSIG(status) == signal.SIGXCPU:
             return "too slow", f"more than {SECONDS} s of the processor"
         if os.WIFSIGNALED(status):
             return "crash", signal.Signals(os.WTERMSIG(status)).name
+        if os.WEXITSTATUS(status) == LARGE:
+            return "too large", f"more than {MEGABYTES} MB beside what the process began with"
         if os.WEXITSTATUS(status) != FINE:
             return "surprise", log.read_text(errors="replace")[-2000:]
-        if usage.ru_maxrss > MEGABYTES * 1000:
-            return "too large", f"{usage.ru_maxrss / 1000:.0f} MB"
         return "fine", ""
     finally:
         shutil.rmtree(folder, ignore_errors=True)
         log.unlink(missing_ok=True)
+
+
+def _resident() -> float:
+    """Kilobytes of memory that this process takes now."""
+    pages = int(Path("/proc/self/statm").read_text().split()[1])
+    return pages * os.sysconf("SC_PAGE_SIZE") / 1024
 
 
 def _child(case: Case, seed: int, number: int, folder: Path, log: Path) -> None:
@@ -276,23 +282,25 @@ def _child(case: Case, seed: int, number: int, folder: Path, log: Path) -> None:
         null = os.open(os.devnull, os.O_RDWR)
         for descriptor in (1, 2):
             os.dup2(null, descriptor)
+        before = _resident()  # of a forked child: what it has of its parent
         case(np.random.default_rng((seed, number)), folder)
-        status = FINE
+        grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
+        status = LARGE if grown > MEGABYTES * 1000 else FINE
     except BaseException:
         log.write_text(traceback.format_exc())
     finally:
         os._exit(status)
 
 
-def _reap(child: int, deadline: float) -> tuple[int | None, Any]:
+def _reap(child: int, deadline: float) -> int | None:
     while time.monotonic() < deadline:
-        found, status, usage = os.wait4(child, os.WNOHANG)
+        found, status = os.waitpid(child, os.WNOHANG)
         if found:
-            return status, usage
+            return status
         time.sleep(0.002)
     os.kill(child, signal.SIGKILL)
-    os.wait4(child, 0)
-    return None, None
+    os.waitpid(child, 0)
+    return None
 
 
 # The run.

@@ -7,6 +7,7 @@ import json
 import math
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 from ..constants import OVERLAP, SignalConfig
@@ -29,8 +30,8 @@ def make_card(
     parameters: int,
     macs_per_second: int,
     checks: Sequence[Check],
-    state: Mapping[str, Sequence[int]],
     sections: Mapping[str, Any],
+    state: Mapping[str, Sequence[int]] = MappingProxyType({}),
 ) -> dict[str, Any]:
     """The card of a model file's content, ready for JSON.
 
@@ -40,8 +41,8 @@ def make_card(
         signal: what the model expects of its input.
         parameters, macs_per_second: trained numbers; multiply-accumulates per second of audio.
         checks: of the export, as they came out.
-        state: shape by name of what is carried from chunk to chunk, float32.
         sections: `training` and `scores`, where there are any.
+        state: shape by name of what is carried from chunk to chunk, float32.
 
     Raises:
         UsageError: a section of another name.

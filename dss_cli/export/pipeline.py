@@ -76,8 +76,8 @@ def describe_model(
         (network.separate if isinstance(network, CarriedNetworks) else network).count_params(),
         round(multiply_accumulates(read_graph(data)) / signal.chunk_seconds),
         checks,
-        states(network),
         sections or {},
+        states(network),
     )
 
 

@@ -14,6 +14,9 @@ from tests.helpers import tiny
 
 def network() -> Any:
     """The two forms of the network, `separate` and `listen`; fresh weights would pass half the mixture on."""
+    from dss_cli.network.keras_backend import load_keras
+
+    load_keras("tensorflow")  # without a word on stderr, which tests of commands look at
     import keras
 
     from dss_cli.network import build_for_inference, configuration

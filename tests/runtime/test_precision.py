@@ -17,15 +17,15 @@ class Gpu:
     def __init__(self, monkeypatch, halves):
         self.halves, self.asked = halves, []
         monkeypatch.setattr(litert, "_open_on_gpu", self.open)
-        monkeypatch.setattr(litert, "_adapter_name", lambda: "Fake GPU")
+        monkeypatch.setattr(litert, "adapter_name", lambda: "Fake GPU")
         litert._trial_precision.cache_clear()
 
     def open(self, model, auto, precision, verbose):
         self.asked.append((model.name, precision))
         session = litert._open_on_cpu(model, 1, verbose)
         if self.halves and precision == "float16":
-            run = session.run
-            session.run = lambda mixture: [half(stem) for stem in run(half(mixture))]
+            separate = session.separate
+            session.separate = lambda mixture, *state: [half(s) for s in separate(half(mixture), *state)]
         return session, None
 
 
@@ -52,7 +52,7 @@ def test_a_gpu_that_computes_in_float16_is_told_by_its_rounding(tmp_path, monkey
     for _ in range(2):  # the trial is one for the process
         network = LiteRTNetwork(tiny.model(tmp_path), delegate, warn=said.append, gpu_precision="float16")
         assert (network.used, network.gpu_precision, said) == ("gpu", "float16", [])
-    assert gpu.asked == [("tiny", "float16")] * 3
+    assert gpu.asked == [("tiny", "float16"), ("probe", "float16"), ("tiny", "float16")]
 
 
 def test_a_gpu_without_float16_is_not_said_to_have_it(tmp_path, monkeypatch):

@@ -261,9 +261,10 @@ def test_a_bank_without_distances_has_the_usual_ones(begin, tmp_path, trained):
 
 
 def test_a_bank_of_another_protocol_or_without_measured_places(refused, tmp_path):
-    assert refused("--protocol", 2) == (
+    assert refused(*change(rooms__protocol=1)) == (
         2,
-        "bank.npz: rooms of protocol 1, not 2; begin another RUN or name another --bank",
+        "bank.npz: rooms of protocol 2, not 1; begin another RUN, name another --bank or change "
+        "rooms.protocol",
     )
     assert refused("--rirs", tmp_path) == (
         2,
