@@ -131,12 +131,13 @@ def test_the_file_says_of_a_bundled_model_what_its_card_says(model):
     assert found.macs_per_second == model.card["macs_per_second"]
     assert found.bytes == model.card["bytes"]
     assert (found.violations, found.warnings) == ([], [])
-    (signature,) = found.graph.signatures
-    assert (signature.key, list(signature.inputs), list(signature.outputs)) == (
-        "separate",
-        ["mixture"],
-        ["near", "far"],
-    )
+    states = list(model.state)
+    assert states, "the bundled model carries context"
+    signatures = [signature for graph in found.graph.all for signature in graph.signatures]
+    assert [(s.key, list(s.inputs), list(s.outputs)) for s in signatures] == [
+        ("separate", ["mixture", *states], ["near", "far", *states]),
+        ("listen", ["mixture", *states], states),
+    ]
 
 
 def single(kind, shapes, output, options=None, contents=None):
