@@ -35,8 +35,8 @@ from dss_cli.runtime.litert import LiteRTNetwork
 from dss_cli.constants import SignalConfig
 from dss_cli.runtime.registry import Model
 
-path, signal, delegate = sys.argv[1:]
-model = Model("model", Path(path), {}, SignalConfig.from_dict(json.loads(signal)))
+path, signal, state, delegate = sys.argv[1:]
+model = Model("model", Path(path), {}, SignalConfig.from_dict(json.loads(signal)), state=json.loads(state))
 said = []
 network = LiteRTNetwork(model, delegate, warn=said.append)
 cpu = LiteRTNetwork(model, "cpu")
@@ -55,7 +55,10 @@ def compare(model: registry.Model, delegate: str, driver: Path = DRIVER):
     """What became of a model on a delegate, and how far it is from the CPU; nothing on stderr."""
     variables = dict.fromkeys(("VK_DRIVER_FILES", "VK_ICD_FILENAMES"), str(driver))
     done = subprocess.run(
-        [sys.executable, "-c", COMPARE, model.path, json.dumps(model.signal.to_dict()), delegate],
+        [
+            *(sys.executable, "-c", COMPARE, model.path),
+            *(json.dumps(model.signal.to_dict()), json.dumps(model.state), delegate),
+        ],
         env=os.environ | variables,
         capture_output=True,
         text=True,
