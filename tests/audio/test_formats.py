@@ -116,7 +116,7 @@ def test_a_link_of_another_rate_is_converted_to_the_first(tmp_path):
 def test_a_link_with_other_channels_is_refused_by_name(tmp_path):
     first = write(tmp_path / "a.ogg", noise(16_000))
     second = write(tmp_path / "b.ogg", noise(16_000, 2))
-    with pytest.raises(DssError, match=r"c\.ogg: it changes from 1 to 2 channels .* ffmpeg"):
+    with pytest.raises(DssError, match=r"c\.ogg: the number of channels changes from 1 to 2; .* ffmpeg"):
         read_all(chained(tmp_path / "c.ogg", first, second))
 
 

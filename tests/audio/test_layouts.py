@@ -100,5 +100,5 @@ def test_speakers_in_an_order_that_a_mask_cannot_say():
 def test_block_codecs_say_that_pcm_comes_out(tmp_path, scaling_network, subtype, container):
     path = write(tmp_path / "a.wav", noise(16_000), 8000, subtype, container)
     report = separate_file(path, near=tmp_path / "n.wav", network=scaling_network(SMALL))
-    assert report.warnings == [f"{subtype} would age by being written again: written as PCM_16"]
+    assert report.warnings == [f"{subtype} would lose quality when written again: written as PCM_16"]
     assert sf.info(tmp_path / "n.wav").subtype == "PCM_16"

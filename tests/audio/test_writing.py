@@ -111,7 +111,7 @@ def test_the_encoding_option(tmp_path):
 @pytest.mark.parametrize(
     ("targets", "options", "message"),
     [
-        ({}, {}, "no output asked for"),
+        ({}, {}, "no output requested"),
         ({"near": "a.wav", "far": "sub/../a.wav"}, {}, "asked for as both near and far"),
         ({"near": "-", "far": "-"}, {}, "asked for as both near and far"),
         ({"near": "exists.wav"}, {}, "exists already; --overwrite"),

@@ -215,7 +215,7 @@ def test_an_interruption_leaves_only_the_input(tmp_path, error):
 
 def test_nothing_asked_for(tmp_path, network):
     path = write(tmp_path / "a.wav", noise(1000))
-    with pytest.raises(UsageError, match="no output asked for"):
+    with pytest.raises(UsageError, match="no output requested"):
         separate_file(path, network=network)
 
 
