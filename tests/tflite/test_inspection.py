@@ -93,7 +93,7 @@ BROKEN = [
     (rank_five_constant, "operators", ["far_weights: 5 dimensions (2, 1, 1, 3, 1), more than 4"]),
     (batch_of_two, "batch", ["near: batch size in (2, 3, 256, 2) is not 1"]),
     (open_length, "batch", ["near: its shape (1, -1, 256, 2) is not fixed"]),
-    (second_subgraph, "operators", ["2 subgraphs, where the GPU takes one"]),
+    (second_subgraph, "operators", ["2 subgraphs; the GPU takes one"]),
 ]
 
 
