@@ -103,7 +103,7 @@ def test_a_model_without_states_carries_no_context(toy_model, model):
 
 def test_a_state_of_another_model_is_refused(model, chunks):
     network, other = LiteRTNetwork(model, "cpu"), LiteRTNetwork(model, "cpu")
-    with pytest.raises(UsageError, match="a state of another model than this toy-context"):
+    with pytest.raises(UsageError, match="the state belongs to another model, not to toy-context"):
         network.separate(chunks[0], other.begin())
 
 
