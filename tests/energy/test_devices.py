@@ -47,7 +47,7 @@ def test_a_sagging_voltage_alone_is_no_energy(tmp_path):
     with measure([meter]) as run:
         files(folder, voltage_now=3_800_000)
     (energy,) = run.energies
-    assert energy.joules is None and energy.problem.startswith("did not move in 0.0 s")
+    assert energy.joules is None and energy.problem.startswith("did not change in 0.0 s")
     assert meter.percent() is None  # it does not know its full charge
 
 
@@ -57,7 +57,7 @@ def test_a_battery_that_does_not_discharge_is_a_problem(tmp_path, status):
     found = battery.find(tmp_path)
     assert found.meters == []
     assert found.problems == [
-        f"battery BAT0: does not discharge ({status}), so that it tells nothing: unplug the charger"
+        f"battery BAT0: does not discharge ({status}), so it measures nothing: unplug the charger"
     ]
 
 
@@ -148,7 +148,7 @@ def test_several_gpus_are_numbered_and_the_mute_one_is_a_problem(tmp_path, monke
     found = nvml.find(tmp_path)
     assert (found.meters, fake.opened) == ([], 0)
     assert found.problems == [
-        f"NVML GPU {i}: tells neither energy nor power: Not Supported; a newer driver may tell"
+        f"NVML GPU {i}: reports neither energy nor power: Not Supported; a newer driver may report it"
         for i in (0, 1)
     ]
 
@@ -213,6 +213,6 @@ def test_a_powermetrics_for_root_alone_is_a_problem(monkeypatch):
     found = apple.find()
     assert found.meters == []
     assert found.problems == [
-        "powermetrics: cannot be run: No such file or directory; it is for root: "
+        "powermetrics: cannot be run: No such file or directory; it needs root: "
         "run `sudo -v` right before this command"
     ]

@@ -86,7 +86,7 @@ def test_a_counter_that_may_have_wrapped_twice_gives_no_number(tmp_path):
     (energy,) = run.energies
     assert (energy.joules, energy.watts) == (None, None)
     assert (
-        energy.problem == "was not read for 66 s, in which its counter may have wrapped around more than once"
+        energy.problem == "was not read for 66 s, and its counter may have wrapped around more than once"
     )
 
 
@@ -180,7 +180,7 @@ def test_one_failing_meter_leaves_the_others_alone():
 
 
 @pytest.mark.parametrize(
-    ("readings", "told"), [((2.0, 2.0), "did not move in"), ((2.0, 1.0), "ran backwards")]
+    ("readings", "told"), [((2.0, 2.0), "did not change in"), ((2.0, 1.0), "ran backwards")]
 )
 def test_counters_that_say_nothing_give_no_number(readings, told):
     with measure([Scripted(*readings)]) as run:
