@@ -23,6 +23,6 @@ def find_meters(root: Path = Path("/sys")) -> Found:
     found += apple.find()
     if not found.meters and not found.problems:
         found.problems.append(
-            "energy: no meter found: dss reads RAPL and batteries on Linux, NVIDIA GPUs, powermetrics on macOS"
+            "energy: no meter here: dss reads RAPL and batteries on Linux, NVIDIA GPUs, powermetrics on macOS"
         )
     return found

@@ -85,9 +85,7 @@ def test_a_counter_that_may_have_wrapped_twice_gives_no_number(tmp_path):
     run.end()
     (energy,) = run.energies
     assert (energy.joules, energy.watts) == (None, None)
-    assert (
-        energy.problem == "was not read for 66 s, and its counter may have wrapped around more than once"
-    )
+    assert energy.problem == "was not read for 66 s, and its counter may have wrapped around more than once"
 
 
 def test_a_long_run_reads_often_enough_by_itself(tmp_path):
