@@ -1,4 +1,4 @@
-"""Everything that a benchmark measured as one object, ready for JSON; `schema.json` describes it."""
+"""Collect the measurements of a benchmark in one object for JSON; `schema.json` describes it."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from .measurement import Run
 from .session import Entry, Measurements
 from .statistics import Spread, percentiles, ratio, spread
 
-SCHEMA = 1  # of the results
-NO_METER = "this machine has no energy meter that dss knows (RAPL, NVML, a battery, powermetrics)"
-NO_ESTIMATE = "processor time tells nothing of the energy of a GPU or of an external delegate"
+SCHEMA = 1  # version of the results
+NO_METER = "this machine has no energy meter that dss can read (RAPL, NVML, a battery, powermetrics)"
+NO_ESTIMATE = "processor time does not show the energy of a GPU or of an external delegate"
 
 FIGURES: dict[str, Callable[[Run], float | None]] = {
     "rtf_file": lambda run: run.elapsed / run.seconds,
@@ -36,16 +36,17 @@ def results(
     tdp: float | None,
     warnings: Sequence[str],
 ) -> dict[str, Any]:
-    """The object.
+    """Return the object that `schema.json` describes.
 
     Args:
-        session: what was measured.
-        machine: as `describe_machine` gives it.
-        models: by the names in the rows, with what tells which they are.
-        settings: seconds of audio (`duration`) and runs per row (`repeat`).
-        meter_problems: a line for each meter that cannot be read.
-        tdp: watts to estimate energy with where no meter can be read.
-        warnings: the lines that were said.
+        session: the measurements.
+        machine: result of `describe_machine`.
+        models: description of each model, by its name in the rows.
+        settings: settings of the benchmark: `delegate`, `duration` (seconds of audio), `repeat` (runs per
+            row).
+        meter_problems: one line for each meter that cannot be read.
+        tdp: watts for energy estimates without a meter; None: no estimates.
+        warnings: warnings that were given to the user.
     """
     missing = [{"what": what, "why": why} for what, why in session.missing]
     metered = bool(session.idle)
@@ -92,7 +93,7 @@ def _row(entry: Entry, idle: Sequence[Energy], tdp: float | None) -> dict[str, A
 
 
 def _energy(entry: Entry, index: int, idle: Energy) -> dict[str, Any]:
-    """What one meter says of a row."""
+    """Return the energy of a row by one meter."""
     counted = [energies[index] for energies in entry.energies]
     percent = [_per_second(energy.percent, run) for energy, run in zip(counted, entry.runs, strict=True)]
     problem = next((energy.problem for energy in counted if energy.problem), None)
@@ -108,7 +109,7 @@ def _energy(entry: Entry, index: int, idle: Energy) -> dict[str, Any]:
 
 
 def _gross(entry: Entry, index: int) -> list[float | None]:
-    """Joules per audio second by one meter, for each run."""
+    """Return the gross joules per second of audio by one meter, for each run."""
     return [
         _per_second(energies[index].joules, run)
         for energies, run in zip(entry.energies, entry.runs, strict=True)
@@ -116,7 +117,7 @@ def _gross(entry: Entry, index: int) -> list[float | None]:
 
 
 def _net(entry: Entry, index: int, idle: Energy) -> list[float | None]:
-    """The same beyond what the idle machine spends."""
+    """Return the joules per second of audio net of the idle machine, for each run."""
     return [
         _per_second(energies[index].net(idle), run)
         for energies, run in zip(entry.energies, entry.runs, strict=True)
@@ -128,7 +129,7 @@ def _per_second(value: float | None, run: Run) -> float | None:
 
 
 def _estimate(entry: Entry, tdp: float | None) -> dict[str, Any] | None:
-    """CPU time x watts: no measurement, and for work on the CPU alone."""
+    """Estimate the energy as CPU time x watts; None for work outside the CPU."""
     if tdp is None or not entry.proof.on_cpu:
         return None
     joules = [tdp * run.cpu_seconds / run.seconds for run in entry.runs]
@@ -136,7 +137,10 @@ def _estimate(entry: Entry, tdp: float | None) -> dict[str, Any] | None:
 
 
 def _ratios(session: Measurements) -> list[dict[str, Any]]:
-    """Of each model: every row to its first CPU row, and every row elsewhere to each CPU row."""
+    """Return ratios between rows of the same model.
+
+    CPU rows are compared with the model's first CPU row, other rows with every CPU row.
+    """
     found = []
     for position, entry in enumerate(session.entries):
         others = [e for e in session.entries if e.row.model == entry.row.model and e.row.delegate == "cpu"]

@@ -1,4 +1,4 @@
-"""The results as CSV: a line for each row."""
+"""Results of a benchmark as CSV, one line for each row."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _ENDS = ("median", "min", "max")
 
 
 def sheet_text(result: Mapping[str, Any]) -> str:
-    """CSV with a header; what was not measured is empty. A meter's columns begin with its name."""
+    """Return CSV with a header. Missing values are empty; columns of a meter start with its name."""
     lines = [_line(row) for row in result["rows"]]
     text = io.StringIO()
     names = dict.fromkeys(name for line in lines for name in line)

@@ -205,13 +205,11 @@ def test_a_row_that_computes_something_else_is_missing_or_an_error_and_never_a_r
     session = FakeWorkers(stems={GPU: wrong}).session([CPU, GPU], tmp_path)
     assert [entry.row for entry in session.entries] == [CPU]
     ((what, why),) = session.missing
-    assert what == "GPU row of tiny" and why.startswith("it computes something else than the CPU")
-    with pytest.raises(
-        DssError, match=r"tiny on GPU: it computes something else .* -80.0 dB.*; 20 are wanted"
-    ):
+    assert what == "GPU row of tiny" and why.startswith("its results differ from those of the CPU")
+    with pytest.raises(DssError, match=r"tiny on GPU: its results differ .* -80.0 dB.*; at least 20 needed"):
         FakeWorkers(stems={GPU: wrong}).session([GPU], tmp_path, gpu_required=True)
     two = replace(CPU, threads=2)
-    with pytest.raises(DssError, match="tiny on CPU, 2 threads: it computes something else"):
+    with pytest.raises(DssError, match="tiny on CPU, 2 threads: its results differ"):
         FakeWorkers(stems={two: wrong}).session([CPU, two], tmp_path)
 
 

@@ -159,7 +159,7 @@ def test_targets_without_both_rows_in_order_are_an_error(threads):
     measured = result(*(entry(count, [0.02], [0.01]) for count in threads))
     with pytest.raises(DssError) as error:
         targets(measured)
-    told = "speed targets are of the CPU on one thread, then on two: `dss bench --threads 1,2`"
+    told = "speed targets need the CPU on one thread, then on two: `dss bench --threads 1,2`"
     assert str(error.value) == told
 
 
