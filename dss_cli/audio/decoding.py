@@ -148,6 +148,9 @@ class FFmpegSound(BlockBuffer):
                 packet = next(packets, None)
             except self._av.error.FFmpegError as error:
                 raise Undecodable(_reason(error)) from error
+            except IndexError:  # of a track that began on the way (MPEG-TS), unknown to PyAV
+                packets = container.demux(stream)
+                continue
             if packet is None:
                 return
             self._packets += packet.size > 0

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
@@ -16,7 +18,7 @@ from ..errors import DssError, ExitCode, UsageError
 from ..utils import urls
 from ..utils.descriptors import is_stream
 from .batch import PIPE, Job
-from .running import BatchListener, NetworkFacts, left_out, run_job
+from .running import PACKAGE, BatchListener, NetworkFacts, left_out, run_job
 from .staging import as_asked
 
 if TYPE_CHECKING:
@@ -45,12 +47,14 @@ class Outcome:
         facts: about the network that ran it; None where none did.
         notes: warnings that came with loading the network.
         warnings: lines about the recording.
+        log: lines for `--verbose`, about the recording and about loading the network.
     """
 
     entry: dict[str, Any]
     facts: NetworkFacts | None = None
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
 
 
 def run_on_cluster(
@@ -102,7 +106,10 @@ def run_on_cluster(
         return Outcome({"input": source, "error": error, "exit_code": int(ExitCode.FAILED)})
 
     there = [_anywhere(job) for job in jobs]
-    do = partial(separate_there, sha256=sha256, load=load, options={**options, "adopt": True})
+    verbose = logging.getLogger(PACKAGE).isEnabledFor(logging.INFO)
+    do = partial(
+        separate_there, sha256=sha256, load=load, options={**options, "adopt": True}, verbose=verbose
+    )
     unfinished = set(waiting)
     hear = _Hearing(listener, warn)
     try:
@@ -131,6 +138,8 @@ class _Hearing:
         entry = outcome.entry
         if outcome.facts is not None:
             self._network(outcome.facts, outcome.notes, entry["worker"])
+        for message in outcome.log:
+            self._listener.info(number, f"worker {entry['worker']}: {as_asked(message, there, job)}")
         for message in outcome.warnings:
             self._listener.warning(number, as_asked(message, there, job))
         if "error" not in entry and (missing := self._missing(there)):
@@ -210,17 +219,36 @@ _one_at_a_time = threading.Lock()  # a network takes one chunk at a time
 _loaded: tuple[Any, LiteRTNetwork, list[str]] | None = None
 
 
-def separate_there(job: Job, *, sha256: str, load: Load, options: dict[str, Any]) -> Outcome:
+def separate_there(
+    job: Job, *, sha256: str, load: Load, options: dict[str, Any], verbose: bool = False
+) -> Outcome:
     """Run one job on a worker, which keeps the network for the next one. Safe to repeat.
 
     Raises:
         DssError: the model is another one here, or cannot be loaded.
     """
-    with _one_at_a_time:
+    with _one_at_a_time, _log_lines(verbose) as log:
         network, notes = _network(sha256, load)
         hearer = _Hearer()
-        entry = run_job(0, job, network, options, hearer)
-        return Outcome({**entry, "worker": this_worker()}, NetworkFacts.of(network), notes, hearer.warnings)
+        entry = run_job(0, job, network, options, hearer) | {"worker": this_worker()}
+        return Outcome(entry, NetworkFacts.of(network), notes, hearer.warnings, log)
+
+
+@contextmanager
+def _log_lines(verbose: bool) -> Iterator[list[str]]:
+    """Collect the package's log lines; none without `verbose`."""
+    lines: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
+    log = logging.getLogger(PACKAGE)
+    before = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO if verbose else logging.WARNING)
+    try:
+        yield lines
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(before)
 
 
 def _network(sha256: str, load: Load) -> tuple[LiteRTNetwork, list[str]]:

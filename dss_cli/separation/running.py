@@ -16,6 +16,9 @@ if TYPE_CHECKING:
     from .files import Phase
 
 
+PACKAGE = __name__.partition(".")[0]  # whose log lines other processes send here
+
+
 @dataclass(frozen=True)
 class NetworkFacts:
     """What a loaded network is to be reported as."""

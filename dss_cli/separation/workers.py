@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, NoReturn
 from ..errors import DssError, ExitCode
 from ..utils.machine import MOST_THREADS
 from .batch import Job
-from .running import BatchListener, NetworkFacts, left_out, run_job
+from .running import PACKAGE, BatchListener, NetworkFacts, left_out, run_job
 
 if TYPE_CHECKING:
     from ..runtime.litert import LiteRTNetwork
@@ -25,7 +25,6 @@ if TYPE_CHECKING:
 
     Load = Callable[..., LiteRTNetwork]
 
-PACKAGE = __name__.partition(".")[0]  # whose log lines are forwarded
 _PATIENCE = 10.0  # seconds for a worker to tidy up when it is told to end
 _BETWEEN = 0.1  # seconds from one progress message to the next
 _ENDINGS = [number for name in ("SIGTERM", "SIGHUP") if (number := getattr(signal, name, None))]

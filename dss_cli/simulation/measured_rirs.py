@@ -41,9 +41,11 @@ class Rooms:
 
     Attributes:
         places: (near, far) rows of each.
+        notes: what a user should know of how they were read, one line each.
     """
 
     places: tuple[tuple[tuple[MeasuredResponse, ...], tuple[MeasuredResponse, ...]], ...]
+    notes: tuple[str, ...] = ()
 
     def digest(self) -> str:
         """sha256 of the recordings and of what the manifest says of them."""
@@ -111,7 +113,14 @@ def load_rooms(folder: Path, split: str | None = None) -> Rooms:
             f"{folder / 'MANIFEST.csv'}: no room has responses from both up to {NEAR[1]} m and "
             f"{FAR_INDOOR[0]} m or more"
         )
-    return Rooms(tuple(places))
+    whole = split is not None and not _has_splits(folder / "MANIFEST.csv")
+    note = f"{folder / 'MANIFEST.csv'}: no column split: its responses are used for every split"
+    return Rooms(tuple(places), (note,) if whole else ())
+
+
+def _has_splits(manifest: Path) -> bool:
+    with manifest.open(newline="", encoding="utf-8") as handle:
+        return "split" in next(csv.reader(handle), [])
 
 
 def read_rows(folder: Path, split: str | None = None) -> list[MeasuredResponse]:

@@ -148,7 +148,8 @@ def draw_up(
     ingredients = _ingredients(speech, noise, rirs, split, _rirs_split(strata, split, protocol))
     if speech is None:
         notes.append("without --speech the voices are synthetic: scores on them say little of real ones")
-    notes += [n for m in (ingredients.speech, ingredients.noise) if m is not None for n in m.notes]
+    material = (ingredients.speech, ingredients.noise, ingredients.rooms)
+    notes += [note for part in material if part is not None for note in part.notes]
     if ingredients.noise is None and any(stratum.snr_db is not None for stratum in strata):
         if any(stratum.category for stratum in strata):
             raise UsageError(f"{what}: categories of noise need --noise, a folder of recordings")

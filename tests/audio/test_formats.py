@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import struct
 import sys
 
@@ -205,6 +206,24 @@ def test_a_cut_m4a_is_said(tmp_path, percent):
     assert warnings[0].startswith(f"{path}: truncated: ")
     with pytest.raises(DssError, match="truncated"):
         read_all(path, strict=True)
+
+
+def test_a_track_that_begins_behind_the_probed_part_is_passed_over(tmp_path):
+    path = tmp_path / "a.ts"  # tables left out: FFmpeg takes a new number of packets for a new track
+    path.write_bytes(_packets_alone(256, seconds=30) + _packets_alone(512, seconds=1))
+    samples, rate, warnings = read_all(path)
+    assert 30 * rate <= len(samples) < 30.1 * rate
+    assert warnings == []
+
+
+def _packets_alone(number, seconds):
+    """MPEG-TS without its tables: the packets of one track."""
+    stream = io.BytesIO()
+    options = {"mpegts_start_pid": str(number)}
+    media.encode(stream, tone(seconds * 48_000, 48_000), container="mpegts", options=options)
+    content = stream.getvalue()
+    packets = [content[at : at + 188] for at in range(0, len(content), 188)]
+    return b"".join(packet for packet in packets if (packet[1] << 8 | packet[2]) & 0x1FFF == number)
 
 
 def test_a_playlist_opens_no_other_file(tmp_path):

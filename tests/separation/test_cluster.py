@@ -274,6 +274,20 @@ def tell_context(job, *, options, **rest):
     raise DssError(f"decided on the {options['context']}")
 
 
+def test_verbose_tells_what_workers_say(separate, cluster, folder, here):
+    folder(3)
+    said = {}
+    for name, where in (("one", None), ("many", cluster)):
+        status, _, err = separate(where, "-r", "in", "-o", name, "--verbose")
+        assert status == 0
+        said[name] = [line for line in err if ", frames: " in line]
+    assert len(said["one"]) == 3
+    there = [line.partition("): ") for line in said["many"]]
+    assert all(worker.startswith("dss: info: worker tcp://") for worker, _, _ in there)
+    assert [what for _, _, what in there] == [line.removeprefix("dss: info: ") for line in said["one"]]
+    assert not any("worker" in line for line in separate(cluster, "-r", "in", "-o", "quiet")[2])
+
+
 def test_workers_with_other_versions_are_refused(separate, cluster, folder, monkeypatch):
     folder(2)
     monkeypatch.setattr(on_cluster, "WORK", replace(on_cluster.WORK, packages=("pytest",)))

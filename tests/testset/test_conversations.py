@@ -208,7 +208,10 @@ def test_conversations_in_measured_rooms_keep_to_the_split(material, rooms, tmp_
     rows = [f"{p},{p.parent.name},dev" for p in sorted((material / "speech").glob("*/*.wav"))]
     (speech / "MANIFEST.csv").write_text("\n".join(["path,speaker,split", *rows]))
     asked["split"] = "dev"
-    made, _ = draw_up(speech, rirs=tmp_path / "a", **asked)
+    made, notes = draw_up(speech, rirs=tmp_path / "a", **asked)
+    assert not any("split" in note for note in notes)
+    unsplit = draw_up(speech, rirs=rooms, **asked)[1]
+    assert f"{rooms / 'MANIFEST.csv'}: no column split: its responses are used for every split" in unsplit
     assert made.ingredients().rooms.most_far(1) == 1
     with pytest.raises(DssError, match="no line of split 'dev'"):
         draw_up(speech, rirs=tmp_path / "b", **asked)
