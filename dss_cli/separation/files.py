@@ -1,4 +1,4 @@
-"""One recording from file to stems: reader -> separators -> writers, in constant memory."""
+"""Separate one recording from file to stems (reader -> separators -> writers) in constant memory."""
 
 from __future__ import annotations
 
@@ -26,26 +26,26 @@ _log = logging.getLogger(__name__)
 
 Channels = Literal["each", "mix"]
 Phase = Literal["separating", "writing"]
-Progress = Callable[[Phase, int, "int | None"], None]  # frames done, frames in all (None: not known)
+Progress = Callable[[Phase, int, "int | None"], None]  # frames done, total frames (None: unknown)
 
 
 @dataclass(frozen=True)
 class FileReport:
-    """What became of one recording; `to_dict` is ready for JSON.
+    """Report about one recording; `to_dict` returns it for JSON.
 
     Attributes:
-        input: the source as it was given.
+        input: the source as given.
         outputs: path by stem.
-        frames: length of the input and of every stem.
-        seconds: the same in seconds.
-        rate: of the input in Hz.
-        channels: of the outputs.
-        context: what each chunk was decided on.
-        gain: common factor of all stems, 1.0 unless one would have clipped.
-        clipped: samples beyond full scale before that gain.
-        warnings: the lines that were given to `warn`.
-        elapsed: wall-clock seconds of the whole work.
-        rtf: elapsed / seconds.
+        frames: frames of the input and of every stem.
+        seconds: duration of the input.
+        rate: sample rate of the input in Hz.
+        channels: number of channels of the outputs.
+        context: context used for each chunk: `recording`, `past` or `none`.
+        gain: common factor of all stems, 1.0 unless a stem would have clipped.
+        clipped: samples beyond full scale before the gain.
+        warnings: lines that were given to `warn`.
+        elapsed: wall-clock seconds of the separation.
+        rtf: real-time factor, elapsed / seconds.
     """
 
     input: str
@@ -62,7 +62,7 @@ class FileReport:
     rtf: float
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as plain types."""
+        """Return the report as plain types."""
         return asdict(self)
 
 
@@ -87,28 +87,30 @@ def separate_file(
 
     Args:
         source: path, or '-' for standard input.
-        near: path of the near stem, '-' for standard output, None for none; its extension names
-            the format. At least one of the three stems must be asked for.
-        far: the same for the far stem.
-        residual: the same for mixture - near - far, so that the three sum to the input.
-        network: the model: a name, the path of a `.tflite` file, or one that is loaded already, which serves
-            any number of recordings.
-        overlap: of consecutive chunks, None for the engine's default.
-        context: what a chunk is decided on: the `recording`, the `past`, or `none`; None is the recording, or
-            the past where the source is a pipe, which passes only once.
-        channels: 'each' separates every channel on its own and keeps the layout, 'mix' averages
-            them to one.
-        track: which audio track of the recording, from 1.
-        subtype: encoding of the outputs, e.g. 'PCM_24'; None keeps the input's.
+        near: path of the near stem, '-' for standard output, None for none; the extension selects the
+            format. At least one of the three stems must be requested.
+        far: as `near`, for the far stem.
+        residual: as `near`, for mixture - near - far, so that the three stems sum to the input.
+        network: model by name or by the path of a `.tflite` file, or a loaded network, which can be reused
+            for any number of recordings.
+        overlap: overlap of consecutive chunks, 0 to 0.5 of a chunk; None: the model's own.
+        context: context for the separation of each chunk: `recording`, `past` or `none`. None: the
+            recording, or the past if the source is a pipe, which can be read only once.
+        channels: 'each' separates every channel and keeps the layout, 'mix' averages all channels to one.
+        track: number of the audio track, from 1.
+        subtype: encoding of the outputs, such as 'PCM_24'; None: as the input.
         overwrite: replace existing outputs.
-        strict: damaged input raises instead of warning.
-        progress: called with ('separating' or 'writing', frames done, frames in all or None) after
-            each block; the stems are separated first, then written.
-        warn: called with each warning at once, one line; they also stand in the report.
+        strict: raise an error for damaged input instead of a warning.
+        progress: called with ('separating' or 'writing', frames done, total frames or None) after each
+            block; all blocks are separated first, then written.
+        warn: receives each warning immediately, one line; the report lists the warnings too.
+
+    Returns:
+        Report about the recording.
 
     Raises:
-        UsageError: the request is wrong (nothing was touched).
-        DssError: the input cannot be read or an output not written; no output is left.
+        UsageError: the request is invalid; nothing was changed.
+        DssError: the input cannot be read or an output cannot be written; no output remains.
     """
     started = time.perf_counter()
     if isinstance(network, str | Path):
@@ -179,12 +181,12 @@ def separate_file(
 def _context(
     network: Network, asked: Context | None, source: str | os.PathLike[str], warn: Callable[[str], None]
 ) -> Context:
-    """The context that a source and a network can have; `warn` hears where that is not what was asked for."""
+    """Return the context that source and network allow; warn if it differs from the requested one."""
     pipe = os.fspath(source) == "-"
     if asked == "recording" and pipe:
-        warn("standard input passes only once: each chunk is decided on the past, not on the recording")
+        warn("standard input can be read only once: the context of each chunk is the past, not the recording")
     wanted: Context = "past" if pipe and asked in (None, "recording") else asked or "recording"
     used = used_context(network, wanted)
     if asked not in (None, "none") and used == "none":
-        warn("the model carries no context: each chunk is decided alone")
+        warn("the model carries no context: each chunk is separated alone")
     return used

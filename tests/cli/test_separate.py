@@ -212,7 +212,7 @@ def test_an_output_folder_that_is_a_file(dss, stub, recording, here):
     recording("a.wav")
     status, _, err = dss("separate", "a.wav", "--output-dir", "a.wav")
     assert (status, len(err)) == (1, 1)
-    assert err[0].startswith("dss: error: a.wav: cannot be made a folder")
+    assert err[0].startswith("dss: error: a.wav: cannot be created")
 
 
 def test_file_names_of_any_script(dss, stub, recording, here):

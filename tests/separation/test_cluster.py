@@ -251,7 +251,7 @@ def test_workers_with_another_model_are_refused(separate, cluster, folder, here,
     monkeypatch.setattr(on_cluster, "separate_there", another_model)
     status, _, err = separate(cluster, "-r", "in", "-o", "out")
     assert (status, len(err)) == (1, 1)
-    assert "tiny.tflite: another model than that of the machine that asks" in err[0]
+    assert "tiny.tflite: not the same model as on the requesting machine" in err[0]
     assert not (here / "out").exists()
 
 
@@ -304,7 +304,7 @@ def test_outputs_that_are_not_seen_here_are_errors(separate, cluster, folder, he
     status, _, err = separate(cluster, "-r", "in", "-o", "out")
     assert status == 1
     assert err[-1] == "0 separated, 2 failed"
-    assert "who separates must see the same folder" in err[0]
+    assert "all machines must see the same folder" in err[0]
 
 
 def separate_elsewhere(job, **options):

@@ -120,7 +120,7 @@ def test_a_model_without_context_is_told_where_context_was_asked_for(tmp_path, s
     assert separate_file(tmp_path / "in.wav", **options).context == "none"
     assert said == []
     assert separate_file(tmp_path / "in.wav", context="past", **options).context == "none"
-    assert said == ["the model carries no context: each chunk is decided alone"]
+    assert said == ["the model carries no context: each chunk is separated alone"]
 
 
 def test_chunks_ahead_are_whole_and_at_least_one():

@@ -162,7 +162,7 @@ def test_a_worker_that_dies_while_it_loads_is_one_line(stubbed, recording):
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
-    assert line.startswith("dss: error: a worker process died while it loaded the model: killed by SIGKILL")
+    assert line.startswith("dss: error: a worker process died while loading the model: killed by SIGKILL")
 
 
 def test_warnings_of_the_network_are_said_once(dss, stub, recording):

@@ -94,7 +94,7 @@ def test_a_model_that_was_never_trained_is_told(tmp_path):
     card = json.loads(path.with_suffix(".json").read_text())
     path.with_suffix(".json").write_text(json.dumps({**card, "training": {"untrained": True, "seed": 0}}))
     load_model(path, "cpu", warn=said.append)
-    assert said == ["tiny: its weights are fresh: it separates nothing"]
+    assert said == ["tiny: the model is untrained: it separates nothing"]
 
 
 @pytest.mark.parametrize("rate", [8000, 16_000, 22_050, 44_100, 96_000])
