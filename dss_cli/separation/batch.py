@@ -102,7 +102,7 @@ def _sources(
 
 
 def _remote_outputs(jobs: Sequence[Job], folder: str) -> set[str]:
-    """Return the URLs of existing outputs; the output folder is listed once, other URLs are checked singly."""
+    """Return the URLs of existing outputs; the output folder is listed once, others are checked singly."""
     targets = [path for job in jobs for path in job.targets.values() if urls.is_url(path)]
     if not targets:
         return set()

@@ -38,7 +38,7 @@ class BatchListener(Protocol):
     """Receiver of events of a batch; `number` is the index of a job in the batch, from 0."""
 
     def ready(self, facts: NetworkFacts, notes: Sequence[str], log: Sequence[str] = ()) -> None:
-        """Receive facts about the loaded network, warnings of loading it, and log lines of another process."""
+        """Receive facts about the loaded network, warnings of loading it, and another process's log lines."""
 
     def info(self, number: int, message: str) -> None:
         """Receive a log line about one recording, sent by another process."""

@@ -96,7 +96,7 @@ def test_weights_that_are_not_numbers_are_never_saved(saved, monkeypatch):
     before = path.read_bytes()
     monkeypatch.setattr(saved, "average", [np.full(2, np.nan)])
     monkeypatch.setattr(saved, "step", 100)
-    with pytest.raises(DssError, match="weights are not numbers after step 100; the last good checkpoint is"):
+    with pytest.raises(DssError, match="weights are not finite after step 100; the last good checkpoint is"):
         saved.save()
     assert path.read_bytes() == before
 

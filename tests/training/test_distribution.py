@@ -94,7 +94,7 @@ def test_two_devices_step_as_one_does(tmp_path):
     assert told["apart"] < 1e-5
     assert told["resumed"]
     assert told["3 of 3"] == "3 devices: 2 found (cpu:0, cpu:1)"
-    assert told["2 of 3"] == "a batch of 3 scenes cannot be shared evenly by 2 devices"
+    assert told["2 of 3"] == "a batch of 3 scenes cannot be divided evenly between 2 devices"
 
 
 @pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX is the backend that distributes")

@@ -200,7 +200,8 @@ def test_layers_begun_afresh_and_left_out_are_told(sources, tmp_path):
     train(config, sources, tmp_path / "run", report=told.append)
     line = log_line(told[0])
     assert (
-        f"layers begun afresh: {', '.join(told[0]['fresh'][:3])} and {len(told[0]['fresh']) - 3} more" in line
+        f"layers with new weights: {', '.join(told[0]['fresh'][:3])} and {len(told[0]['fresh']) - 3} more"
+        in line
     )
     assert ", layers left out: block3_" in line
     assert all(name.startswith("block3") for name in told[0]["left"])

@@ -212,9 +212,7 @@ def test_what_is_said_of_the_material(begin, speech, tmp_path):
     a_bank().save(tmp_path / "run" / "bank-dev.npz")
     status, _, err = begin(*steps(1), "--quiet", *change(validation__scenes=1))
     assert status == 0
-    assert err[1:] == [
-        f"dss: warning: {speech}: no MANIFEST.csv, so validation hears the talkers of training"
-    ]
+    assert err[1:] == [f"dss: warning: {speech}: no MANIFEST.csv, so validation uses the talkers of training"]
 
 
 @pytest.mark.parametrize("damage", ["half", "empty", "text", "array", "keys", "shapes"])
@@ -248,7 +246,7 @@ def test_a_bank_that_may_not_be_read(refused, tmp_path):
 @pytest.mark.parametrize(("outdoor", "lacking"), [(False, "outdoors"), (True, "indoors")])
 def test_banks_of_one_kind_of_place(refused, tmp_path, outdoor, lacking):
     a_bank((outdoor, outdoor)).save(tmp_path / "bank.npz")
-    there = f"bank.npz: no place {lacking}, and scenes are in both; name another --bank"
+    there = f"bank.npz: no place {lacking}, but scenes need both; name another --bank"
     assert refused() == (1, there)
 
 
@@ -292,7 +290,7 @@ def test_distances(refused, begin, tmp_path, trained):
         ),
         ({"rooms__far": [1.2, 30]}, "--set rooms.far=[1.2, 30]: a number from 0.05"),
         ({"rooms__near": [0.2, 1.3]}, "rooms: near ends at 1.3 m, after far begins at 1.2 m"),
-        ({"rooms__far": [6, 15]}, "rooms: far begins at 6 m; at 5 m at the latest: rooms hold no more"),
+        ({"rooms__far": [6, 15]}, "rooms: far begins at 6 m; rooms allow at most 5 m"),
     ):
         status, error = refused(*change(**settings))
         assert status == 2 and told in error
@@ -321,7 +319,7 @@ def test_weights_to_begin_with(refused, begin, tmp_path):
     weights = tmp_path / "old.weights.h5"
     assert refused("--weights", weights) == (
         1,
-        "old.weights.h5: no such file; --weights names others, and --set data.weights=false begins afresh",
+        "old.weights.h5: no such file; --weights names others, --set data.weights=false none",
     )
     weights.touch()
     (tmp_path / "training.json").write_text("[]")
@@ -363,8 +361,8 @@ def test_a_run_of_an_earlier_version_is_resumed_aloud(begin, tmp_path, trained):
     status, _, err = begin(*steps(9), "--quiet")
     assert (status, len(trained)) == (0, 1)
     assert err == [
-        f"dss: warning: {tmp_path / 'run'}: no config.toml, the run of an earlier version: whether settings "
-        "differ is not known"
+        f"dss: warning: {tmp_path / 'run'}: no config.toml, the run is of an earlier version: changed "
+        "settings are not detected"
     ]
 
 
