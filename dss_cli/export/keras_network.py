@@ -1,4 +1,4 @@
-"""A Keras network as the streaming engine takes it, and trained weights as such a network."""
+"""Adapter of Keras networks and trained weights for the streaming engine."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ State = dict[str, Floats]
 
 
 class KerasNetwork:
-    """A Keras network as the streaming engine takes it.
+    """Keras network with the interface of the streaming engine.
 
     Args:
-        network: functional, for one chunk at a time; input `mixture`, outputs {"near", "far"}, or the two
-            forms of a network that carries context.
-        signal: what it expects of its input.
-        overlap: share of a chunk that is faded into the next.
+        network: functional model for one chunk at a time (input `mixture`, outputs {"near", "far"}), or the
+            two forms of a network with context.
+        signal: signal constants of the network.
+        overlap: overlap of consecutive chunks, as a share of a chunk.
     """
 
     def __init__(
@@ -38,7 +38,7 @@ class KerasNetwork:
         self._separate, self._listen = network if isinstance(network, tuple) else (network, None)
 
     def begin(self) -> State | None:
-        """Return a state that has heard nothing; None where the network carries no context."""
+        """Return the initial state of a recording; None if the network has no context."""
         if self._listen is None:
             return None
         return {
@@ -50,12 +50,12 @@ class KerasNetwork:
     def separate(
         self, mixture: Floats, state: State | None = None, update: bool = True
     ) -> tuple[Floats, Floats]:
-        """Separate one chunk: compressed float32 `[1, frames, bins, 3]` to near and far, `[..., 2]`.
+        """Separate one chunk: compressed float32 `[1, frames, bins, 3]` to near and far, `[..., 2]` each.
 
         Args:
-            mixture: of one chunk.
-            state: what was heard before; None: nothing.
-            update: whether the chunk counts for later ones in `state`.
+            mixture: compressed spectrum of the chunk.
+            state: context of the recording; None runs the chunk without context.
+            update: whether to advance `state` by this chunk.
         """
         before = state or self.begin()
         outputs = self._separate.predict_on_batch({"mixture": mixture, **before} if before else mixture)
@@ -64,21 +64,21 @@ class KerasNetwork:
         return np.asarray(outputs["near"]), np.asarray(outputs["far"])
 
     def listen(self, mixture: Floats, state: State) -> None:
-        """Let a chunk count for later ones in `state`, without separating it."""
-        assert self._listen is not None, "only a network that carries context has a state to listen with"
+        """Advance `state` by one chunk without separating the chunk."""
+        assert self._listen is not None, "only a network with context has a state"
         outputs = self._listen.predict_on_batch({"mixture": mixture, **state})
         state.update({name: np.asarray(outputs[name]) for name in state})
 
 
 def load_trained(path: Path) -> KerasNetwork:
-    """Trained weights as a network that Keras runs; imports Keras and its backend.
+    """Load trained weights into a Keras network; imports Keras and its backend.
 
     Args:
-        path: `NAME.weights.h5`, of the configuration that its card names.
+        path: path of `NAME.weights.h5`, whose card names the configuration.
 
     Raises:
-        DssError: no card, an unknown configuration, no weights or those of another configuration,
-            or Keras is not installed.
+        DssError: the card is missing, the configuration is unknown, the weights are missing or belong to
+            another configuration, or Keras is not installed.
     """
     name = trained_configuration(path)
     from ..network.keras_backend import load_keras
@@ -94,10 +94,10 @@ def load_trained(path: Path) -> KerasNetwork:
 
 
 def trained_configuration(path: Path) -> str:
-    """Which configuration the card beside the weights (`NAME.json`) says that they are of.
+    """Return the name of the configuration in the card (`NAME.json`) beside trained weights.
 
     Raises:
-        DssError: no weights or no card, or the card names none.
+        DssError: the weights or the card are missing, or the card names no configuration.
     """
     if not path.is_file():
         raise DssError(f"{path}: no such file")
@@ -107,7 +107,7 @@ def trained_configuration(path: Path) -> str:
         content = json.loads(card.read_bytes())
     except OSError as error:
         raise DssError(
-            f"{card}: {error.strerror}; it says what network {path.name} is of: {way_out}"
+            f"{card}: {error.strerror}; it must name the configuration of {path.name}: {way_out}"
         ) from error
     except ValueError as error:
         raise DssError(f"{card}: not a model card: {error}; {way_out}") from error
