@@ -1,4 +1,4 @@
-"""Small line and dot charts as SVG: axes, dots, lines with error bars, and nothing else."""
+"""Small line and dot charts as SVG, with axes, dots, lines and error bars."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _LEFT, _RIGHT, _TOP, _BOTTOM = 52, 12, 40, 46  # margins
 
 @dataclass(frozen=True)
 class Axis:
-    """From `low` to `high`, linear or logarithmic, with labelled ticks."""
+    """Axis from `low` to `high`, linear or logarithmic, with labelled ticks."""
 
     label: str
     low: float
@@ -22,14 +22,14 @@ class Axis:
     log: bool = False
 
     def place(self, value: float) -> float:
-        """Of a value, 0 to 1 along the axis; values beyond its ends stay at them."""
+        """Return the position of a value along the axis, 0 to 1; values beyond the ends are clipped."""
         low, high, at = (math.log(v) if self.log else v for v in (self.low, self.high, value))
         return min(1.0, max(0.0, (at - low) / (high - low)))
 
 
 @dataclass(frozen=True)
 class Point:
-    """A value with its interval, where there is one; the text shows when pointed at."""
+    """Value with an optional interval; the text is a tooltip."""
 
     x: float
     y: float
@@ -40,7 +40,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Series:
-    """Dots for single values and a line for their middle, in the colour of a CSS class."""
+    """Dots for single values and a line for their medians, in the colour of a CSS class."""
 
     name: str
     colour: str
@@ -49,7 +49,7 @@ class Series:
 
 
 def round_axis(label: str, values: Sequence[float]) -> Axis:
-    """An axis around the values and zero that ends at round ticks."""
+    """Return an axis that includes the values and zero, and ends at round ticks."""
     low, high = min(0.0, *values), max(0.0, *values)
     rough = (high - low or 1.0) / 5
     power = 10.0 ** math.floor(math.log10(rough))
@@ -63,13 +63,13 @@ def round_axis(label: str, values: Sequence[float]) -> Axis:
 def chart(
     title: str, x: Axis, y: Axis, series: Sequence[Series], band: tuple[float, float] | None = None
 ) -> str:
-    """The chart as one `<svg>` element.
+    """Return a chart as one `<svg>` element.
 
     Args:
-        title: above it.
-        x, y: axes; the horizontal line at zero of `y` is drawn darker.
-        series: drawn in this order, and named in a legend.
-        band: part of the x axis that is shaded.
+        title: title above the chart.
+        x, y: axes; the horizontal line at zero of `y` is darker.
+        series: series in drawing order, named in a legend.
+        band: shaded range of the x axis, if any.
     """
     parts = [
         f'<svg viewBox="0 0 {WIDTH} {HEIGHT}" role="img" aria-label="{escape(title)}">',

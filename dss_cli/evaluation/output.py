@@ -1,4 +1,4 @@
-"""The rows as CSV."""
+"""Rows of an evaluation as CSV."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from typing import Any
 
 
 def csv_text(result: Mapping[str, Any]) -> str:
-    """Every scene of every run on a line; an empty cell where a figure has no meaning."""
+    """Return CSV with a line for every scene of every run; undefined figures are empty."""
     text = io.StringIO()
     rows = [
         {"system": run["system"]["name"], "test_set": run["test_set"]["name"], **row}
         for run in result["runs"]
         for row in run["scenes"]
     ]
-    columns = [name for name in rows[0] if name != "alone"]  # lists, of any length
+    columns = [name for name in rows[0] if name != "alone"]  # lists of any length have no column
     writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
     writer.writerows(rows)

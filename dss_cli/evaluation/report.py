@@ -1,4 +1,4 @@
-"""One self-contained HTML page: charts, scenes to see and hear, and the tables."""
+"""Report of an evaluation as one self-contained HTML page: charts, example scenes, tables."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ from .systems import System
 from .tables import CONVERSATIONS, conversation_cells, median_text, number, strata_cells, title
 from .testset import TestSet
 
-GUARD = (0.8, 1.2)  # metres, of neither near nor far
+GUARD = (0.8, 1.2)  # metres, between near and far
 _METRES = [(v, f"{v:g}") for v in (0.2, 0.3, 0.5, 0.8, 1.2, 2, 3, 5, 8, 15)]
-_BINS = np.geomspace(0.2, 15, 15)  # of the distances, for the lines
+_BINS = np.geomspace(0.2, 15, 15)  # bins of distances, for the lines
 
 
 @dataclass(frozen=True)
 class Example:
-    """A scene to look at and to listen to: its row, and its sounds by name."""
+    """Example scene with its row and its sounds by name."""
 
     rank: str
     row: Row
@@ -36,11 +36,11 @@ class Example:
 
 
 def page(result: Mapping[str, Any], examples: Sequence[Sequence[Example]]) -> str:
-    """The whole page.
+    """Return the page.
 
     Args:
-        result: of `evaluate`.
-        examples: for each run, as `choose_examples` gives them.
+        result: result of `evaluate`.
+        examples: examples of each run, from `choose_examples`.
     """
     runs = result["runs"]
     body = [_section(f"run{n}", run, own) for n, (run, own) in enumerate(zip(runs, examples, strict=True))]
@@ -54,14 +54,14 @@ def page(result: Mapping[str, Any], examples: Sequence[Sequence[Example]]) -> st
 
 
 def choose_examples(run: Mapping[str, Any], system: System, test_set: TestSet) -> list[Example]:
-    """The best, the median and the worst scene of a run, by the mean improvement of its outputs.
+    """Return the best, the median and the worst scene of a run, by the mean improvement of the outputs.
 
-    Scenes with both talkers come first; where there are none, by what else has an improvement.
+    Only scenes with improvements of both outputs are ranked or, without such scenes, those with one.
     """
     ranked = _ranked(run["scenes"])
     if not ranked:
         return []
-    _, outputs = system.open(lambda message: None)  # what it had to say was said
+    _, outputs = system.open(lambda message: None)  # warnings were given before
     scenes = {scene.id: scene for scene in test_set.scenes}
     picks = {"Best": ranked[-1], "Median": ranked[(len(ranked) - 1) // 2], "Worst": ranked[0]}
     examples = []
@@ -182,7 +182,7 @@ def _leakage(curve: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _middle(x: str, y: str, rows: Sequence[Row]) -> Point:
-    """Medians of rows, with the interval of `y`."""
+    """Return the medians of rows, with the interval of `y`."""
     values = np.array([row[y] for row in rows])
     low, high = interval(values)
     at = float(np.median([row[x] for row in rows])) if x else 0.0

@@ -1,4 +1,4 @@
-"""What is scored: a model or trained weights, separating each scene here and now, or stems in a folder."""
+"""Systems to score: a model or trained weights that separate each scene, or existing stems in a folder."""
 
 from __future__ import annotations
 
@@ -28,39 +28,39 @@ Outputs = Callable[[ScoredScene, int, int], dict[str, Floats]]  # scene, rate, f
 
 
 class System(Protocol):
-    """Something to be scored. It crosses to other processes; what it opens need not.
+    """System to score. A system can be pickled for other processes; its opened form need not.
 
     Attributes:
-        packages: those that the stems depend on, beside the ones that every system needs.
+        packages: packages that affect the stems, in addition to those of every system.
     """
 
     packages: ClassVar[tuple[str, ...]]
 
     @property
     def name(self) -> str:
-        """For tables."""
+        """Name of the system in tables."""
 
     def open(self, warn: Callable[[str], None]) -> tuple[dict[str, Any], Outputs]:
-        """What it is, ready for JSON, and the function that gives the stems of a scene.
+        """Return a description for JSON, and a function that returns the stems of a scene.
 
         Raises:
-            DssError: a model that cannot be used.
+            DssError: the model cannot be used.
         """
 
     def anywhere(self) -> System:
-        """The same for processes in other working directories."""
+        """Return the system with absolute paths, for processes in other working directories."""
 
     def check(self, test_set: TestSet) -> None:
-        """Refuse what would fail later.
+        """Check the system for a test set before any work.
 
         Raises:
-            DssError: a stem is missing.
+            DssError: a stem or a card is missing.
         """
 
 
 @dataclass(frozen=True)
 class ModelSystem:
-    """A model, as `separator.load_model` loads it."""
+    """Model that separates each scene, loaded by `separator.load_model`."""
 
     name: str
     model: str
@@ -78,7 +78,7 @@ class ModelSystem:
     def open(self, warn: Callable[[str], None]) -> tuple[dict[str, Any], Outputs]:
         """See `System`."""
         card = find_model(self.model).card
-        threads = self.threads or 1  # scenes are shared among processes instead
+        threads = self.threads or 1  # processes share the scenes instead
         network = separator.load_model(
             self.model, self.delegate, threads, gpu_precision=self.gpu_precision, warn=warn
         )
@@ -94,12 +94,12 @@ class ModelSystem:
         return about, _separating(network, self.context)
 
     def check(self, test_set: TestSet) -> None:
-        """See `System`: nothing to look for."""
+        """See `System`; nothing to check."""
 
 
 @dataclass(frozen=True)
 class WeightsSystem:
-    """Trained weights, `NAME.weights.h5` with their card beside them, run by Keras without an export."""
+    """Trained weights `NAME.weights.h5` with their card, run by Keras without an export."""
 
     path: Path
     title: str | None = None
@@ -113,11 +113,11 @@ class WeightsSystem:
 
     @property
     def name(self) -> str:
-        """See `System`; without a title `NAME.weights`, so that the model NAME can stand beside it."""
+        """See `System`; without a title `NAME.weights`, to distinguish it from the model NAME."""
         return self.title or self.path.stem
 
     def open(self, warn: Callable[[str], None]) -> tuple[dict[str, Any], Outputs]:
-        """See `System`; this imports Keras and its backend."""
+        """See `System`; imports Keras and its backend."""
         from ..export.keras_network import load_trained, trained_configuration
 
         network = load_trained(self.path)
@@ -139,7 +139,7 @@ class WeightsSystem:
 
 
 def _separating(network: Network, context: Context) -> Outputs:
-    """The stems as `dss separate` makes them of the mixture's file, but in float WAV files."""
+    """Return a function that separates the mixture's file as `dss separate` does, into float WAV files."""
 
     def outputs(scene: ScoredScene, rate: int, frames: int) -> dict[str, Floats]:
         with tempfile.TemporaryDirectory(prefix="dss-") as folder:
@@ -160,7 +160,7 @@ def _separating(network: Network, context: Context) -> Outputs:
 
 @dataclass(frozen=True)
 class StemsFolder:
-    """Stems of any tool: `near/ID.*` and `far/ID.*`, or `ID.near.*` and `ID.far.*` as of `dss separate`."""
+    """Folder of stems by any tool: `near/ID.*` and `far/ID.*`, or `ID.near.*` and `ID.far.*`."""
 
     folder: Path
 
@@ -192,7 +192,7 @@ class StemsFolder:
                 self._file(files, scene, stem)
 
     def _index(self) -> dict[str, list[Path]]:
-        """Files by `near/ID`, `far/ID`, `ID.near` and `ID.far`."""
+        """Return the files by `near/ID`, `far/ID`, `ID.near` and `ID.far`."""
         if not self.folder.is_dir():
             raise DssError(f"{self.folder}: no such folder of stems")
         files: dict[str, list[Path]] = {}
@@ -209,5 +209,5 @@ class StemsFolder:
         if not found:
             raise DssError(f"{self.folder / stem / scene.id}.*: missing; every scene needs near and far")
         if len(found) > 1:
-            raise DssError(f"{found[0]}: {found[1]} is there as well; one of them must go")
+            raise DssError(f"{found[0]}: {found[1]} exists too; remove one of them")
         return found[0]

@@ -45,7 +45,7 @@ def test_keras_scores_the_weights_as_their_file_does(here_with_set, dss, capfd):
 @pytest.mark.parametrize(
     ("card", "message"),
     [
-        (None, "x.json: No such file or directory; it says what network x.weights.h5 is of"),
+        (None, "x.json: No such file or directory; it must name the configuration of x.weights.h5"),
         ("{", "x.json: not a model card"),
         ("[]", "x.json: names no `configuration`"),
         ('{"configuration": 3}', "x.json: names no `configuration`"),
