@@ -287,7 +287,7 @@ def make_on_another_machine(path, plan, numbers, claim):
 
 def test_a_worker_that_sees_another_folder(cluster, plan, tmp_path, monkeypatch):
     monkeypatch.setattr("dss_cli.testset.build.make_scenes", make_on_another_machine)
-    expected = r"worker tcp://\S+ \(.+\): .*other: no such run here; .* must see the same folder"
+    expected = r"worker tcp://\S+ \(.+\): .*other: no active run in this folder; .* must see the same folder"
     for begun in (False, True):  # nothing at all there, or the remains of an earlier run
         if begun:
             _folder(tmp_path / "other", plan).begin()
@@ -304,7 +304,7 @@ def make_nothing(path, plan, numbers, claim):
 def test_scenes_that_are_not_seen_here(cluster, plan, tmp_path, monkeypatch):
     monkeypatch.setattr("dss_cli.testset.build.make_scenes", make_nothing)
     monkeypatch.setattr("dss_cli.testset.build.SHARING", 0.0)
-    with pytest.raises(DssError, match="20 scenes were made and are not there"):
+    with pytest.raises(DssError, match="20 scenes were made, but are not found"):
         build_test_set(tmp_path / "set", plan, scheduler=cluster.scheduler_address)
     assert not (tmp_path / "set" / "test-set.json").exists()
 
@@ -323,7 +323,7 @@ def test_a_worker_that_outlives_its_run_leaves_the_next_one_alone(plan, tmp_path
 
     with build_module._claimed(path) as claim:
         monkeypatch.setattr(build_module, "make_scene", late)
-        with pytest.raises(DssError, match="no such run"):
+        with pytest.raises(DssError, match="no active run"):
             make_scenes(path, plan, [0, 1], claim)
     assert [contents(path)] == seen
 
@@ -334,5 +334,5 @@ def test_a_killed_run_leaves_a_claim_that_the_next_one_sweeps(plan, tmp_path):
     with build_module._claimed(tmp_path / "set") as claim:
         assert claim.exists()
         folder.begin()
-        with pytest.raises(DssError, match="no such run"):
+        with pytest.raises(DssError, match="no active run"):
             make_scenes(tmp_path / "set", plan, [0], claim)

@@ -185,7 +185,7 @@ def test_the_help_names_every_kind(dss):
         (["--near", "0.4", "0.9"], "--near 0.4 0.9: near ends at 0.8 m"),
         (["--near", "1", "1.3", "--kind", "near-only"], "--near 1 1.3: far begins at 1.2 m"),
         (["--near", "1", "1.6", "--threshold", "1.5"], "--near 1 1.6: beyond --threshold 1.5"),
-        (["--near", "0.4", "0.5", "--kind", "far-only"], "nobody is near in far-only"),
+        (["--near", "0.4", "0.5", "--kind", "far-only"], "there is no near talker in far-only"),
         (["--category", "traffic_street"], "--category traffic_street: one word"),
         (["--category", "../rain"], "--category ../rain: one word"),
         (["--category", "rain", "--snr", "clean"], "--category rain: without effect"),
@@ -207,7 +207,7 @@ def test_what_cannot_be_made_is_refused_in_one_line(dss, sounds, tmp_path, argum
 
 def test_measured_rooms_refuse_places(sounds, rooms):
     for cells in (Cells(environments=("indoor",)), Cells(near=(0.4, 0.6))):
-        with pytest.raises(UsageError, match="and --rirs: measured rooms have the distances"):
+        with pytest.raises(UsageError, match="and --rirs: the distances of measured rooms"):
             draw_up(*sounds, rooms, cells=cells)
     plan, _ = draw_up(*sounds, rooms, cells=Cells(("1N+1F",), snrs=("clean", "0")))
     assert [s.name for s in plan.strata] == ["measured-1n1f-clean-n02-08", "measured-1n1f-snr0-n02-08"]
