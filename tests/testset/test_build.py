@@ -149,7 +149,7 @@ def test_a_set_says_of_which_protocol_its_rooms_are(made, plan, tmp_path):
         (tmp_path / "set" / "test-set.json").read_text().replace('"protocol": 1,', "")
     )
     _folder(tmp_path / "set", former)  # as written when there was no other protocol
-    with pytest.raises(UsageError, match=r"whose protocol differs \(1, not 2\)"):
+    with pytest.raises(UsageError, match=r"a different protocol \(1, not 2\)"):
         _folder(tmp_path / "set", replace(former, protocol=2))
 
 
