@@ -1,6 +1,6 @@
-"""Scenes: who speaks where, how loud, over what noise, through which microphone.
+"""Mix scenes: talkers in a place, at their levels, with noise, through a microphone and a device.
 
-`mixture = near + far + noise`, sample by sample; near and far are the reverberant images at the
+`mixture = near + far + noise` holds sample by sample. near and far are the reverberant images at the
 microphone, so the task is separation, not dereverberation.
 """
 
@@ -24,17 +24,20 @@ from .turns import ALWAYS, FOREVER, RAMP, gate
 __all__ = ["KINDS", "KNOTS", "Recipe", "Scene", "mix", "render"]
 
 TYPICAL_GAIN = 0.4  # a talker at 0.4 m is recorded at about -26 dBFS
-TYPICAL_NEAR = SPEECH_RMS / TYPICAL_GAIN  # level of that talker ahead of the device's gain
-BALANCING = (0.1, 100.0)  # factors that a talker who is silent through a turn must not exceed
+TYPICAL_NEAR = SPEECH_RMS / TYPICAL_GAIN  # level of that talker before the gain of the device
+BALANCING = (0.1, 100.0)  # limits of the balancing factor, for talkers who hardly speak
 
 
 @dataclass(frozen=True)
 class Scene:
-    """Samples of one scene at 16 kHz, float32, all of one length, and how it was drawn.
+    """Samples of one scene (float32 at 16 kHz, equal lengths), and its random numbers.
 
     Attributes:
-        drawn: every number drawn, fit for JSON: `talkers` (role, speaker, offset in its recordings in
-            seconds, level in dB, index of its response), pauses, noise, microphone, gain.
+        kind: kind of scene.
+        mixture, near, far, noise: samples `(samples,)`.
+        snr_db: signal-to-noise ratio in dB, None without environmental noise.
+        drawn: all drawn numbers, for JSON: `talkers` (role, speaker, offset in the speaker's recordings in
+            seconds, level in dB, index of the response), pauses, noise, microphone, gain.
     """
 
     kind: str
@@ -58,17 +61,17 @@ def render(
     snr_db: float | None = None,
     noise_groups: Sequence[int] | None = None,
 ) -> Scene:
-    """Draw one scene of `length` samples and mix it.
+    """Draw one scene and mix it.
 
     Args:
-        rng: all randomness comes from here.
-        kind: a key of KINDS.
-        recipe: levels and the microphone.
-        near, far: responses to choose from; as many are used as the kind has talkers.
-        speech, noise: dry material; without `noise` the scene has only the microphone's own.
-        length: samples at 16 kHz.
-        snr_db: of the environmental noise; None leaves it out.
-        noise_groups: recordings of `noise` to choose from; None is all.
+        rng: random generator.
+        kind: key of KINDS.
+        recipe: settings of levels and microphone.
+        near, far: responses to choose from, at least as many as the kind has talkers.
+        speech, noise: dry material; without `noise` the scene has only the microphone's own noise.
+        length: length of the scene in samples at 16 kHz.
+        snr_db: signal-to-noise ratio in dB; None: no environmental noise.
+        noise_groups: recordings of `noise` to choose from; None: all.
     """
     taps = max(len(r) for r in [*near, *far])
     drawn = draw(rng, kind, recipe, (len(near), len(far)), taps, speech, noise, length, snr_db, noise_groups)
@@ -82,7 +85,7 @@ def mix(
     speech: Material,
     noise: Material | None,
 ) -> Scene:
-    """The scene of a draw, from the responses and the material that it was drawn for."""
+    """Mix a drawn scene from the responses and the material that it was drawn for."""
     length, taps = drawn.length, drawn.taps
     size = fft.next_fast_len(length + taps, real=True)
     capture = drawn.capture or Capture()
@@ -126,7 +129,7 @@ def mix(
     if drawn.tone:
         sound += _tone(drawn.tone, colour, size)
     parts = [np.asarray(p, np.float32) for p in (talkers[0], talkers[1], sound)]
-    if drawn.begins > 0:  # transforms leave rounding in the talkers' silence
+    if drawn.begins > 0:  # removes rounding errors from the talkers' silence
         parts = [p * gate(((drawn.begins, FOREVER),), length) for p in parts]
     gain = _gain(drawn, parts)
     parts = [p * gain for p in parts]
@@ -139,7 +142,7 @@ def mix(
 
 
 def _activity(drawn: Draw) -> tuple[float, float, float]:
-    """Return the shares of the scene over which levels of near, of far and of all talkers are meant."""
+    """Return the shares of the scene to which the levels of near, far and all talkers refer."""
     if not drawn.active_levels:
         return 1.0, 1.0, 1.0
     whole = drawn.length + drawn.taps
@@ -154,7 +157,7 @@ def _activity(drawn: Draw) -> tuple[float, float, float]:
 
 
 def _tone(tone: Tone, microphone: Samples, size: int) -> Samples:
-    """A stationary noise as the microphone hears it, at its level ahead of the device's gain."""
+    """Return a stationary noise at the microphone, at its level before the gain of the device."""
     curve = 10 ** (_smooth(tone.colour, size) / 20) * microphone
     heard = fft.irfft(fft.rfft(tone.samples, size) * curve, size)[: len(tone.samples)]
     level = float(np.sqrt(np.mean(heard**2))) + 1e-9
@@ -162,7 +165,7 @@ def _tone(tone: Tone, microphone: Samples, size: int) -> Samples:
 
 
 def _dry(voice: Voice, speech: Material, length: int) -> Samples:
-    """`length` samples of a talker, at its pace."""
+    """Return `length` dry samples of a talker at the talker's pace."""
     if voice.pace is None:
         return speech.take(voice.speaker, voice.first, length)
     there = speech.take(voice.speaker, voice.first, int(np.ceil((length + 1) * voice.pace)))
@@ -170,13 +173,13 @@ def _dry(voice: Voice, speech: Material, length: int) -> Samples:
 
 
 def _smooth(decibels: Decibels, size: int) -> NDArray[np.float64]:
-    """A response given at KNOTS over the bins of a transform of `size`, in dB."""
+    """Interpolate a response at KNOTS to the bins of a transform of `size`, in dB."""
     hertz = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
     return np.interp(np.log(np.maximum(hertz, 1.0)), np.log(KNOTS), decibels)
 
 
 def _microphone(decibels: Decibels, corner: float, size: int) -> Samples:
-    """A smooth response, and the high-pass that every device has."""
+    """Return the factors of a smooth response and of the high-pass that every device has."""
     hertz = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
     high_pass = hertz**2 / (hertz**2 + corner**2)
     return (10 ** (_smooth(decibels, size) / 20) * high_pass).astype(np.float32)
@@ -190,7 +193,7 @@ def _gain(drawn: Draw, parts: Sequence[Samples]) -> np.float32:
 
 
 def _facts(drawn: Draw, speech: Material, noise: Material | None) -> dict[str, Any]:
-    """What was drawn, as `Scene.drawn` has it."""
+    """Return the drawn numbers for `Scene.drawn`."""
 
     def seconds(at: float) -> float:
         return float(at - drawn.taps) / SAMPLE_RATE

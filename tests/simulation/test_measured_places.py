@@ -100,7 +100,7 @@ def test_what_cannot_be_made_of_a_folder_is_told_in_one_line(write, tmp_path):
     with pytest.raises(DssError, match=r"no room has 3 responses at 0\.2 to 0\.8 m and 4 at 1\.2 to 15 m"):
         load_training_rooms(folder, COUNTS)
     write("live", [1.5, 2.0, 2.5, 3.0], rt60=1.2)
-    with pytest.raises(DssError, match="in it or in one like it"):
+    with pytest.raises(DssError, match="in the same or a similar room"):
         load_training_rooms(folder, COUNTS)
     with pytest.raises(DssError, match="no line of split 'test'; there is train"):
         load_training_rooms(folder, COUNTS, "test")

@@ -78,9 +78,9 @@ def test_a_stage_is_the_common_scenes_but_for_what_it_says():
     ("change", "told"),
     [
         ("scenes.outdoor=0.1", "the stages 0, 1, 3 have other values; --set stages.0.outdoor=VALUE"),
-        ("stages.0.kinds={ choir = 1.0 }", "kinds: 'choir' is none of near-only, far-only"),
+        ("stages.0.kinds={ choir = 1.0 }", "kinds: 'choir' is not one of near-only, far-only"),
         ("stages.0.kinds={}", "kinds: there is none"),
-        ("stages.0.preamble={ none = 0.0 }", "preamble: the shares come to nothing"),
+        ("stages.0.preamble={ none = 0.0 }", "preamble: the sum of the shares is 0"),
         ("curriculum.begins=[0, 1]", "curriculum.begins = [0, 1]: a step for each of the 4 stages"),
         ("curriculum.begins=[1, 1, 1, 1]", "0 for the first"),
         ("schedule.hold=30000", "hold = 30000 lies after the last step, steps = 2000"),

@@ -147,7 +147,7 @@ def test_files_that_cannot_be_read(refused, speech):
     assert error.startswith("speech/t3/a.wav: cannot be read: ")
     assert error.endswith("; mend it or leave it out")
     synth.write(speech / "t3" / "a.wav", np.full((3200, 1), np.nan, np.float32), subtype="FLOAT")
-    assert refused() == (1, "speech/t3/a.wav: samples that are not numbers; mend it or leave it out")
+    assert refused() == (1, "speech/t3/a.wav: samples that are not numbers; repair it or leave it out")
     for number in range(5):
         synth.write(speech / f"t{number}" / "a.wav", np.zeros((3200, 1), np.float32))
     assert refused() == (1, "speech: every audio file there is silent")
