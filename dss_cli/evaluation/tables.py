@@ -91,9 +91,10 @@ def _conversations(cells: tuple[list[str], list[list[str]]]) -> Table:
     table = Table(title=CONVERSATIONS, title_justify="left", caption_justify="left")
     table.caption = (
         "Wrong: share of those seconds with more energy in the wrong output. Over: level of the "
-        "right output relative to the wrong one, dB, median and worst tenth of the seconds. Delay: from a
-        talker's " "first sound to the right output, s, median and worst tenth of the talkers. Change: gain in
-        SI-SDR over " "the same conversation alone, dB, median [95 % interval] and worst tenth of the scenes."
+        "right output relative to the wrong one, dB, median and worst tenth of the seconds. Delay: from a "
+        "talker's first sound to the right output, s, median and worst tenth of the talkers. Change: gain "
+        "in SI-SDR over the same conversation alone, dB, median [95 % interval] and worst tenth of the "
+        "scenes."
     )
     head, rows = cells
     table.add_column(head[0], no_wrap=True)
