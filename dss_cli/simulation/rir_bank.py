@@ -219,7 +219,7 @@ def draw_room(rng: np.random.Generator, environment: str, ranges: Sequence[Range
         if environment == "outdoor" or rings_as_asked(room):
             return room
     raise DssError(
-        f"no room in {MOST_REDRAWS} draws has the right reverberation time (talkers at {ranges} m)"
+        f"no room in {MOST_REDRAWS} draws has the right RT60 (talkers at {ranges} m)"
     )
 
 
