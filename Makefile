@@ -7,6 +7,8 @@
 # make check   lint, types, generated documents and the tests that are not slow: under 3 minutes on two cores
 # make release build the source archive and the wheel into dist/, check them, and write SHA256SUMS
 # make bench-batch  time batches of recordings in one process and on all cores
+# make peers   score and time other tools that are installed beside ours; TESTSET="FOLDER ..." takes other test sets
+#              than a small one with synthetic voices, PEERS="--dtln FILE FILE ..." tools without a package
 # make report  write build/example-report.html, of a small test set with synthetic voices
 # make conversions  score Keras and the exported files, and write the table of docs/benchmarks.md;
 #              TESTSET="FOLDER ..." takes other test sets than a small one with synthetic voices
@@ -24,10 +26,12 @@ PIP_INSTALL = -m pip install -qq --disable-pip-version-check
 
 EXAMPLES = examples/two_talkers.flac examples/conversation.flac
 MODEL ?= lite
+TESTSET ?= build/conversions
 PACKAGE = pyproject.toml README.md LICENSE \
           $(shell find dss_cli configs models share -type f -not -name '*.pyc' -not -name '.*')
 
-.PHONY: demo separate check test fuzz docs release bench bench-gpu report conversions rooms bench-batch readme clean
+.PHONY: demo separate check test fuzz docs release bench bench-gpu bench-batch peers report conversions \
+        rooms readme clean
 .DELETE_ON_ERROR:
 
 demo: separate
@@ -82,12 +86,13 @@ bench-gpu: .venv/installed
 bench-batch: .venv/installed
 	.venv/bin/python -m tools.batch_speed --document docs/benchmarks.md
 
+peers: .venv-test/installed $(TESTSET:%=%/test-set.json)
+	.venv-test/bin/python -m tools.peers.compare $(TESTSET) $(PEERS) --document docs/benchmarks.md
+
 report: .venv-test/installed
 	rm -rf build/synthetic
 	.venv-test/bin/dss simulate-test-set build/synthetic --preset quick --count 2 --seconds 2 --seed 1
 	.venv-test/bin/dss evaluate build/synthetic --report build/example-report.html --overwrite --quiet
-
-TESTSET ?= build/conversions
 
 conversions: .venv-test/installed $(TESTSET:%=%/test-set.json)
 	.venv-test/bin/python -m tools.conversions $(TESTSET) \
