@@ -13,7 +13,7 @@ from typing import Any
 from ..constants import OVERLAP, SignalConfig
 from ..errors import UsageError
 from ..runtime.registry import SCHEMA, SUFFIX
-from ..separation.streaming import latency
+from ..runtime.timing import Timing, whole_chunks
 from ..utils.atomic_write import Content, write_files
 from .diff import Check
 
@@ -32,6 +32,7 @@ def make_card(
     checks: Sequence[Check],
     sections: Mapping[str, Any],
     state: Mapping[str, Sequence[int]] = MappingProxyType({}),
+    timings: Sequence[Timing] = (),
 ) -> dict[str, Any]:
     """The card of a model file's content, ready for JSON.
 
@@ -43,6 +44,7 @@ def make_card(
         checks: of the export, as they came out.
         sections: `training` and `scores`, where there are any.
         state: shape by name of what is carried from chunk to chunk, float32.
+        timings: of the shorter latencies that the model offers.
 
     Raises:
         UsageError: a section of another name.
@@ -57,7 +59,8 @@ def make_card(
         "bytes": len(data),
         "signal": signal.to_dict(),
         "overlap": OVERLAP,
-        "latency_seconds": latency(signal) / signal.sample_rate,
+        "latency_seconds": whole_chunks(signal, OVERLAP).seconds(signal),
+        **({"latencies": [timing.to_dict(signal) for timing in timings]} if timings else {}),
         **_described(state),
         "limits": LIMITS,
         "parameters": parameters,

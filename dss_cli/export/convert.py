@@ -11,7 +11,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from ..constants import STEMS
 from ..errors import DssError, UsageError
-from ..runtime.session import INPUT, LISTEN, SEPARATE
+from ..runtime.session import INPUT, LISTEN, SEPARATE, separate_signature
 from ..utils.captured_output import captured_stderr
 from .packing import pack
 
@@ -29,8 +29,8 @@ def convert(network: keras.Model | CarriedNetworks, weights: str = "float16") ->
     """The TFLite file of a Keras network.
 
     A network that carries context has two signatures that share their weights, `separate(mixture, state...)
-    -> near, far, state...` and `listen(mixture, state...) -> state...`; any other has `separate(mixture) ->
-    near, far` alone.
+    -> near, far, state...` and `listen(mixture, state...) -> state...`, and `separate_F` for each shorter
+    chunk of F frames; any other has `separate(mixture) -> near, far` alone.
 
     Args:
         network: functional; inputs `mixture` and states, outputs "near", "far" and states of the same
@@ -55,6 +55,14 @@ def convert(network: keras.Model | CarriedNetworks, weights: str = "float16") ->
         [
             _named(_converted(network.separate, weights), SEPARATE, STEMS),
             _named(_converted(network.listen, weights), LISTEN, ()),
+            *(
+                _named(
+                    _converted(network.shorter(frames), weights),
+                    separate_signature(frames, network.config.signal),
+                    STEMS,
+                )
+                for frames in network.lengths
+            ),
         ]
     )
 

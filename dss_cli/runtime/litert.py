@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -28,6 +28,7 @@ from .gpu_adapter import (
 )
 from .registry import Model
 from .session import Session, State, diverted, shapes
+from .timing import choose_timing
 
 Floats = npt.NDArray[np.float32]
 
@@ -53,9 +54,11 @@ class LiteRTNetwork:
             and no adapter at all that line goes to the log. `fallback_reason` keeps the reason.
         gpu_precision: of the GPU's arithmetic: `float32`, or `float16` where its driver has that;
             one line to `warn` where it has not.
+        latency: in seconds, of the engine that the network is given to; None is that of whole chunks.
 
     Attributes:
-        signal, overlap: of the model's card.
+        signal, overlap, timings: of the model's card.
+        latency: in seconds, that the engine keeps to unless it is told otherwise; None: that of whole chunks.
         asked, used: of `auto`, `gpu` and `cpu`, the delegate asked for and the one that runs.
         fallback_reason: why the CPU runs in the GPU's place, else None.
         adapter: the GPU as its driver names it, where one was found and tried.
@@ -64,7 +67,8 @@ class LiteRTNetwork:
         threads: of the CPU.
 
     Raises:
-        UsageError: an unknown delegate or precision, float16 on the CPU, or no threads.
+        UsageError: an unknown delegate or precision, float16 on the CPU, no threads, or a latency that the
+            model does not offer.
         DssError: LiteRT cannot load the file, its signature is not the card's, or a fallback
             under `strict`.
     """
@@ -78,6 +82,7 @@ class LiteRTNetwork:
         verbose: bool = False,
         warn: Callable[[str], None] = lambda message: None,
         gpu_precision: str = "float32",
+        latency: float | None = None,
     ) -> None:
         if delegate not in DELEGATES:
             raise UsageError(f"unknown delegate {delegate!r}: choose auto, gpu or cpu")
@@ -93,8 +98,11 @@ class LiteRTNetwork:
         self.adapter: str | None = None
         self.software = False
         self.gpu_precision: str | None = None
-        self.signal, self.overlap = model.signal, model.overlap
+        self.signal, self.overlap, self.timings = model.signal, model.overlap, model.timings
+        self.latency = latency
         self._model = model
+        if latency is not None:
+            choose_timing(self, latency)
         session: Session | None = None
         if delegate != "cpu":
             session, self.fallback_reason = _open_on_gpu(model, delegate == "auto", gpu_precision, verbose)
@@ -135,7 +143,7 @@ class LiteRTNetwork:
         """Separate one chunk: compressed float32 `[1, frames, bins, 3]` to near and far, `[..., 2]`.
 
         Args:
-            mixture: of one chunk.
+            mixture: of one chunk of one of the model's lengths.
             state: what was heard before, of `begin`; None: nothing.
             update: whether the chunk counts for later ones in `state`.
 
@@ -143,11 +151,9 @@ class LiteRTNetwork:
             UsageError: another shape or dtype, or a state of another model.
             DssError: LiteRT failed while running.
         """
-        self._check(mixture, state)
-        _, result = shapes(self.signal)
+        self._check(mixture, state, self._model.lengths)
         with self._running():
-            near, far = (stem.reshape(result) for stem in self._session.separate(mixture, state, update))
-        return near, far
+            return self._session.separate(mixture, state, update)
 
     def listen(self, mixture: Floats, state: State) -> None:
         """Let a chunk count for later ones in `state`, without separating it.
@@ -155,14 +161,15 @@ class LiteRTNetwork:
         Raises:
             UsageError, DssError: as `separate`.
         """
-        self._check(mixture, state)
+        self._check(mixture, state, (self.signal.frames,))
         with self._running():
             self._session.listen(mixture, state)
 
-    def _check(self, mixture: Floats, state: State | None) -> None:
-        expected, _ = shapes(self.signal)
-        if mixture.shape != expected or mixture.dtype != np.float32:
-            raise UsageError(f"a chunk is float32 of shape {expected}, not {mixture.dtype} {mixture.shape}")
+    def _check(self, mixture: Floats, state: State | None, lengths: Sequence[int]) -> None:
+        expected = [shapes(self.signal, frames)[0] for frames in lengths]
+        if mixture.shape not in expected or mixture.dtype != np.float32:
+            known = " or ".join(map(str, expected))
+            raise UsageError(f"a chunk is float32 of shape {known}, not {mixture.dtype} {mixture.shape}")
         if state is not None and state.session is not self._session:
             raise UsageError(f"a state of another model than this {self._model.name}: begin() gives one")
 

@@ -15,7 +15,8 @@ import numpy as np
 
 from ..audio import AudioReader, StemGroup
 from ..errors import DssError
-from .listening import Context, used_context
+from ..runtime.timing import own_latency
+from .listening import Context, settled_context, used_context
 from .multichannel import Splitter, Stems
 from .separator import DEFAULT_MODEL, load_model
 
@@ -41,6 +42,7 @@ class FileReport:
         rate: of the input in Hz.
         channels: of the outputs.
         context: what each chunk was decided on.
+        latency: in seconds, that the engine kept to; None: whole chunks.
         gain: common factor of all stems, 1.0 unless one would have clipped.
         clipped: samples beyond full scale before that gain.
         warnings: the lines that were given to `warn`.
@@ -55,6 +57,7 @@ class FileReport:
     rate: int
     channels: int
     context: str
+    latency: float | None
     gain: float
     clipped: int
     warnings: list[str]
@@ -75,6 +78,7 @@ def separate_file(
     network: str | Path | Network = DEFAULT_MODEL,
     overlap: float | None = None,
     context: Context | None = None,
+    latency: float | None = None,
     channels: Channels = "each",
     track: int = 1,
     subtype: str | None = None,
@@ -95,7 +99,9 @@ def separate_file(
             any number of recordings.
         overlap: of consecutive chunks, None for the engine's default.
         context: what a chunk is decided on: the `recording`, the `past`, or `none`; None is the recording, or
-            the past where the source is a pipe, which passes only once.
+            the past where the source is a pipe, which passes only once, or with a latency.
+        latency: in seconds, that the engine keeps to as it would with a microphone: the longest one that the
+            model offers, at most this; None is that of the network, which is whole chunks.
         channels: 'each' separates every channel on its own and keeps the layout, 'mix' averages
             them to one.
         track: which audio track of the recording, from 1.
@@ -112,7 +118,8 @@ def separate_file(
     """
     started = time.perf_counter()
     if isinstance(network, str | Path):
-        network = load_model(network, warn=warn)
+        network = load_model(network, latency=latency, warn=warn)
+    latency = own_latency(network) if latency is None else latency
     warnings: list[str] = []
 
     def keep(message: str) -> None:
@@ -140,8 +147,8 @@ def separate_file(
             overwrite=overwrite,
             warn=keep,
         ) as writers:
-            decided_on = _context(network, context, source, keep)
-            splitter = Splitter(network, overlap, reader.samplerate, width, decided_on)
+            decided_on = _context(network, context, latency, source, keep)
+            splitter = Splitter(network, overlap, reader.samplerate, width, decided_on, latency)
 
             def write(stems: Stems) -> None:
                 writers.write({stem: getattr(stems, stem) for stem in targets})
@@ -168,6 +175,7 @@ def separate_file(
         rate=reader.samplerate,
         channels=width,
         context=decided_on,
+        latency=splitter.latency,
         gain=written.gain,
         clipped=written.clipped,
         warnings=warnings,
@@ -177,9 +185,14 @@ def separate_file(
 
 
 def _context(
-    network: Network, asked: Context | None, source: str | os.PathLike[str], warn: Callable[[str], None]
+    network: Network,
+    asked: Context | None,
+    latency: float | None,
+    source: str | os.PathLike[str],
+    warn: Callable[[str], None],
 ) -> Context:
     """The context that a source and a network can have; `warn` hears where that is not what was asked for."""
+    asked = settled_context(asked, latency) if latency is not None else asked
     pipe = os.fspath(source) == "-"
     if asked == "recording" and pipe:
         warn("standard input passes only once: each chunk is decided on the past, not on the recording")

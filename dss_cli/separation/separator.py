@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from ..audio.reading import BLOCK, RATES
 from ..errors import UsageError
-from .listening import Context, used_context
+from ..runtime.timing import own_latency
+from .listening import Context, settled_context, used_context
 from .multichannel import Splitter, Stems
 from .streaming import StreamingSeparator, describe, require_finite
 
@@ -34,6 +35,7 @@ def load_model(
     strict_delegate: bool = False,
     verbose: bool = False,
     gpu_precision: str = "float32",
+    latency: float | None = None,
     warn: Callable[[str], None] = warnings.warn,
 ) -> LiteRTNetwork:
     """Find a model by name or path and make it ready to run; the result serves any recording.
@@ -45,11 +47,13 @@ def load_model(
         strict_delegate: an error instead of a fallback to the CPU.
         verbose: let LiteRT's own log lines through to stderr.
         gpu_precision: of the GPU's arithmetic, `float32` or (where its driver has that) `float16`.
+        latency: in seconds, that the network's user keeps to unless told otherwise: the longest of those that
+            the model offers, at most this; None is that of whole chunks.
         warn: given one line where the CPU replaces a GPU that was asked for or is there, where float32
             replaces float16, and where the model was never trained; by default it becomes a UserWarning.
 
     Raises:
-        UsageError: no such model, or float16 with the delegate `cpu`.
+        UsageError: no such model, float16 with the delegate `cpu`, or a latency that is not offered.
         DssError: a damaged model, or a delegate that is refused.
     """
     from ..runtime.litert import LiteRTNetwork
@@ -67,6 +71,7 @@ def load_model(
         verbose=verbose,
         warn=warn,
         gpu_precision=gpu_precision,
+        latency=latency,
     )
 
 
@@ -80,13 +85,15 @@ class Separator:
             unless it is `auto` and there is none.
         threads: of the CPU; None is the physical cores, at most 4.
         overlap: of neighbouring chunks, 0 to 0.5 of a chunk; None is the model's own.
-        context: what a chunk is decided on: the `recording` (the default), the `past`, or `none`, the chunk
-            alone. Models without context decide on the chunk alone.
+        context: what a chunk is decided on: the `recording`, the `past`, or `none`, the chunk alone; None is
+            the recording, or the past with a latency. Models without context decide on the chunk alone.
         strict_delegate: an error instead of a fallback to the CPU.
         gpu_precision: as `load_model` takes it.
+        latency: in seconds, of the stems behind the mixture when it comes in as a stream: shorter chunks, and
+            the price of that; None is the network's own.
 
     Raises:
-        DssError: the model or the delegate cannot be used, or the overlap is out of range.
+        DssError: the model or the delegate cannot be used, or overlap or latency are out of range.
     """
 
     def __init__(
@@ -97,14 +104,17 @@ class Separator:
         overlap: float | None = None,
         strict_delegate: bool = False,
         gpu_precision: str = "float32",
-        context: Context = "recording",
+        context: Context | None = None,
+        latency: float | None = None,
     ) -> None:
         if isinstance(model, str | Path):
             model = load_model(
                 model, delegate, threads, strict_delegate=strict_delegate, gpu_precision=gpu_precision
             )
         self.network: Network = model
-        self.overlap, self.context = overlap, used_context(model, context)
+        self.latency = own_latency(model) if latency is None else latency
+        self.overlap = overlap
+        self.context = used_context(model, settled_context(context, self.latency))
         self.stream()  # an overlap out of range fails here, not at the first recording
 
     def stream(self) -> StreamingSeparator:
@@ -112,7 +122,8 @@ class Separator:
 
         It decides on the past: a recording that is still coming in cannot be heard ahead.
         """
-        return StreamingSeparator(self.network, self.overlap, "none" if self.context == "none" else "past")
+        past: Context = "none" if self.context == "none" else "past"
+        return StreamingSeparator(self.network, self.overlap, past, self.latency)
 
     def separate(self, array: npt.NDArray[np.floating[Any]], sample_rate: float) -> Stems:
         """Separate a recording, each channel on its own.
@@ -133,7 +144,8 @@ class Separator:
         if not RATES.start <= sample_rate < RATES.stop:
             raise UsageError(f"sample rate {sample_rate!r} lies outside {RATES.start} to {RATES.stop - 1} Hz")
         columns = samples.reshape(len(samples), -1)
-        splitter = Splitter(self.network, self.overlap, sample_rate, columns.shape[1], self.context)
+        width = columns.shape[1]
+        splitter = Splitter(self.network, self.overlap, sample_rate, width, self.context, self.latency)
         blocks = (columns[start : start + BLOCK] for start in range(0, len(columns), BLOCK))
         parts = zip(*map(splitter.push, blocks), splitter.flush(), strict=True)
         return Stems(*(np.concatenate(part).reshape(samples.shape) for part in parts))
