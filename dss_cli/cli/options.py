@@ -55,6 +55,15 @@ Context = Annotated[
         "recording, of a pipe the past."
     ),
 ]
+Latency = Annotated[
+    float | None,
+    typer.Option(
+        min=0.0,
+        metavar="SECONDS",
+        help="Keep to a latency, as of a microphone: shorter chunks, decided on the past. `dss models` lists "
+        "those that a model offers; default: whole chunks.",
+    ),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace outputs that exist.")]
 Quiet = Annotated[
     bool,

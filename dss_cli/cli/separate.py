@@ -105,6 +105,7 @@ def separate(
     ] = None,
     overlap: options.Overlap = None,
     context: options.Context = None,
+    latency: options.Latency = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     as_json: options.Json = False,
@@ -116,6 +117,7 @@ def separate(
     that stem alone is written. The stems keep the input's rate, channels and encoding.
     """
     from ..runtime.registry import anywhere
+    from ..separation.listening import settled_context
     from ..separation.manifest import Manifest
     from ..separation.on_cluster import run_on_cluster
     from ..separation.running import run_here
@@ -124,6 +126,9 @@ def separate(
     from ..utils.machine import physical_cores
 
     check_engine(engine, scheduler, jobs)
+    settled_context(
+        context.value if context else None, latency
+    )  # what excludes each other is refused before anything
     named = {
         stem: PIPE if path in STANDARD_OUTPUT_NAMES else path
         for stem, path in (("near", near), ("far", far), ("residual", residual))
@@ -147,6 +152,7 @@ def separate(
     files: dict[str, Any] = {
         "overlap": overlap,
         "context": context and context.value,
+        "latency": latency,
         "channels": channels.value,
         "track": track,
         "subtype": subtype,
@@ -167,6 +173,7 @@ def separate(
         strict_delegate=strict_delegate,
         verbose=verbose,
         gpu_precision=gpu_precision.value,
+        latency=latency,
     )
     started = time.perf_counter()
     with ExitStack() as stack:
