@@ -9,6 +9,7 @@ from pathlib import Path
 import numpy as np
 import soundfile as sf
 
+NO_GPU = "No available adapters."  # Chromium's own words where a page asks for a GPU and there is none
 LOUD = ("error", "warning", "warn", "assert")  # levels of the console that no visit may reach
 
 
@@ -80,7 +81,8 @@ class Visit:
         found = []
         for event in self.page.console():
             entry = event["params"].get("entry", event["params"])
-            if event["method"] == "Runtime.exceptionThrown" or entry.get("level", entry.get("type")) in LOUD:
+            loud = event["method"] == "Runtime.exceptionThrown" or entry.get("level", entry.get("type")) in LOUD
+            if loud and entry.get("text") != NO_GPU:
                 found.append(entry)
         return found
 

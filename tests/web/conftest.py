@@ -6,11 +6,14 @@ import threading
 from pathlib import Path
 
 import pytest
+import soundfile as sf
 
 from dss_cli.web.server import PageServer
 from tests.helpers.browser import CHROMIUM, browser
 from tests.helpers.pages import Visit
 from tools import web_page
+
+EXAMPLES = Path(__file__).parents[2] / "examples"
 
 
 @pytest.fixture(scope="session")
@@ -53,5 +56,9 @@ def visit(server, tmp_path):
 
 
 @pytest.fixture(scope="session")
-def example():
-    return Path(__file__).parents[2] / "examples" / "two_talkers.flac"
+def example(tmp_path_factory):
+    """An example of 10 s as a WAV: browsers decode FLAC, but not to the same last bit as others."""
+    samples, rate = sf.read(EXAMPLES / "two_talkers.flac", dtype="float32")
+    path = tmp_path_factory.mktemp("example") / "two_talkers.wav"
+    sf.write(path, samples, rate, subtype="PCM_16")
+    return path

@@ -27,10 +27,10 @@ export async function openFile(file) {
     checkRate(name, head.rate);
     return { name, rate: head.rate, length: head.frames, channels: head.channels, file };
   }
+  if (file.size === 0) throw new Problem(`${name} is empty.`);
   const media = await probe(file);
   if (media.seconds) checkLength(name, media.seconds, LONGEST_DECODED);
   else if (file.size > LARGEST) throw new Problem(`${name} is too large for this page; ${COMMAND}.`);
-  if (file.size === 0) throw new Problem(`${name} is empty.`);
   const bytes = new Uint8Array(await file.arrayBuffer());
   const rate = statedRate(bytes) ?? 48_000;
   checkRate(name, rate);
