@@ -17,6 +17,7 @@ from .models import models
 from .separate import separate
 from .simulate_test_set import simulate_test_set
 from .train import train
+from .web import web
 
 COMMANDS = (
     separate,
@@ -29,6 +30,7 @@ COMMANDS = (
     export,
     inspect,
     configurations,
+    web,
 )  # in the order of `dss --help`; each is named after its function
 
 app = typer.Typer(

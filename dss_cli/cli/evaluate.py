@@ -45,6 +45,7 @@ def evaluate(
     gpu_precision: options.GpuPrecision = options.PrecisionName.float32,
     threads: options.Threads = None,
     context: options.Context = None,
+    latency: options.Latency = None,
     jobs: Annotated[
         int | None,
         typer.Option(min=1, help="Number of processes; the scores do not depend on it; default: 1."),
@@ -105,6 +106,7 @@ def evaluate(
     from ..evaluation.run import evaluate as run_evaluation
     from ..evaluation.tables import run_tables, show
     from ..evaluation.testset import read_test_set
+    from ..separation.listening import settled_context
     from ..separation.separator import DEFAULT_MODEL
     from ..utils.atomic_write import write_files
 
@@ -118,7 +120,8 @@ def evaluate(
         delegate.value,
         threads,
         gpu_precision.value,
-        context.value if context else "recording",
+        settled_context(context.value if context else None, latency),
+        latency,
     )
     with progress_bar(not quiet) as start:
         result = run_evaluation(
@@ -155,14 +158,16 @@ def _systems(
     threads: int | None,
     gpu_precision: str,
     context: Context,
+    latency: float | None,
 ) -> list[System]:
     from ..evaluation.systems import ModelSystem, StemsFolder, WeightsSystem
     from ..runtime.registry import find_model
 
     def system(name: str) -> System:
         if name.endswith(_WEIGHTS):
-            return WeightsSystem(Path(name), context=context)
-        return ModelSystem(find_model(name).name, name, delegate, threads, gpu_precision, context)
+            return WeightsSystem(Path(name), context=context, latency=latency)
+        title = find_model(name).name
+        return ModelSystem(title, name, delegate, threads, gpu_precision, context, latency)
 
     return [*map(system, models), *map(StemsFolder, stems)]
 
@@ -170,7 +175,9 @@ def _systems(
 def _command(runs: list[dict[str, Any]], model: str) -> str:
     """Return the command line that gives these scores, without the folders of this machine."""
     names = [run["test_set"]["name"] for run in runs]
-    return shlex.join(["dss", "evaluate", *names, "--model", model])
+    latency = runs[0]["system"].get("latency")
+    chosen = [] if latency is None else ["--latency", f"{latency:g}"]
+    return shlex.join(["dss", "evaluate", *names, "--model", model, *chosen])
 
 
 def _compare(before: Path, after: Path, tolerance: float, as_json: bool) -> ExitCode:

@@ -57,6 +57,15 @@ Context = Annotated[
         "for a pipe past."
     ),
 ]
+Latency = Annotated[
+    float | None,
+    typer.Option(
+        min=0.0,
+        metavar="SECONDS",
+        help="Largest latency: shorter chunks with the past as context, as for a microphone. `dss models` lists "
+        "the latencies that a model offers; default: whole chunks.",
+    ),
+]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs.")]
 Quiet = Annotated[
     bool,

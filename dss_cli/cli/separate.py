@@ -107,6 +107,7 @@ def separate(
     ] = None,
     overlap: options.Overlap = None,
     context: options.Context = None,
+    latency: options.Latency = None,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     as_json: options.Json = False,
@@ -118,6 +119,7 @@ def separate(
     options, only that stem is written. The stems keep the rate, channels and encoding of the input.
     """
     from ..runtime.registry import anywhere
+    from ..separation.listening import settled_context
     from ..separation.manifest import Manifest
     from ..separation.on_cluster import run_on_cluster
     from ..separation.running import run_here
@@ -126,6 +128,9 @@ def separate(
     from ..utils.machine import physical_cores
 
     check_engine(engine, scheduler, jobs)
+    settled_context(
+        context.value if context else None, latency
+    )  # what excludes each other is refused before anything
     named = {
         stem: PIPE if path in STANDARD_OUTPUT_NAMES else path
         for stem, path in (("near", near), ("far", far), ("residual", residual))
@@ -149,6 +154,7 @@ def separate(
     files: dict[str, Any] = {
         "overlap": overlap,
         "context": context and context.value,
+        "latency": latency,
         "channels": channels.value,
         "track": track,
         "subtype": subtype,
@@ -169,6 +175,7 @@ def separate(
         strict_delegate=strict_delegate,
         verbose=verbose,
         gpu_precision=gpu_precision.value,
+        latency=latency,
     )
     started = time.perf_counter()
     with ExitStack() as stack:

@@ -15,16 +15,17 @@ from ..utils.atomic_write import write_files
 from .model_readme import update
 
 
-def entry_name(about: Mapping[str, Any]) -> str:
-    """Return the name of a test set in a card's scores: `PRESET, seed S`.
+def entry_name(about: Mapping[str, Any], latency: float | None = None) -> str:
+    """Return the name of a test set among a card's scores: `PRESET, seed S`.
 
-    A test set of chosen strata is named by its folder. The protocol of simulated rooms is added unless it is
-    1.
+    Chosen strata go by their folder's name. Simulated rooms of another protocol than the first are named, and
+    so is a latency that was kept to, in seconds.
     """
     what = about["name"] if about["preset"] == CUSTOM else about["preset"]
     protocol = about.get("protocol", 1)
     rooms = " in measured rooms" if about["rirs"] else "" if protocol == 1 else f", protocol {protocol}"
-    return f"{what}{rooms}, seed {about['seed']}"
+    kept = "" if latency is None else f", latency {latency:g} s"
+    return f"{what}{rooms}, seed {about['seed']}{kept}"
 
 
 def write_scores(model: str, runs: list[Mapping[str, Any]], command: str) -> Path:
@@ -47,7 +48,7 @@ def write_scores(model: str, runs: list[Mapping[str, Any]], command: str) -> Pat
     found = find_model(model)
     scores = dict(found.card.get("scores") or {})
     for run in runs:
-        scores[entry_name(run["test_set"])] = {
+        scores[entry_name(run["test_set"], run["system"].get("latency"))] = {
             "command": command,
             "version": __version__,
             "test_set": run["test_set"],

@@ -65,6 +65,9 @@ def _card(card: Mapping[str, Any]) -> list[str]:
         million = card["macs_per_second"] / 1e6
         facts["computing"] = f"{million:,.0f} million multiply-accumulates per second of audio"
     facts["chunk"] = f"{seconds:g} s at {signal['sample_rate']} Hz, {100 * card['overlap']:g} % overlap"
+    if offered := card.get("latencies"):
+        shorter = " or ".join(f"{latency['seconds']:g}" for latency in offered)
+        facts["latency"] = f"{card['latency_seconds']:g} s, or {shorter} s"
     for name, (low, high) in card.get("limits", {}).items():
         facts[name.replace("_", ", ")] = f"{low:g} to {high:g} m"
     training = {name.replace("_", " "): _told(value) for name, value in card.get("training", {}).items()}

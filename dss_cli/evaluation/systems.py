@@ -15,6 +15,7 @@ import numpy.typing as npt
 from ..constants import STEMS
 from ..errors import DssError
 from ..runtime.registry import anywhere, find_model
+from ..runtime.timing import choose_timing
 from ..separation import separator
 from ..separation.files import separate_file
 from ..separation.listening import Context, used_context
@@ -68,6 +69,7 @@ class ModelSystem:
     threads: int | None = None
     gpu_precision: str = "float32"
     context: Context = "recording"
+    latency: float | None = None
 
     packages: ClassVar[tuple[str, ...]] = ()
 
@@ -80,7 +82,12 @@ class ModelSystem:
         card = find_model(self.model).card
         threads = self.threads or 1  # processes share the scenes instead
         network = separator.load_model(
-            self.model, self.delegate, threads, gpu_precision=self.gpu_precision, warn=warn
+            self.model,
+            self.delegate,
+            threads,
+            gpu_precision=self.gpu_precision,
+            latency=self.latency,
+            warn=warn,
         )
         about = {
             "name": self.name,
@@ -89,9 +96,9 @@ class ModelSystem:
             "delegate": network.used,
             "fallback_reason": network.fallback_reason,
             "gpu_precision": network.gpu_precision,
-            "context": used_context(network, self.context),
+            **_decided(network, self.context, self.latency),
         }
-        return about, _separating(network, self.context)
+        return about, _separating(network, self.context, self.latency)
 
     def check(self, test_set: TestSet) -> None:
         """See `System`; nothing to check."""
@@ -104,6 +111,7 @@ class WeightsSystem:
     path: Path
     title: str | None = None
     context: Context = "recording"
+    latency: float | None = None
 
     packages: ClassVar[tuple[str, ...]] = ("keras", "tensorflow")
 
@@ -127,9 +135,9 @@ class WeightsSystem:
             "configuration": trained_configuration(self.path),
             "sha256": hashlib.sha256(self.path.read_bytes()).hexdigest(),
             "delegate": "keras",
-            "context": used_context(network, self.context),
+            **_decided(network, self.context, self.latency),
         }
-        return about, _separating(network, self.context)
+        return about, _separating(network, self.context, self.latency)
 
     def check(self, test_set: TestSet) -> None:
         """See `System`."""
@@ -138,8 +146,16 @@ class WeightsSystem:
         trained_configuration(self.path)
 
 
-def _separating(network: Network, context: Context) -> Outputs:
-    """Return a function that separates the mixture's file as `dss separate` does, into float WAV files."""
+def _decided(network: Network, context: Context, latency: float | None) -> dict[str, Any]:
+    """What chunks are decided on, and the latency that is kept to, if any."""
+    decided: dict[str, Any] = {"context": used_context(network, context)}
+    if latency is not None:
+        decided["latency"] = choose_timing(network, latency).seconds(network.signal)
+    return decided
+
+
+def _separating(network: Network, context: Context, latency: float | None) -> Outputs:
+    """The stems as `dss separate` makes them of the mixture's file, but in float WAV files."""
 
     def outputs(scene: ScoredScene, rate: int, frames: int) -> dict[str, Floats]:
         with tempfile.TemporaryDirectory(prefix="dss-") as folder:
@@ -150,6 +166,7 @@ def _separating(network: Network, context: Context) -> Outputs:
                 far=paths["far"],
                 network=network,
                 context=context,
+                latency=latency,
                 subtype="FLOAT",
                 strict=True,
             )

@@ -13,7 +13,7 @@ from typing import Any
 from ..constants import OVERLAP, SignalConfig
 from ..errors import UsageError
 from ..runtime.registry import SCHEMA, SUFFIX
-from ..separation.streaming import latency
+from ..runtime.timing import Timing, whole_chunks
 from ..utils.atomic_write import Content, write_files
 from .diff import Check
 
@@ -32,19 +32,19 @@ def make_card(
     checks: Sequence[Check],
     sections: Mapping[str, Any],
     state: Mapping[str, Sequence[int]] = MappingProxyType({}),
+    timings: Sequence[Timing] = (),
 ) -> dict[str, Any]:
     """Return the card of a model file as an object for JSON.
 
     Args:
-        data: content of the model file.
-        name: name of the model.
-        configuration: name of the network's configuration.
-        signal: signal constants of the model.
-        parameters: number of trained parameters.
-        macs_per_second: multiply-accumulates per second of audio.
-        checks: results of the checks of the export.
-        sections: sections `training` and `scores`, if any.
-        state: shapes of the float32 states carried from chunk to chunk, by name.
+        data: the content.
+        name, configuration: of the model, and of the network's shape.
+        signal: what the model expects of its input.
+        parameters, macs_per_second: trained numbers; multiply-accumulates per second of audio.
+        checks: of the export, as they came out.
+        sections: `training` and `scores`, where there are any.
+        state: shape by name of what is carried from chunk to chunk, float32.
+        timings: of the shorter latencies that the model offers.
 
     Raises:
         UsageError: a section has another name.
@@ -59,7 +59,8 @@ def make_card(
         "bytes": len(data),
         "signal": signal.to_dict(),
         "overlap": OVERLAP,
-        "latency_seconds": latency(signal) / signal.sample_rate,
+        "latency_seconds": whole_chunks(signal, OVERLAP).seconds(signal),
+        **({"latencies": [timing.to_dict(signal) for timing in timings]} if timings else {}),
         **_described(state),
         "limits": LIMITS,
         "parameters": parameters,

@@ -11,7 +11,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from ..constants import STEMS
 from ..errors import DssError, UsageError
-from ..runtime.session import INPUT, LISTEN, SEPARATE
+from ..runtime.session import INPUT, LISTEN, SEPARATE, separate_signature
 from ..utils.captured_output import captured_stderr
 from .packing import pack
 
@@ -28,9 +28,9 @@ WEIGHTS = ("float16", "float32", "int8")
 def convert(network: keras.Model | CarriedNetworks, weights: str = "float16") -> bytes:
     """Convert a Keras network to a TFLite file.
 
-    A network with context gets two signatures that share their weights: `separate(mixture, state...) -> near,
-    far, state...` and `listen(mixture, state...) -> state...`. Other networks get only `separate(mixture) ->
-    near, far`.
+    A network that carries context has two signatures that share their weights, `separate(mixture, state...)
+    -> near, far, state...` and `listen(mixture, state...) -> state...`, and `separate_F` for each shorter
+    chunk of F frames; any other has `separate(mixture) -> near, far` alone.
 
     Args:
         network: functional model with batch size 1; inputs `mixture` and states, outputs "near", "far" and
@@ -55,6 +55,14 @@ def convert(network: keras.Model | CarriedNetworks, weights: str = "float16") ->
         [
             _named(_converted(network.separate, weights), SEPARATE, STEMS),
             _named(_converted(network.listen, weights), LISTEN, ()),
+            *(
+                _named(
+                    _converted(network.shorter(frames), weights),
+                    separate_signature(frames, network.config.signal),
+                    STEMS,
+                )
+                for frames in network.lengths
+            ),
         ]
     )
 

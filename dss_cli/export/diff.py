@@ -9,7 +9,7 @@ the difference may be at most 0.05 dB (0.1 dB with int8 weights).
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -72,7 +72,8 @@ def inference_diff(
     reference = KerasNetwork(network, bundled.signal)
     speech, noise = _speech_chunk(bundled.signal), _noise_chunk(bundled.signal)
     chunks = (speech, noise, noise, speech)
-    expected = _in_sequence(reference, chunks)
+    lengths = {timing.frames for timing in bundled.timings}
+    expected = _in_sequence(reference, chunks, lengths)
     scores = _scores(reference)
     limit = MAX_DECIBELS_INT8 if weights == "int8" else MAX_DECIBELS
     first: list[tuple[Floats, Floats]] | None = None  # outputs of the bundled file on one thread
@@ -89,11 +90,11 @@ def inference_diff(
             yield Check(label, not at_fault, note=f"not run: {candidate.fallback_reason}")
             continue
         note = candidate.adapter or ""
-        outputs = _in_sequence(candidate, chunks)
+        outputs = _in_sequence(candidate, chunks, lengths)
         exact_outputs = outputs
         if exact is not bundled:
             exact_network = LiteRTNetwork(exact, **options)
-            exact_outputs = _in_sequence(exact_network, chunks)
+            exact_outputs = _in_sequence(exact_network, chunks, lengths)
         yield _error(f"{label}: float32 weights against Keras", expected, exact_outputs, note)
         # With int8 weights the CPU quantises activations, the GPU does not.
         if first is not None and not (candidate.used == "gpu" and weights == "int8"):
@@ -103,12 +104,18 @@ def inference_diff(
         yield Check(f"{label}: SI-SDR against Keras, dB", decibels <= limit, decibels, limit, note)
 
 
-def _in_sequence(network: ContextNetwork, chunks: Sequence[Floats]) -> list[tuple[Floats, Floats]]:
-    """Return near and far of consecutive chunks; a network with context listens to one more chunk first."""
+def _in_sequence(
+    network: ContextNetwork, chunks: Sequence[Floats], lengths: Collection[int]
+) -> list[tuple[Floats, Floats]]:
+    """Near and far of chunks that follow each other; where there is context, one more is heard first.
+
+    Behind the whole chunks come their beginnings, of each shorter length that the model takes.
+    """
     state = network.begin()
     if state is not None:
         network.listen(chunks[-1], state)
-    return [network.separate(chunk, state) for chunk in chunks]
+    shorter = [np.ascontiguousarray(chunk[:, :frames]) for frames in sorted(lengths) for chunk in chunks]
+    return [network.separate(chunk, state) for chunk in (*chunks, *shorter)]
 
 
 def _error(

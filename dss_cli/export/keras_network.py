@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..constants import OVERLAP, SignalConfig
 from ..errors import DssError
+from ..runtime.timing import Timing
+from .timings import timings_for
 
 if TYPE_CHECKING:
     import keras
@@ -35,11 +37,18 @@ class KerasNetwork:
         self, network: keras.Model | CarriedNetworks, signal: SignalConfig, overlap: float = OVERLAP
     ) -> None:
         self.signal, self.overlap = signal, overlap
-        self._separate, self._listen = network if isinstance(network, tuple) else (network, None)
+        self.timings: tuple[Timing, ...] = ()
+        from ..network import CarriedNetworks
+
+        self._carried = network if isinstance(network, CarriedNetworks) else None
+        self._separate: Any = network.separate if isinstance(network, CarriedNetworks) else network
+        if self._carried:
+            self.timings = timings_for(signal, self._carried.lengths)
+        self._shorter: dict[int, keras.Model] = {}  # built as they are needed, since Keras is slow at it
 
     def begin(self) -> State | None:
-        """Return the initial state of a recording; None if the network has no context."""
-        if self._listen is None:
+        """Return a state that has heard nothing; None where the network carries no context."""
+        if self._carried is None:
             return None
         return {
             name: np.zeros(tensor.shape, np.float32)
@@ -58,16 +67,24 @@ class KerasNetwork:
             update: whether to advance `state` by this chunk.
         """
         before = state or self.begin()
-        outputs = self._separate.predict_on_batch({"mixture": mixture, **before} if before else mixture)
+        network = self._of_length(mixture.shape[1])
+        outputs = network.predict_on_batch({"mixture": mixture, **before} if before else mixture)
         if state and update:
             state.update({name: np.asarray(outputs[name]) for name in state})
         return np.asarray(outputs["near"]), np.asarray(outputs["far"])
 
     def listen(self, mixture: Floats, state: State) -> None:
-        """Advance `state` by one chunk without separating the chunk."""
-        assert self._listen is not None, "only a network with context has a state"
-        outputs = self._listen.predict_on_batch({"mixture": mixture, **state})
+        """Let a chunk count for later ones in `state`, without separating it."""
+        assert self._carried is not None, "only a network that carries context has a state to listen with"
+        outputs = self._carried.listen.predict_on_batch({"mixture": mixture, **state})
         state.update({name: np.asarray(outputs[name]) for name in state})
+
+    def _of_length(self, frames: int) -> Any:
+        if self._carried is None or frames == self.signal.frames:
+            return self._separate
+        if frames not in self._shorter:
+            self._shorter[frames] = self._carried.shorter(frames)
+        return self._shorter[frames]
 
 
 def load_trained(path: Path) -> KerasNetwork:

@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from ..constants import SignalConfig
 from ..runtime.registry import SUFFIX, Model
 from ..runtime.session import INPUT
+from ..runtime.timing import Timing
 from ..tflite.graph import multiply_accumulates, read_graph
 from .analyzer import violations
 from .card import make_card
 from .convert import convert
 from .diff import Check, inference_diff
+from .timings import timings_for
 
 if TYPE_CHECKING:
     import keras
@@ -82,6 +84,7 @@ def describe_model(
         checks,
         sections or {},
         states(network),
+        timings(network),
     )
 
 
@@ -94,9 +97,18 @@ def states(network: keras.Model | CarriedNetworks) -> dict[str, tuple[int, ...]]
     return {name: tuple(x.shape) for name, x in sorted(network.separate.input.items()) if name != INPUT}
 
 
+def timings(network: keras.Model | CarriedNetworks) -> tuple[Timing, ...]:
+    """Timings of the shorter latencies that a network's file offers."""
+    from ..network import CarriedNetworks
+
+    if not isinstance(network, CarriedNetworks):
+        return ()
+    return timings_for(network.config.signal, network.lengths)
+
+
 def _temporary(
     folder: Path, name: str, network: keras.Model | CarriedNetworks, data: bytes, signal: SignalConfig
 ) -> Model:
     path = Path(tempfile.mkstemp(suffix=SUFFIX, dir=folder)[1])
     path.write_bytes(data)
-    return Model(name, path, {}, signal, state=states(network))
+    return Model(name, path, {}, signal, state=states(network), timings=timings(network))

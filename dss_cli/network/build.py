@@ -15,6 +15,8 @@ from .layers import Tensor
 from .low_band import look_closer
 from .recurrent import recurrent_estimates
 
+SHORTER = (2,)  # parts of a chunk that are exported as chunks too, for short latencies; see training.cut
+
 
 def build(config: NetworkConfig | str, batch: int | None = None) -> keras.Model:
     """Build the network of a configuration with new weights; chunks are independent of each other.
@@ -47,11 +49,21 @@ class CarriedNetworks(NamedTuple):
 
     Attributes:
         separate: inputs `mixture` (1, frames, 256, 3) and states; outputs "near", "far" and states.
-        listen: the same inputs; outputs only states, for a first pass over a recording.
+        listen: the same inputs; outputs states alone, for a pass that looks ahead.
+        config: of the network.
+        lengths: frames of the shorter chunks, longest first, in which it is exported as well.
     """
 
     separate: keras.Model
     listen: keras.Model
+    config: TwoStageConfig
+    lengths: tuple[int, ...] = ()
+
+    def shorter(self, frames: int) -> keras.Model:
+        """The form `separate` for chunks of so many frames, with a copy of the weights of this moment."""
+        network = build_carried(self.config, frames).separate
+        network.set_weights(self.separate.get_weights())
+        return network
 
 
 def build_carried(config: TwoStageConfig, frames: int | None = None) -> CarriedNetworks:
@@ -77,12 +89,15 @@ def build_carried(config: TwoStageConfig, frames: int | None = None) -> CarriedN
     return CarriedNetworks(
         keras.Model(inputs, estimates | memory.outputs, name="separator"),
         keras.Model(inputs, dict(memory.outputs), name="listener"),
+        config,
     )
 
 
 def build_for_inference(config: NetworkConfig) -> keras.Model | CarriedNetworks:
-    """Build the network of a configuration as it is exported and scored, for one chunk at a time."""
-    return build_carried(config) if has_context(config) else build(config, batch=1)
+    """The network of a configuration as it is exported and scored, for one chunk at a time."""
+    if not has_context(config):
+        return build(config, batch=1)
+    return build_carried(config)._replace(lengths=tuple(config.signal.frames // part for part in SHORTER))
 
 
 def has_context(config: NetworkConfig) -> TypeGuard[TwoStageConfig]:

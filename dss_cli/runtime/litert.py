@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -28,6 +28,7 @@ from .gpu_adapter import (
 )
 from .registry import Model
 from .session import Session, State, diverted, shapes
+from .timing import choose_timing
 
 Floats = npt.NDArray[np.float32]
 
@@ -43,32 +44,33 @@ class LiteRTNetwork:
     """Model that is ready to run. Threads may share one instance: concurrent calls run one after the other.
 
     Args:
-        model: model as returned by `registry.find_model`.
-        delegate: `gpu`, `cpu` or `auto`. `auto` takes the GPU unless there is none, or the GPU cannot run the
-            whole graph, or the GPU is a software renderer, which is slower than the CPU.
-        threads: number of CPU threads, at least 1; the results do not depend on it.
-        strict: raise an error instead of falling back to the CPU.
-        verbose: print LiteRT's own messages to stderr.
-        warn: receives one line if the CPU replaces a requested or existing GPU. With `auto` and without an
-            adapter the line goes to the log instead. `fallback_reason` keeps the reason.
-        gpu_precision: arithmetic of the GPU: `float32`, or `float16` if the driver supports it (otherwise
-            `warn` receives one line).
+        model: as `registry.find_model` returns it.
+        delegate: `gpu`; `cpu`; or `auto`, the GPU unless it is missing, does not take the whole
+            graph, or is a renderer in software, which is slower than the CPU.
+        threads: of the CPU, 1 or more; the results are the same whatever their number.
+        strict: an error instead of a fallback to the CPU.
+        verbose: let LiteRT's own lines through to stderr.
+        warn: given one line when the CPU replaces a GPU that was asked for or is there; with `auto`
+            and no adapter at all that line goes to the log. `fallback_reason` keeps the reason.
+        gpu_precision: of the GPU's arithmetic: `float32`, or `float16` where its driver has that;
+            one line to `warn` where it has not.
+        latency: in seconds, of the engine that the network is given to; None is that of whole chunks.
 
     Attributes:
-        signal, overlap: signal constants and overlap from the model card.
-        asked: requested delegate: `auto`, `gpu` or `cpu`.
-        used: delegate in use: `gpu` or `cpu`.
-        fallback_reason: reason why the CPU replaces the GPU, else None.
-        adapter: driver's name of the GPU, None if no GPU was found or tried.
-        software: whether the adapter is a software renderer on the CPU.
-        gpu_precision: effective precision of the GPU, determined by a trial; None on the CPU.
-        threads: number of CPU threads.
+        signal, overlap, timings: of the model's card.
+        latency: in seconds, that the engine keeps to unless it is told otherwise; None: that of whole chunks.
+        asked, used: of `auto`, `gpu` and `cpu`, the delegate asked for and the one that runs.
+        fallback_reason: why the CPU runs in the GPU's place, else None.
+        adapter: the GPU as its driver names it, where one was found and tried.
+        software: that adapter renders on the CPU.
+        gpu_precision: what the GPU computes in, as a trial shows; None on the CPU.
+        threads: of the CPU.
 
     Raises:
-        UsageError: the delegate or the precision is unknown, float16 is combined with the CPU, or
-            `threads` is less than 1.
-        DssError: LiteRT cannot load the file, the signature contradicts the card, or a fallback is
-            needed under `strict`.
+        UsageError: an unknown delegate or precision, float16 on the CPU, no threads, or a latency that the
+            model does not offer.
+        DssError: LiteRT cannot load the file, its signature is not the card's, or a fallback
+            under `strict`.
     """
 
     def __init__(
@@ -80,6 +82,7 @@ class LiteRTNetwork:
         verbose: bool = False,
         warn: Callable[[str], None] = lambda message: None,
         gpu_precision: str = "float32",
+        latency: float | None = None,
     ) -> None:
         if delegate not in DELEGATES:
             raise UsageError(f"unknown delegate {delegate!r}: choose auto, gpu or cpu")
@@ -95,8 +98,11 @@ class LiteRTNetwork:
         self.adapter: str | None = None
         self.software = False
         self.gpu_precision: str | None = None
-        self.signal, self.overlap = model.signal, model.overlap
+        self.signal, self.overlap, self.timings = model.signal, model.overlap, model.timings
+        self.latency = latency
         self._model = model
+        if latency is not None:
+            choose_timing(self, latency)
         session: Session | None = None
         if delegate != "cpu":
             session, self.fallback_reason = _open_on_gpu(model, delegate == "auto", gpu_precision, verbose)
@@ -137,22 +143,17 @@ class LiteRTNetwork:
         """Separate one chunk.
 
         Args:
-            mixture: compressed spectrum of the chunk, float32 `[1, frames, bins, 3]`.
-            state: context of the recording from `begin`; None runs the chunk without context.
-            update: whether to advance `state` by this chunk.
-
-        Returns:
-            Compressed spectra of near and far, float32 `[1, frames, bins, 2]` each.
+            mixture: of one chunk of one of the model's lengths.
+            state: what was heard before, of `begin`; None: nothing.
+            update: whether the chunk counts for later ones in `state`.
 
         Raises:
             UsageError: the shape or dtype is wrong, or the state belongs to another model.
             DssError: LiteRT failed while running.
         """
-        self._check(mixture, state)
-        _, result = shapes(self.signal)
+        self._check(mixture, state, self._model.lengths)
         with self._running():
-            near, far = (stem.reshape(result) for stem in self._session.separate(mixture, state, update))
-        return near, far
+            return self._session.separate(mixture, state, update)
 
     def listen(self, mixture: Floats, state: State) -> None:
         """Advance `state` by one chunk without separating the chunk.
@@ -160,14 +161,15 @@ class LiteRTNetwork:
         Raises:
             UsageError, DssError: as `separate`.
         """
-        self._check(mixture, state)
+        self._check(mixture, state, (self.signal.frames,))
         with self._running():
             self._session.listen(mixture, state)
 
-    def _check(self, mixture: Floats, state: State | None) -> None:
-        expected, _ = shapes(self.signal)
-        if mixture.shape != expected or mixture.dtype != np.float32:
-            raise UsageError(f"a chunk is float32 of shape {expected}, not {mixture.dtype} {mixture.shape}")
+    def _check(self, mixture: Floats, state: State | None, lengths: Sequence[int]) -> None:
+        expected = [shapes(self.signal, frames)[0] for frames in lengths]
+        if mixture.shape not in expected or mixture.dtype != np.float32:
+            known = " or ".join(map(str, expected))
+            raise UsageError(f"a chunk is float32 of shape {known}, not {mixture.dtype} {mixture.shape}")
         if state is not None and state.session is not self._session:
             raise UsageError(f"the state belongs to another model, not to {self._model.name}: call begin()")
 

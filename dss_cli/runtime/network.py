@@ -24,7 +24,10 @@ class Network(Protocol):
         """Recommended overlap of consecutive chunks, as a share of a chunk, 0 to 0.5."""
 
     def separate(self, mixture: Floats) -> tuple[Floats, Floats]:
-        """Separate one chunk: compressed float32 `[1, frames, bins, 3]` to near and far, `[..., 2]` each."""
+        """Separate one chunk: compressed float32 `[1, frames, bins, 3]` to near and far, `[..., 2]`.
+
+        A network that has `timings` (see `timing.offered`) takes chunks of their lengths too.
+        """
 
 
 @runtime_checkable

@@ -19,6 +19,7 @@ import platformdirs
 from ..constants import MAX_OVERLAP, OVERLAP, SignalConfig
 from ..errors import DssError, UsageError
 from ..utils.bundled import bundled_folder
+from .timing import Timing
 
 SCHEMA = 1  # version of the model card
 SUFFIX = ".tflite"
@@ -46,12 +47,9 @@ class Model:
     """Model file that matches its card.
 
     Attributes:
-        name: name of the model, which is the stem of the file's name.
-        path: path of the `.tflite` file.
-        card: content of the model card.
-        signal: signal constants from the card.
-        overlap: overlap of consecutive chunks, as a share of a chunk.
-        state: shapes of the states that the model carries from chunk to chunk, by name; empty: no context.
+        overlap: share of a chunk, faded into the next.
+        state: shape by name of what the model carries from chunk to chunk; empty: each is on its own.
+        timings: of chunks shorter than whole ones, for latencies that are shorter.
     """
 
     name: str
@@ -60,6 +58,13 @@ class Model:
     signal: SignalConfig
     overlap: float = OVERLAP
     state: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    timings: tuple[Timing, ...] = ()
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Frames of the chunks that the model takes, whole ones first."""
+        shorter = {timing.frames for timing in self.timings} - {self.signal.frames}
+        return self.signal.frames, *sorted(shorter, reverse=True)
 
 
 def find_model(name_or_path: str | os.PathLike[str]) -> Model:
@@ -152,7 +157,10 @@ def load(path: Path) -> Model:
     overlap = card["overlap"]
     if not isinstance(overlap, int | float) or isinstance(overlap, bool) or not 0 <= overlap <= MAX_OVERLAP:
         raise DssError(f"{card_path}: overlap {_shown(overlap)} lies outside 0 to {MAX_OVERLAP}")
-    return Model(path.stem, path, card, signal, float(overlap), _state(card.get("state", {}), card_path))
+    state, timings = _state(card.get("state", {}), card_path), _timings(card.get("latencies", []), card_path)
+    if too_long := [timing for timing in timings if timing.frames > signal.frames]:
+        raise DssError(f"{card_path}: a latency of {too_long[0].frames} frames, more than those of a chunk")
+    return Model(path.stem, path, card, signal, float(overlap), state, timings)
 
 
 def _state(state: Any, card_path: Path) -> dict[str, tuple[int, ...]]:
@@ -172,6 +180,22 @@ def _state(state: Any, card_path: Path) -> dict[str, tuple[int, ...]]:
             )
         shapes[name] = tuple(shape)
     return shapes
+
+
+def _timings(latencies: Any, card_path: Path) -> tuple[Timing, ...]:
+    """The timings that a card lists as latencies."""
+    if not isinstance(latencies, list):
+        raise DssError(f"{card_path}: latencies is {_shown(latencies)}, not a list")
+    wanted = {"seconds", *Timing.__dataclass_fields__}
+    timings = []
+    for entry in latencies:
+        if not isinstance(entry, dict) or set(entry) != wanted:
+            raise DssError(f"{card_path}: a latency is {_shown(entry)}, not {', '.join(sorted(wanted))}")
+        try:
+            timings.append(Timing(**{name: entry[name] for name in Timing.__dataclass_fields__}))
+        except DssError as error:
+            raise DssError(f"{card_path}: {error}") from error
+    return tuple(timings)
 
 
 def _card(path: Path) -> dict[str, Any]:

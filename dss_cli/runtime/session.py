@@ -26,8 +26,14 @@ from .registry import Model
 Floats = npt.NDArray[np.float32]
 Shape = tuple[int, ...]
 
-SEPARATE, LISTEN = "separate", "listen"  # signatures; models without states have only the first
-INPUT = "mixture"  # inputs: INPUT and the states; outputs: STEMS and the states
+# Signatures. Models without states have the first alone; see `separate_signature` for shorter chunks.
+SEPARATE, LISTEN = "separate", "listen"
+INPUT = "mixture"  # and states; the results are named as STEMS, and as the states
+
+
+def separate_signature(frames: int, signal: SignalConfig) -> str:
+    """Return the name of the signature that separates chunks of so many frames."""
+    return SEPARATE if frames == signal.frames else f"{SEPARATE}_{frames}"
 
 
 class State:
@@ -80,33 +86,47 @@ class Session:
         self.states: Mapping[str, Shape] = model.state
         self.turn = threading.Lock()
         _require_interface(self.compiled, model)
-        self._input = self.compiled.create_input_buffer_by_name(SEPARATE, INPUT)
-        self._stems = {name: self.compiled.create_output_buffer_by_name(SEPARATE, name) for name in STEMS}
-        mixture, stem = shapes(model.signal)
-        self._size = math.prod(stem)
-        self._input.write(np.zeros(mixture, np.float32))  # LiteRT prints during the first write, too
+        self._chunks = {n: _ChunkBuffers(self.compiled, model.signal, n) for n in model.lengths}
+        self._whole = self._chunks[model.signal.frames]
         self._nothing = State(self)
 
-    def separate(self, mixture: Floats, state: State | None, update: bool = True) -> list[Floats]:
-        """Return near and far as flat arrays; `update` advances `state` by the chunk."""
+    def separate(self, mixture: Floats, state: State | None, update: bool = True) -> tuple[Floats, Floats]:
+        """Return near and far of a chunk of one of the model's lengths.
+
+        `update` lets the chunk count for the next one in `state`.
+        """
         within = state or self._nothing
-        self._input.write(mixture)
-        inputs, outputs = {INPUT: self._input, **within.before}, {**self._stems, **within.after}
-        self.compiled.run_by_name(SEPARATE, inputs, outputs)
+        chunk = self._chunks[mixture.shape[1]]
+        chunk.input.write(mixture)
+        inputs, outputs = {INPUT: chunk.input, **within.before}, {**chunk.stems, **within.after}
+        self.compiled.run_by_name(chunk.signature, inputs, outputs)
         if state and update:
             state.advance()
-        return [self._stems[name].read(self._size, np.float32) for name in STEMS]
+        near, far = (chunk.stems[name].read(math.prod(chunk.stem), np.float32) for name in STEMS)
+        return near.reshape(chunk.stem), far.reshape(chunk.stem)
 
     def listen(self, mixture: Floats, state: State) -> None:
-        """Advance `state` by one chunk without separating the chunk."""
-        self._input.write(mixture)
-        self.compiled.run_by_name(LISTEN, {INPUT: self._input, **state.before}, state.after)
+        """Let a chunk count for the next one in `state`, without separating it."""
+        self._whole.input.write(mixture)
+        self.compiled.run_by_name(LISTEN, {INPUT: self._whole.input, **state.before}, state.after)
         state.advance()
 
 
-def shapes(signal: SignalConfig) -> tuple[Shape, Shape]:
-    """Return the shapes of a chunk's mixture and of its stems."""
-    return (1, signal.frames, signal.bins, 3), (1, signal.frames, signal.bins, 2)
+class _ChunkBuffers:
+    """Buffers for chunks of one length, and the signature that takes them."""
+
+    def __init__(self, compiled: CompiledModel, signal: SignalConfig, frames: int) -> None:
+        self.signature = separate_signature(frames, signal)
+        self.input = compiled.create_input_buffer_by_name(self.signature, INPUT)
+        self.stems = {name: compiled.create_output_buffer_by_name(self.signature, name) for name in STEMS}
+        mixture, self.stem = shapes(signal, frames)
+        self.input.write(np.zeros(mixture, np.float32))  # the first time, LiteRT prints here too
+
+
+def shapes(signal: SignalConfig, frames: int | None = None) -> tuple[Shape, Shape]:
+    """Shape of a chunk of the mixture, and of its stems; None: of a whole chunk."""
+    frames = frames or signal.frames
+    return (1, frames, signal.bins, 3), (1, frames, signal.bins, 2)
 
 
 def _require_flatbuffer(path: Path) -> None:
@@ -122,16 +142,17 @@ def _require_flatbuffer(path: Path) -> None:
 def _require_interface(compiled: Any, model: Model) -> None:
     """Raise DssError if the signatures or their shapes contradict the card."""
     signatures = compiled.get_signature_list()
-    wanted = [SEPARATE, *([LISTEN] if model.state else [])]
+    lengths = {separate_signature(frames, model.signal): frames for frames in model.lengths}
+    wanted = [*lengths, *([LISTEN] if model.state else [])]
     if missing := [name for name in wanted if name not in signatures]:
-        form = (
-            "separate(mixture) -> near, far" if missing == [SEPARATE] else "listen(mixture, states) -> states"
-        )
+        form = "(mixture, states) -> states" if missing[0] == LISTEN else "(mixture) -> near, far"
         found = ", ".join(signatures) or "none"
-        raise DssError(f"{model.path}: no signature `{form}` (it has: {found}); `dss export` writes it")
-    mixture, stem = shapes(model.signal)
+        raise DssError(
+            f"{model.path}: no signature `{missing[0]}{form}` (it has: {found}); `dss export` writes it"
+        )
     for signature in wanted:
-        stems = dict.fromkeys(STEMS, stem) if signature == SEPARATE else {}
+        mixture, stem = shapes(model.signal, lengths.get(signature))
+        stems = dict.fromkeys(STEMS, stem) if signature in lengths else {}
         ends = {
             "input": (compiled.get_input_tensor_details(signature), {INPUT: mixture, **model.state}),
             "output": (compiled.get_output_tensor_details(signature), {**stems, **model.state}),

@@ -15,7 +15,8 @@ import numpy as np
 
 from ..audio import AudioReader, StemGroup
 from ..errors import DssError
-from .listening import Context, used_context
+from ..runtime.timing import own_latency
+from .listening import Context, settled_context, used_context
 from .multichannel import Splitter, Stems
 from .separator import DEFAULT_MODEL, load_model
 
@@ -36,16 +37,17 @@ class FileReport:
     Attributes:
         input: the source as given.
         outputs: path by stem.
-        frames: frames of the input and of every stem.
-        seconds: duration of the input.
-        rate: sample rate of the input in Hz.
-        channels: number of channels of the outputs.
-        context: context used for each chunk: `recording`, `past` or `none`.
-        gain: common factor of all stems, 1.0 unless a stem would have clipped.
-        clipped: samples beyond full scale before the gain.
-        warnings: lines that were given to `warn`.
-        elapsed: wall-clock seconds of the separation.
-        rtf: real-time factor, elapsed / seconds.
+        frames: length of the input and of every stem.
+        seconds: the same in seconds.
+        rate: of the input in Hz.
+        channels: of the outputs.
+        context: what each chunk was decided on.
+        latency: in seconds, that the engine kept to; None: whole chunks.
+        gain: common factor of all stems, 1.0 unless one would have clipped.
+        clipped: samples beyond full scale before that gain.
+        warnings: the lines that were given to `warn`.
+        elapsed: wall-clock seconds of the whole work.
+        rtf: elapsed / seconds.
     """
 
     input: str
@@ -55,6 +57,7 @@ class FileReport:
     rate: int
     channels: int
     context: str
+    latency: float | None
     gain: float
     clipped: int
     warnings: list[str]
@@ -75,6 +78,7 @@ def separate_file(
     network: str | Path | Network = DEFAULT_MODEL,
     overlap: float | None = None,
     context: Context | None = None,
+    latency: float | None = None,
     channels: Channels = "each",
     track: int = 1,
     subtype: str | None = None,
@@ -87,18 +91,21 @@ def separate_file(
 
     Args:
         source: path, or '-' for standard input.
-        near: path of the near stem, '-' for standard output, None for none; the extension selects the
-            format. At least one of the three stems must be requested.
-        far: as `near`, for the far stem.
-        residual: as `near`, for mixture - near - far, so that the three stems sum to the input.
-        network: model by name or by the path of a `.tflite` file, or a loaded network, which can be reused
-            for any number of recordings.
-        overlap: overlap of consecutive chunks, 0 to 0.5 of a chunk; None: the model's own.
-        context: context for the separation of each chunk: `recording`, `past` or `none`. None: the
-            recording, or the past if the source is a pipe, which can be read only once.
-        channels: 'each' separates every channel and keeps the layout, 'mix' averages all channels to one.
-        track: number of the audio track, from 1.
-        subtype: encoding of the outputs, such as 'PCM_24'; None: as the input.
+        near: path of the near stem, '-' for standard output, None for none; its extension names
+            the format. At least one of the three stems must be asked for.
+        far: the same for the far stem.
+        residual: the same for mixture - near - far, so that the three sum to the input.
+        network: the model: a name, the path of a `.tflite` file, or one that is loaded already, which serves
+            any number of recordings.
+        overlap: of consecutive chunks, None for the engine's default.
+        context: what a chunk is decided on: the `recording`, the `past`, or `none`; None is the recording, or
+            the past where the source is a pipe, which passes only once, or with a latency.
+        latency: in seconds, that the engine keeps to as it would with a microphone: the longest one that the
+            model offers, at most this; None is that of the network, which is whole chunks.
+        channels: 'each' separates every channel on its own and keeps the layout, 'mix' averages
+            them to one.
+        track: which audio track of the recording, from 1.
+        subtype: encoding of the outputs, e.g. 'PCM_24'; None keeps the input's.
         overwrite: replace existing outputs.
         strict: raise an error for damaged input instead of a warning.
         progress: called with ('separating' or 'writing', frames done, total frames or None) after each
@@ -114,7 +121,8 @@ def separate_file(
     """
     started = time.perf_counter()
     if isinstance(network, str | Path):
-        network = load_model(network, warn=warn)
+        network = load_model(network, latency=latency, warn=warn)
+    latency = own_latency(network) if latency is None else latency
     warnings: list[str] = []
 
     def keep(message: str) -> None:
@@ -142,8 +150,8 @@ def separate_file(
             overwrite=overwrite,
             warn=keep,
         ) as writers:
-            decided_on = _context(network, context, source, keep)
-            splitter = Splitter(network, overlap, reader.samplerate, width, decided_on)
+            decided_on = _context(network, context, latency, source, keep)
+            splitter = Splitter(network, overlap, reader.samplerate, width, decided_on, latency)
 
             def write(stems: Stems) -> None:
                 writers.write({stem: getattr(stems, stem) for stem in targets})
@@ -170,6 +178,7 @@ def separate_file(
         rate=reader.samplerate,
         channels=width,
         context=decided_on,
+        latency=splitter.latency,
         gain=written.gain,
         clipped=written.clipped,
         warnings=warnings,
@@ -179,9 +188,14 @@ def separate_file(
 
 
 def _context(
-    network: Network, asked: Context | None, source: str | os.PathLike[str], warn: Callable[[str], None]
+    network: Network,
+    asked: Context | None,
+    latency: float | None,
+    source: str | os.PathLike[str],
+    warn: Callable[[str], None],
 ) -> Context:
-    """Return the context that source and network allow; warn if it differs from the requested one."""
+    """The context that a source and a network can have; `warn` hears where that is not what was asked for."""
+    asked = settled_context(asked, latency) if latency is not None else asked
     pipe = os.fspath(source) == "-"
     if asked == "recording" and pipe:
         warn("standard input can be read only once: the context of each chunk is the past, not the recording")

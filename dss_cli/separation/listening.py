@@ -40,6 +40,19 @@ def used_context(network: Network, asked: Context) -> Context:
     return asked if carries_context(network) else "none"
 
 
+def settled_context(asked: Context | None, latency: float | None) -> Context:
+    """Return the context of an array or a file: the recording, or the past where a latency is kept to.
+
+    Raises:
+        UsageError: the recording is asked for within a latency.
+    """
+    if latency is None:
+        return asked or "recording"
+    if asked == "recording":
+        raise UsageError("a latency and the context of the whole recording exclude each other")
+    return asked or "past"
+
+
 def chunks_ahead(signal: SignalConfig) -> int:
     """Return the number of chunks that are heard before the first chunk is separated."""
     return max(1, round(AHEAD_SECONDS / signal.chunk_seconds))

@@ -36,15 +36,16 @@ class Splitter:
     share a separator until they differ.
 
     Args:
-        network: network that estimates the stems.
-        overlap: overlap of consecutive chunks, None for the network's own.
-        rate: sample rate of the blocks in Hz.
-        channels: number of channels of the blocks.
-        context: context of each channel, as in `StreamingSeparator`.
+        network: what estimates the stems.
+        overlap: of consecutive chunks, None for the network's own.
+        rate: of the blocks in Hz.
+        channels: columns of each block.
+        context: of each channel, as `StreamingSeparator` takes it.
+        latency: in seconds, likewise; that of converting rates comes on top.
 
     Raises:
-        UsageError: the overlap is out of range, or the context is unknown.
-        DssError: there are more than `MAX_CHANNELS` channels.
+        UsageError: an overlap out of range, an unknown context, a latency that is not offered.
+        DssError: more than `MAX_CHANNELS` channels.
     """
 
     def __init__(
@@ -54,6 +55,7 @@ class Splitter:
         rate: float,
         channels: int,
         context: Context = "past",
+        latency: float | None = None,
     ) -> None:
         if channels > MAX_CHANNELS:
             raise DssError(
@@ -61,8 +63,8 @@ class Splitter:
                 "`--channels mix` averages them to one"
             )
         inner = network.signal.sample_rate
-        self._network = network
-        self._separators = [StreamingSeparator(network, overlap, context)]
+        self._network, self._latency = network, latency
+        self._separators = [StreamingSeparator(network, overlap, context, latency)]
         self._members = [list(range(channels))]  # the channels of each separator
         self._channels = channels
         self._down = Resampler(rate, inner, channels)
@@ -72,6 +74,13 @@ class Splitter:
         self._padding = 0 if rate == inner else 2 * (int(rate / inner) + 1)
         empty = np.zeros((0, channels), np.float32)
         self._mixture, self._near, self._far = empty, empty, empty
+
+    @property
+    def latency(self) -> float | None:
+        """In seconds, of the model, that was chosen for the one asked for; None: whole chunks."""
+        if self._latency is None:
+            return None
+        return self._separators[0].timing.seconds(self._network.signal)
 
     def push(self, block: Floats) -> Stems:
         """Add a float32 block (frames, channels) of the mixture; return the stems that are ready."""

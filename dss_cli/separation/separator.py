@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from ..audio.reading import BLOCK, RATES
 from ..errors import UsageError
-from .listening import Context, used_context
+from ..runtime.timing import own_latency
+from .listening import Context, settled_context, used_context
 from .multichannel import Splitter, Stems
 from .streaming import StreamingSeparator, describe, require_finite
 
@@ -34,27 +35,26 @@ def load_model(
     strict_delegate: bool = False,
     verbose: bool = False,
     gpu_precision: str = "float32",
+    latency: float | None = None,
     warn: Callable[[str], None] = warnings.warn,
 ) -> LiteRTNetwork:
     """Load a model by name or path; the network can be reused for any number of recordings.
 
     Args:
-        model: name of a bundled or cached model, or path of a `.tflite` file with its card beside it.
-        delegate: `auto` (the GPU if it can run the whole model, else the CPU), `gpu` or `cpu`.
-        threads: number of CPU threads; None: number of physical cores, at most 4. The results do not
-            depend on it.
-        strict_delegate: raise an error instead of falling back to the CPU.
-        verbose: print LiteRT's own messages to stderr.
-        gpu_precision: arithmetic of the GPU, `float32` or (if its driver supports it) `float16`.
-        warn: receives one line if the CPU replaces a requested or existing GPU, if float32 replaces
-            float16, or if the model is untrained; the default issues a UserWarning.
-
-    Returns:
-        Network for `Separator`, `StreamingSeparator` and `separate_file`.
+        model: a bundled or cached name, or the path of a `.tflite` file beside its card.
+        delegate: `auto` (GPU if it takes the whole model, else CPU), `gpu` or `cpu`.
+        threads: of the CPU; None is the physical cores, at most 4. The results are the same.
+        strict_delegate: an error instead of a fallback to the CPU.
+        verbose: let LiteRT's own log lines through to stderr.
+        gpu_precision: of the GPU's arithmetic, `float32` or (where its driver has that) `float16`.
+        latency: in seconds, that the network's user keeps to unless told otherwise: the longest of those that
+            the model offers, at most this; None is that of whole chunks.
+        warn: given one line where the CPU replaces a GPU that was asked for or is there, where float32
+            replaces float16, and where the model was never trained; by default it becomes a UserWarning.
 
     Raises:
-        UsageError: there is no such model, an option is unknown, or float16 is combined with `cpu`.
-        DssError: the model is damaged, or the delegate cannot be used.
+        UsageError: no such model, float16 with the delegate `cpu`, or a latency that is not offered.
+        DssError: a damaged model, or a delegate that is refused.
     """
     from ..runtime.litert import LiteRTNetwork
     from ..runtime.registry import find_model
@@ -71,6 +71,7 @@ def load_model(
         verbose=verbose,
         warn=warn,
         gpu_precision=gpu_precision,
+        latency=latency,
     )
 
 
@@ -78,21 +79,21 @@ class Separator:
     """Separator of recordings in memory.
 
     Args:
-        model: name of a bundled or cached model, path of a `.tflite` file with its card beside it, or a
-            loaded network (LiteRT's or another one); for a network, the options of the delegate have no
-            effect.
-        delegate: `auto`, `gpu` or `cpu`. If the GPU cannot be used, the CPU replaces it, with a UserWarning
-            (no warning if the delegate is `auto` and there is no GPU).
-        threads: number of CPU threads; None: number of physical cores, at most 4.
-        overlap: overlap of consecutive chunks, 0 to 0.5 of a chunk; None: the model's own.
-        context: context for the separation of a chunk: `recording` (the default), `past`, or `none`.
-            Models without context always use `none`.
-        strict_delegate: raise an error instead of falling back to the CPU.
-        gpu_precision: arithmetic of the GPU, as in `load_model`.
+        model: a bundled or cached name, the path of a `.tflite` file beside its card, or a network that is
+            loaded already (or is not LiteRT's), for which delegate, threads and precision are settled.
+        delegate: `auto`, `gpu` or `cpu`; a GPU that cannot means the CPU, and a UserWarning
+            unless it is `auto` and there is none.
+        threads: of the CPU; None is the physical cores, at most 4.
+        overlap: of neighbouring chunks, 0 to 0.5 of a chunk; None is the model's own.
+        context: what a chunk is decided on: the `recording`, the `past`, or `none`, the chunk alone; None is
+            the recording, or the past with a latency. Models without context decide on the chunk alone.
+        strict_delegate: an error instead of a fallback to the CPU.
+        gpu_precision: as `load_model` takes it.
+        latency: in seconds, of the stems behind the mixture when it comes in as a stream: shorter chunks, and
+            the price of that; None is the network's own.
 
     Raises:
-        UsageError: there is no such model, an option is unknown, or the overlap is out of range.
-        DssError: the model is damaged, or the delegate cannot be used.
+        DssError: the model or the delegate cannot be used, or overlap or latency are out of range.
     """
 
     def __init__(
@@ -103,22 +104,26 @@ class Separator:
         overlap: float | None = None,
         strict_delegate: bool = False,
         gpu_precision: str = "float32",
-        context: Context = "recording",
+        context: Context | None = None,
+        latency: float | None = None,
     ) -> None:
         if isinstance(model, str | Path):
             model = load_model(
                 model, delegate, threads, strict_delegate=strict_delegate, gpu_precision=gpu_precision
             )
         self.network: Network = model
-        self.overlap, self.context = overlap, used_context(model, context)
-        self.stream()  # checks the overlap now, not at the first recording
+        self.latency = own_latency(model) if latency is None else latency
+        self.overlap = overlap
+        self.context = used_context(model, settled_context(context, self.latency))
+        self.stream()  # an overlap out of range fails here, not at the first recording
 
     def stream(self) -> StreamingSeparator:
         """Return a new streaming separator for one channel at the model's sample rate.
 
         Its context is the past (or none), because a live recording cannot be heard ahead.
         """
-        return StreamingSeparator(self.network, self.overlap, "none" if self.context == "none" else "past")
+        past: Context = "none" if self.context == "none" else "past"
+        return StreamingSeparator(self.network, self.overlap, past, self.latency)
 
     def separate(self, array: npt.NDArray[np.floating[Any]], sample_rate: float) -> Stems:
         """Separate a recording, each channel individually.
@@ -140,7 +145,8 @@ class Separator:
         if not RATES.start <= sample_rate < RATES.stop:
             raise UsageError(f"sample rate {sample_rate!r} lies outside {RATES.start} to {RATES.stop - 1} Hz")
         columns = samples.reshape(len(samples), -1)
-        splitter = Splitter(self.network, self.overlap, sample_rate, columns.shape[1], self.context)
+        width = columns.shape[1]
+        splitter = Splitter(self.network, self.overlap, sample_rate, width, self.context, self.latency)
         blocks = (columns[start : start + BLOCK] for start in range(0, len(columns), BLOCK))
         parts = zip(*map(splitter.push, blocks), splitter.flush(), strict=True)
         return Stems(*(np.concatenate(part).reshape(samples.shape) for part in parts))

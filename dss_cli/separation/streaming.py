@@ -1,9 +1,11 @@
 """Streaming engine: samples of one channel in, near and far samples out.
 
-A network processes chunks of `signal.frames` STFT frames. Consecutive chunks share frames. Their estimates
-are crossfaded over the shared frames in the linear STFT domain, with raised-cosine weights that sum to one.
-One synthesis per stem converts the frames to samples. Chunks are counted in frames from the first sample on,
-so the result does not depend on the sizes of the input blocks.
+A network sees chunks of STFT frames, of its full length or, for a short latency, of one of the shorter
+lengths that it offers (`runtime.timing`). Neighbouring chunks share frames, over which their estimates are
+faded into each other with raised-cosine weights that add up to one, in the linear STFT domain; one
+synthesis per stem makes samples of the faded frames. A chunk may read again, on its left, what earlier ones
+have finished, and look ahead, on its right, at what later ones will finish. Chunks are counted in frames
+from the first sample on, so the way the input is cut into blocks changes nothing.
 """
 
 from __future__ import annotations
@@ -14,10 +16,11 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 import numpy.typing as npt
 
-from ..constants import MAX_OVERLAP, SignalConfig
+from ..constants import MAX_OVERLAP
 from ..errors import DssError, UsageError
 from ..runtime.network import carries_context
-from .listening import Context, Listener, chunks_ahead, used_context
+from ..runtime.timing import Timing, choose_timing, own_latency, whole_chunks
+from .listening import Context, Listener, chunks_ahead, settled_context, used_context
 from .stft import StreamingISTFT, StreamingSTFT, compress, decompress
 
 if TYPE_CHECKING:
@@ -27,33 +30,39 @@ Floats = npt.NDArray[np.float32]
 Spectrum = npt.NDArray[np.complex64]
 
 
-def latency(signal: SignalConfig) -> int:
-    """Return the latency of the engine in samples: sample n is returned after n + latency samples."""
-    return signal.frames * signal.hop + signal.window - signal.hop
-
-
 class StreamingSeparator:
     """Block-wise separator of one channel at the network's sample rate, in constant memory.
 
     Args:
-        network: network that estimates the stems; several separators may share it.
-        overlap: overlap of consecutive chunks, 0 to 0.5 of a chunk; None: the network's own. A larger
-            overlap costs computing time (a chunk advances by `1 - overlap`) and does not change the latency.
-        context: context of a network that carries context: the `past`, the `recording` (with a look-ahead of
-            `listening.AHEAD_SECONDS`), or `none`.
+        network: what estimates the stems; it may be shared, the state of each channel is its own.
+        overlap: share of a chunk that is faded into the next, 0 to 0.5; None is the network's own.
+            More costs computing time (a chunk advances by `1 - overlap`) and changes no latency.
+        context: what a chunk is decided on, where the network carries context: the `past`; the `recording`,
+            by listening `listening.AHEAD_SECONDS` ahead; or `none`, the chunk alone.
+        latency: in seconds, which is never exceeded: the longest one of those that the network offers
+            is taken. It goes with the `past` or `none`. None: the network's own (`load_model`), which is
+            that of whole chunks unless it was loaded for another.
 
     Attributes:
-        context: context in use; `none` if the network carries no context.
+        context: as asked for; `none` where the network carries none.
+        timing: of the chunks.
 
     Raises:
-        UsageError: the overlap is out of range, or the context is unknown.
+        UsageError: an overlap out of range, an unknown context, a latency that the network does not offer
+            or that goes with no look at the whole `recording`.
     """
 
-    def __init__(self, network: Network, overlap: float | None = None, context: Context = "past") -> None:
-        overlap = network.overlap if overlap is None else overlap
-        if not 0.0 <= overlap <= MAX_OVERLAP:
-            raise UsageError(f"overlap {overlap!r} lies outside 0 to {MAX_OVERLAP}")
+    def __init__(
+        self,
+        network: Network,
+        overlap: float | None = None,
+        context: Context = "past",
+        latency: float | None = None,
+    ) -> None:
         signal = network.signal
+        latency = own_latency(network) if latency is None else latency
+        self.timing = _timing(network, overlap, latency)
+        context = settled_context(context, latency)
         self._network: Network = network
         self.context = used_context(network, context)
         self._state: Any = None
@@ -61,15 +70,15 @@ class StreamingSeparator:
         if self.context != "none" and carries_context(network):
             self._state = network.begin()
             self._listener = Listener(network, self._state) if self.context == "recording" else None
-        self._frames = signal.frames
-        self._shared = int(signal.frames * overlap)
+        self._frames, self._shared = self.timing.frames, self.timing.shared
         self._analysis = StreamingSTFT(signal)
         self._syntheses = (StreamingISTFT(signal), StreamingISTFT(signal))
         # The frames of the last chunk (zeros before the first), and the frames after it.
         self._covered = np.zeros((self._frames, signal.bins + 1), np.complex64)
         self._waiting: list[Spectrum] = []
         self._new = 0  # frames waiting
-        self._tail: Spectrum | None = None  # [2, shared, bins + 1], to be crossfaded with the next chunk
+        self._chunks = 0  # so far
+        self._tail: Spectrum | None = None  # [2, shared, bins + 1]: to be faded into the next chunk
         fade = (np.arange(self._shared, dtype=np.float32) + 0.5) / np.float32(self._shared or 1)
         self._fade_in = (0.5 - 0.5 * np.cos(np.pi * fade)).astype(np.float32)[:, np.newaxis]
         self._length = 0
@@ -80,7 +89,7 @@ class StreamingSeparator:
         """Latency in samples: sample n is returned after n + latency samples have been pushed."""
         signal = self._network.signal
         ahead = 0 if self._listener is None else (chunks_ahead(signal) + 1) * signal.frames * signal.hop
-        return latency(signal) + ahead
+        return self.timing.latency(signal) + ahead
 
     def push(self, block: Floats) -> tuple[Floats, Floats]:
         """Add float32 samples `[n]` (any n); return the near and far samples that are ready, equally many.
@@ -119,9 +128,9 @@ class StreamingSeparator:
         ready = [self._separate(frames) for frames in self._due(self._analysis.flush())]
         if self._listener is not None:
             ready.append(self._separate(self._listener.flush()))
-        if self._new:
+        if self._new or self.timing.ahead:
             ready.append(self._last_chunk())
-        if self._tail is not None:
+        elif self._tail is not None:
             ready.append(self._tail)
         near, far = np.concatenate(ready, axis=1)
         first, second = self._syntheses
@@ -135,7 +144,7 @@ class StreamingSeparator:
         """Add frames; return the finished frames of both stems, [2, frames, bins + 1]."""
         ready = [np.zeros((2, 0, self._covered.shape[1]), np.complex64)]
         while len(frames):
-            wanted = self._frames if self._tail is None else self._frames - self._shared
+            wanted = self.timing.behind if self._tail is None else self.timing.advance
             taken = frames[: wanted - self._new]
             frames = frames[len(taken) :]
             self._waiting.append(taken)
@@ -147,9 +156,9 @@ class StreamingSeparator:
     def _last_chunk(self) -> Spectrum:
         """Separate the last, incomplete chunk, completed by the frames before it or by zeros after it."""
         if self._tail is not None:
-            return self._faded(self._estimates(self._recent()))
-        padded = np.roll(self._recent(), self._new, axis=0)  # move the leading zeros to the end
-        return self._faded(self._estimates(padded)[:, : self._new])
+            return self._faded(self._estimates(self._recent()), last=True)
+        padded = np.roll(self._recent(), self._new, axis=0)  # the leading zeros go to the end
+        return self._estimates(padded)[:, : self._new]
 
     def _recent(self) -> Spectrum:
         """Return the newest frames, as many as a chunk has."""
@@ -157,15 +166,23 @@ class StreamingSeparator:
         self._waiting.clear()
         return self._covered
 
-    def _faded(self, estimates: Spectrum) -> Spectrum:
-        """Crossfade the estimates with the last chunk; hold back the frames shared with the next chunk."""
-        if self._tail is not None:
-            estimates = estimates[:, -(self._new + self._shared) :]
+    def _faded(self, estimates: Spectrum, last: bool = False) -> Spectrum:
+        """Fade the estimates of unfinished frames into the last chunk; hold back what is shared.
+
+        The last chunk of a recording has nothing ahead and shares nothing: all of it is finished.
+        """
+        ahead = self.timing.ahead
+        if self._tail is None:
+            estimates = estimates[:, -self._new :]
+        else:
+            estimates = estimates[:, -(self._new + self._shared + ahead) :]
             faded = self._tail + self._fade_in * (estimates[:, : self._shared] - self._tail)
             estimates = np.concatenate((faded, estimates[:, self._shared :]), axis=1)
         self._new = 0
-        finished = max(0, estimates.shape[1] - self._shared)
-        self._tail = estimates[:, finished:]
+        if last:
+            return estimates
+        finished = estimates.shape[1] - self._shared - ahead
+        self._tail = estimates[:, finished : finished + self._shared]
         return estimates[:, :finished]
 
     def _estimates(self, mixture: Spectrum) -> Spectrum:
@@ -196,13 +213,24 @@ class StreamingSeparator:
     def _run(self, chunk: Floats) -> tuple[Floats, Floats]:
         if self._state is None:
             return self._network.separate(chunk)
-        # The state of a listener includes this chunk already.
         network = cast("ContextNetwork", self._network)
-        return network.separate(chunk, self._state, update=self._listener is None)
+        since = self._chunks - self.timing.first
+        self._chunks += 1
+        # What a listener has heard holds this chunk already; so does what counted a moment ago, in part.
+        update = self._listener is None and since >= 0 and since % self.timing.every == 0
+        return network.separate(chunk, self._state, update=update)
 
     def _synthesise(self, stems: Spectrum) -> tuple[Floats, Floats]:
         near, far = (one.push(stem) for one, stem in zip(self._syntheses, stems, strict=True))
         return near, far
+
+
+def _timing(network: Network, overlap: float | None, latency: float | None) -> Timing:
+    if overlap is not None and not 0.0 <= overlap <= MAX_OVERLAP:
+        raise UsageError(f"overlap {overlap!r} lies outside 0 to {MAX_OVERLAP}")
+    if latency is not None:
+        return choose_timing(network, latency, overlap)
+    return whole_chunks(network.signal, network.overlap if overlap is None else overlap)
 
 
 def _joined(parts: list[Floats]) -> Floats:

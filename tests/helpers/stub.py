@@ -47,12 +47,12 @@ class Recorder:
 class Mixer:
     """Its output depends on the whole chunk and on each bin: any misplaced frame shows."""
 
-    def __init__(self, signal=SMALL, overlap=0.25):
-        self.signal, self.overlap = signal, overlap
+    def __init__(self, signal=SMALL, overlap=0.25, timings=()):
+        self.signal, self.overlap, self.timings = signal, overlap, timings
 
     def separate(self, mixture):
         mean = mixture[..., 0].mean(axis=(1, 2), dtype=np.float64).astype(np.float32)
-        ramp = np.linspace(0, 1, self.signal.frames, dtype=np.float32)[:, None, None]
+        ramp = np.linspace(0, 1, mixture.shape[1], dtype=np.float32)[:, None, None]
         near = mixture[..., 1:] * ramp * mean[:, None, None, None]
         return near, mixture[..., 1:] - near
 
