@@ -39,7 +39,7 @@ def _print(model: Model) -> None:
     facts = [("parameters", parameters), ("sha256", str(card.get("sha256", "-"))[:12])]
     latencies = [*(entry["seconds"] for entry in card.get("latencies", [])), card.get("latency_seconds")]
     told = ", ".join(f"{seconds:g}" for seconds in latencies if seconds is not None)
-    facts.append(("latency", f"{told} s" if told else "not told"))
+    facts.append(("latency", f"{told} s" if told else "unknown"))
     facts += [("scored on" if n == 0 else "", text) for n, text in enumerate(scored)]
     print(harmless(model.name))
     for name, value in [*facts, ("path", str(model.path))]:

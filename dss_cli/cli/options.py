@@ -62,8 +62,8 @@ Latency = Annotated[
     typer.Option(
         min=0.0,
         metavar="SECONDS",
-        help="Largest latency: shorter chunks with the past as context, as for a microphone. `dss models` lists "
-        "the latencies that a model offers; default: whole chunks.",
+        help="Largest latency, as for a microphone: shorter chunks with the past as context. `dss models` "
+        "lists the latencies that a model offers; default: whole chunks.",
     ),
 ]
 Overwrite = Annotated[bool, typer.Option("--overwrite", help="Replace existing outputs.")]

@@ -128,9 +128,7 @@ def separate(
     from ..utils.machine import physical_cores
 
     check_engine(engine, scheduler, jobs)
-    settled_context(
-        context.value if context else None, latency
-    )  # what excludes each other is refused before anything
+    settled_context(context.value if context else None, latency)  # refuses contradictory options first
     named = {
         stem: PIPE if path in STANDARD_OUTPUT_NAMES else path
         for stem, path in (("near", near), ("far", far), ("residual", residual))
