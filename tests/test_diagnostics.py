@@ -121,7 +121,9 @@ def test_a_damaged_model_is_a_problem_with_its_remedy(trials, home, sysfs):
     path.write_bytes(path.read_bytes()[:-4])
     problems = diagnostics.describe_installation(sysfs)["problems"]
     (line,) = [line for line in problems if str(path) in line]
-    assert "truncated" in line and line.endswith("; remove it, or put a whole model with its card there")
+    assert "truncated" in line and line.endswith(
+        "; remove it, or replace it by a complete model with its card"
+    )
 
 
 def test_packages_that_are_missing_are_problems(trials, sysfs, monkeypatch):
@@ -136,7 +138,7 @@ def test_packages_that_are_missing_are_problems(trials, sysfs, monkeypatch):
     monkeypatch.setitem(sys.modules, "soundfile", None)
     report = diagnostics.describe_installation(sysfs)
     assert (report["versions"]["soxr"], report["versions"]["libsndfile"]) == (None, None)
-    assert "soxr: is not installed; `pip install --force-reinstall dss-cli` mends it" in report["problems"]
+    assert "soxr: is not installed; `pip install --force-reinstall dss-cli` repairs it" in report["problems"]
     assert any(line.startswith("soundfile: cannot be loaded: ") for line in report["problems"])
     assert not any(line.startswith("scipy") for line in report["problems"])  # an extra
 

@@ -1,7 +1,8 @@
-"""Build the source archive and the wheel, the same bytes for the same commit, and check both.
+"""Build the source archive and the wheel reproducibly, and check both.
 
-`python -m tools.release dist` needs `git` and `hatchling`. It installs the wheel into an empty environment,
-in which it has to separate the example, and writes SHA256SUMS last: a folder without it holds no release.
+`python -m tools.release dist` needs `git` and `hatchling`. The command installs the wheel into an empty
+environment, separates the example there, and writes SHA256SUMS last: a folder without SHA256SUMS is not a
+complete release.
 """
 
 from __future__ import annotations
@@ -28,15 +29,15 @@ EXAMPLE = ROOT / "examples" / "two_talkers.flac"
 
 
 def build(folder: Path, epoch: str, kinds: Sequence[str] = ("sdist", "wheel")) -> list[Path]:
-    """Build into a folder, with times of `epoch` in the archives.
+    """Build archives with the time stamp `epoch` into a folder; return their paths.
 
     Args:
-        folder: gets the files.
+        folder: folder for the files.
         epoch: seconds since 1970, as text.
-        kinds: of "sdist" and "wheel".
+        kinds: kinds to build: "sdist", "wheel".
 
     Raises:
-        DssError: it cannot be built.
+        DssError: the build failed.
     """
     before = set(folder.glob("*"))
     command = [sys.executable, "-m", "hatchling", "build", "-d", str(folder.absolute())]
@@ -46,10 +47,10 @@ def build(folder: Path, epoch: str, kinds: Sequence[str] = ("sdist", "wheel")) -
 
 
 def check_wheel(wheel: Path) -> None:
-    """Install a wheel into an empty environment and see that all of it works there.
+    """Install a wheel into an empty environment, and check that it works there.
 
     Raises:
-        DssError: it cannot be installed, or something is missing.
+        DssError: the wheel cannot be installed, or a part is missing.
     """
     with tempfile.TemporaryDirectory(prefix="dss-release-") as folder:
         home = Path(folder) / "environment"
@@ -70,15 +71,15 @@ def check_wheel(wheel: Path) -> None:
 
 
 def sums(files: Iterable[Path]) -> str:
-    """Return the lines that `sha256sum --check` reads."""
+    """Return the checksums of files, as lines for `sha256sum --check`."""
     return "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files)
 
 
 def release(folder: Path) -> list[Path]:
-    """Build into an empty folder, check, and sum.
+    """Build a release in an empty folder, check it, and write the checksums; return the files.
 
     Raises:
-        DssError: the folder holds something, the changelog lacks the version, or a check fails.
+        DssError: the folder is not empty, or a check fails.
     """
     if folder.exists() and any(folder.iterdir()):
         raise DssError(f"{folder}: holds files already; move them, or name another folder")

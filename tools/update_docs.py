@@ -1,13 +1,13 @@
-"""Write the generated parts of the documents anew: one command for all of them.
+"""Update the generated parts of the documents.
 
-`python -m tools.update_docs [PART ...]`, by default the parts that take seconds; `--check` writes nothing and
-ends with 1 where a part is not today's.
+`python -m tools.update_docs [PART ...]` updates the parts, by default those that take seconds. `--check`
+writes nothing, and the exit code is 1 if a part is outdated.
 
-folders     docs/development/architecture.md: which folder imports which
-models      models/README.md: what the cards say
-share       share/: the man page, and completions for bash, zsh and fish
-scores      README.md: how far apart the stems of the examples are; separates them
-bench       docs/benchmarks.md: the tables of `dss bench`; takes minutes, on an idle machine
+folders     docs/development/architecture.md: imports between the folders
+models      models/README.md: content of the model cards
+share       share/: man page, and completions for bash, zsh and fish
+scores      README.md: scores of the example stems; separates the examples
+bench       docs/benchmarks.md: tables of `dss bench`; takes minutes, needs an idle machine
 bench-gpu   docs/benchmarks.md: the same on a machine with a GPU
 """
 
@@ -79,7 +79,7 @@ QUICK = ("folders", "models", "share", "scores")
 
 
 def stale(parts: Sequence[str], root: Path) -> list[str]:
-    """Return the parts of the documents under `root` that are not today's; all are written anew there."""
+    """Update parts of the documents under `root`; return those that were outdated."""
     found = []
     for part in parts:
         document, write = PARTS[part]
@@ -103,7 +103,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], metavar="PART")
-    parser.add_argument("--check", action="store_true", help="write nothing, fail where a part is old")
+    parser.add_argument("--check", action="store_true", help="write nothing, fail if a part is outdated")
     given = parser.parse_args(arguments)
     parts, root = given.parts or list(QUICK), Path.cwd()
     try:
@@ -115,13 +115,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
                 old = stale(parts, Path(copy))
         else:
             for part in stale(parts, root):
-                line(f"{PARTS[part][0]}: {part} written anew")
+                line(f"{PARTS[part][0]}: {part} updated")
             old = []
     except DssError as error:
         error_line(str(error))
         return error.exit_code
     for part in old:
-        error_line(f"{PARTS[part][0]}: {part}: not today's; `python -m tools.update_docs {part}` writes it")
+        error_line(f"{PARTS[part][0]}: {part}: outdated; `python -m tools.update_docs {part}` updates it")
     return ExitCode.FAILED if old else ExitCode.OK
 
 

@@ -16,10 +16,10 @@ from .model_readme import update
 
 
 def entry_name(about: Mapping[str, Any], latency: float | None = None) -> str:
-    """Return the name of a test set among a card's scores: `PRESET, seed S`.
+    """Return the name of a test set in a card's scores: `PRESET, seed S`.
 
-    Chosen strata go by their folder's name. Simulated rooms of another protocol than the first are named, and
-    so is a latency that was kept to, in seconds.
+    A test set of chosen strata is named by its folder. The protocol of simulated rooms is added unless it is
+    1; a chosen latency is added in seconds.
     """
     what = about["name"] if about["preset"] == CUSTOM else about["preset"]
     protocol = about.get("protocol", 1)

@@ -147,7 +147,7 @@ class WeightsSystem:
 
 
 def _decided(network: Network, context: Context, latency: float | None) -> dict[str, Any]:
-    """What chunks are decided on, and the latency that is kept to, if any."""
+    """Return the context in use and, if a latency is given, the latency of the chosen timing in seconds."""
     decided: dict[str, Any] = {"context": used_context(network, context)}
     if latency is not None:
         decided["latency"] = choose_timing(network, latency).seconds(network.signal)
@@ -155,7 +155,7 @@ def _decided(network: Network, context: Context, latency: float | None) -> dict[
 
 
 def _separating(network: Network, context: Context, latency: float | None) -> Outputs:
-    """The stems as `dss separate` makes them of the mixture's file, but in float WAV files."""
+    """Return a function that separates the mixture's file as `dss separate` does, into float WAV files."""
 
     def outputs(scene: ScoredScene, rate: int, frames: int) -> dict[str, Floats]:
         with tempfile.TemporaryDirectory(prefix="dss-") as folder:

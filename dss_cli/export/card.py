@@ -37,14 +37,16 @@ def make_card(
     """Return the card of a model file as an object for JSON.
 
     Args:
-        data: the content.
-        name, configuration: of the model, and of the network's shape.
-        signal: what the model expects of its input.
-        parameters, macs_per_second: trained numbers; multiply-accumulates per second of audio.
-        checks: of the export, as they came out.
-        sections: `training` and `scores`, where there are any.
-        state: shape by name of what is carried from chunk to chunk, float32.
-        timings: of the shorter latencies that the model offers.
+        data: content of the model file.
+        name: name of the model.
+        configuration: name of the network's configuration.
+        signal: signal constants of the model.
+        parameters: number of trained parameters.
+        macs_per_second: multiply-accumulates per second of audio.
+        checks: results of the checks of the export.
+        sections: sections `training` and `scores`, if any.
+        state: shapes of the float32 states carried from chunk to chunk, by name.
+        timings: timings of the shorter latencies that the model offers.
 
     Raises:
         UsageError: a section has another name.

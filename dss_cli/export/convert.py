@@ -28,9 +28,9 @@ WEIGHTS = ("float16", "float32", "int8")
 def convert(network: keras.Model | CarriedNetworks, weights: str = "float16") -> bytes:
     """Convert a Keras network to a TFLite file.
 
-    A network that carries context has two signatures that share their weights, `separate(mixture, state...)
-    -> near, far, state...` and `listen(mixture, state...) -> state...`, and `separate_F` for each shorter
-    chunk of F frames; any other has `separate(mixture) -> near, far` alone.
+    A network with context gets signatures that share their weights: `separate(mixture, state...) -> near,
+    far, state...`, `listen(mixture, state...) -> state...`, and `separate_F` for each shorter chunk of F
+    frames. Other networks get only `separate(mixture) -> near, far`.
 
     Args:
         network: functional model with batch size 1; inputs `mixture` and states, outputs "near", "far" and

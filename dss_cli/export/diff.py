@@ -107,9 +107,9 @@ def inference_diff(
 def _in_sequence(
     network: ContextNetwork, chunks: Sequence[Floats], lengths: Collection[int]
 ) -> list[tuple[Floats, Floats]]:
-    """Near and far of chunks that follow each other; where there is context, one more is heard first.
+    """Return near and far of consecutive chunks; a network with context listens to one more chunk first.
 
-    Behind the whole chunks come their beginnings, of each shorter length that the model takes.
+    After the whole chunks follow their beginnings, in each shorter length that the model accepts.
     """
     state = network.begin()
     if state is not None:

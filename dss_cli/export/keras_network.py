@@ -44,10 +44,10 @@ class KerasNetwork:
         self._separate: Any = network.separate if isinstance(network, CarriedNetworks) else network
         if self._carried:
             self.timings = timings_for(signal, self._carried.lengths)
-        self._shorter: dict[int, keras.Model] = {}  # built as they are needed, since Keras is slow at it
+        self._shorter: dict[int, keras.Model] = {}  # built on demand, because Keras is slow at building
 
     def begin(self) -> State | None:
-        """Return a state that has heard nothing; None where the network carries no context."""
+        """Return the initial state of a recording; None if the network has no context."""
         if self._carried is None:
             return None
         return {
@@ -74,8 +74,8 @@ class KerasNetwork:
         return np.asarray(outputs["near"]), np.asarray(outputs["far"])
 
     def listen(self, mixture: Floats, state: State) -> None:
-        """Let a chunk count for later ones in `state`, without separating it."""
-        assert self._carried is not None, "only a network that carries context has a state to listen with"
+        """Advance `state` by one chunk without separating the chunk."""
+        assert self._carried is not None, "only a network with context has a state"
         outputs = self._carried.listen.predict_on_batch({"mixture": mixture, **state})
         state.update({name: np.asarray(outputs[name]) for name in state})
 

@@ -98,7 +98,7 @@ def states(network: keras.Model | CarriedNetworks) -> dict[str, tuple[int, ...]]
 
 
 def timings(network: keras.Model | CarriedNetworks) -> tuple[Timing, ...]:
-    """Timings of the shorter latencies that a network's file offers."""
+    """Return the timings of the shorter latencies that a network's file offers."""
     from ..network import CarriedNetworks
 
     if not isinstance(network, CarriedNetworks):

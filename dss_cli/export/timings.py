@@ -1,4 +1,4 @@
-"""The shorter latencies that exported models offer, beside that of whole chunks."""
+"""Shorter latencies that exported models offer in addition to the latency of whole chunks."""
 
 from __future__ import annotations
 
@@ -8,15 +8,15 @@ from dataclasses import replace
 from ..constants import SignalConfig
 from ..runtime.timing import Timing
 
-WHOLE = 188  # frames of a whole chunk that the timings below are told in
-# Chosen on dev conversations (docs/experiments/11-latency.md); of the lengths that training cuts scenes into.
+WHOLE = 188  # frames of the whole chunk for which the timings below are given
+# Chosen on dev conversations (docs/experiments/11-latency.md). Training cuts scenes into the same lengths.
 TIMINGS = (Timing(94, 6, 2, 6), Timing(94, 10, 4, 16))
 
 
 def timings_for(signal: SignalConfig, lengths: Sequence[int]) -> tuple[Timing, ...]:
     """Return the timings of a model whose chunks may also be of `lengths` frames, shortest latency first.
 
-    A network of another length of chunk gets the same shares of it, in whole frames.
+    For a network with another chunk length the timings are scaled and rounded down to whole frames.
     """
     found = []
     for timing in TIMINGS:

@@ -15,7 +15,7 @@ from .layers import Tensor
 from .low_band import look_closer
 from .recurrent import recurrent_estimates
 
-SHORTER = (2,)  # parts of a chunk that are exported as chunks too, for short latencies; see training.cut
+SHORTER = (2,)  # divisors of a chunk for the shorter chunks of the export (short latencies); see training.cut
 
 
 def build(config: NetworkConfig | str, batch: int | None = None) -> keras.Model:
@@ -49,9 +49,9 @@ class CarriedNetworks(NamedTuple):
 
     Attributes:
         separate: inputs `mixture` (1, frames, 256, 3) and states; outputs "near", "far" and states.
-        listen: the same inputs; outputs states alone, for a pass that looks ahead.
-        config: of the network.
-        lengths: frames of the shorter chunks, longest first, in which it is exported as well.
+        listen: the same inputs; outputs only states, for a first pass over a recording.
+        config: configuration of the network.
+        lengths: frames of the shorter chunks for which the network is also exported, longest first.
     """
 
     separate: keras.Model
@@ -60,7 +60,7 @@ class CarriedNetworks(NamedTuple):
     lengths: tuple[int, ...] = ()
 
     def shorter(self, frames: int) -> keras.Model:
-        """The form `separate` for chunks of so many frames, with a copy of the weights of this moment."""
+        """Return `separate` for chunks of `frames` frames, with a copy of the present weights."""
         network = build_carried(self.config, frames).separate
         network.set_weights(self.separate.get_weights())
         return network
@@ -94,7 +94,7 @@ def build_carried(config: TwoStageConfig, frames: int | None = None) -> CarriedN
 
 
 def build_for_inference(config: NetworkConfig) -> keras.Model | CarriedNetworks:
-    """The network of a configuration as it is exported and scored, for one chunk at a time."""
+    """Build the network of a configuration as it is exported and scored, for one chunk at a time."""
     if not has_context(config):
         return build(config, batch=1)
     return build_carried(config)._replace(lengths=tuple(config.signal.frames // part for part in SHORTER))

@@ -44,32 +44,33 @@ class LiteRTNetwork:
     """Model that is ready to run. Threads may share one instance: concurrent calls run one after the other.
 
     Args:
-        model: as `registry.find_model` returns it.
-        delegate: `gpu`; `cpu`; or `auto`, the GPU unless it is missing, does not take the whole
-            graph, or is a renderer in software, which is slower than the CPU.
-        threads: of the CPU, 1 or more; the results are the same whatever their number.
-        strict: an error instead of a fallback to the CPU.
-        verbose: let LiteRT's own lines through to stderr.
-        warn: given one line when the CPU replaces a GPU that was asked for or is there; with `auto`
-            and no adapter at all that line goes to the log. `fallback_reason` keeps the reason.
-        gpu_precision: of the GPU's arithmetic: `float32`, or `float16` where its driver has that;
-            one line to `warn` where it has not.
-        latency: in seconds, of the engine that the network is given to; None is that of whole chunks.
+        model: model as returned by `registry.find_model`.
+        delegate: `gpu`, `cpu` or `auto`. `auto` takes the GPU unless there is none, or the GPU cannot run the
+            whole graph, or the GPU is a software renderer, which is slower than the CPU.
+        threads: number of CPU threads, at least 1; the results do not depend on it.
+        strict: raise an error instead of falling back to the CPU.
+        verbose: print LiteRT's own messages to stderr.
+        warn: receives one line if the CPU replaces a requested or existing GPU. With `auto` and without an
+            adapter the line goes to the log instead. `fallback_reason` keeps the reason.
+        gpu_precision: arithmetic of the GPU: `float32`, or `float16` if the driver supports it (otherwise
+            `warn` receives one line).
+        latency: largest latency in seconds of a stream through this network; None: latency of whole chunks.
 
     Attributes:
-        signal, overlap, timings: of the model's card.
-        latency: in seconds, that the engine keeps to unless it is told otherwise; None: that of whole chunks.
-        asked, used: of `auto`, `gpu` and `cpu`, the delegate asked for and the one that runs.
-        fallback_reason: why the CPU runs in the GPU's place, else None.
-        adapter: the GPU as its driver names it, where one was found and tried.
-        software: that adapter renders on the CPU.
-        gpu_precision: what the GPU computes in, as a trial shows; None on the CPU.
-        threads: of the CPU.
+        signal, overlap, timings: signal constants, overlap and shorter timings from the model card.
+        latency: default latency of a stream in seconds; None: latency of whole chunks.
+        asked: requested delegate: `auto`, `gpu` or `cpu`.
+        used: delegate in use: `gpu` or `cpu`.
+        fallback_reason: reason why the CPU replaces the GPU, else None.
+        adapter: driver's name of the GPU, None if no GPU was found or tried.
+        software: whether the adapter is a software renderer on the CPU.
+        gpu_precision: effective precision of the GPU, determined by a trial; None on the CPU.
+        threads: number of CPU threads.
 
     Raises:
-        UsageError: an unknown delegate or precision, float16 on the CPU, no threads, or a latency that the
-            model does not offer.
-        DssError: LiteRT cannot load the file, its signature is not the card's, or a fallback
+        UsageError: the delegate or the precision is unknown, float16 is combined with the CPU, `threads` is
+            less than 1, or the model offers no latency that short.
+        DssError: LiteRT cannot load the file, the signature contradicts the card, or a fallback is needed
             under `strict`.
     """
 
@@ -143,9 +144,13 @@ class LiteRTNetwork:
         """Separate one chunk.
 
         Args:
-            mixture: of one chunk of one of the model's lengths.
-            state: what was heard before, of `begin`; None: nothing.
-            update: whether the chunk counts for later ones in `state`.
+            mixture: compressed spectrum of the chunk, float32 `[1, frames, bins, 3]`; `frames` is one of the
+                model's chunk lengths.
+            state: context of the recording from `begin`; None runs the chunk without context.
+            update: whether to advance `state` by this chunk.
+
+            Returns:
+                Compressed spectra of near and far, float32 `[1, frames, bins, 2]` each.
 
         Raises:
             UsageError: the shape or dtype is wrong, or the state belongs to another model.

@@ -26,7 +26,7 @@ class Network(Protocol):
     def separate(self, mixture: Floats) -> tuple[Floats, Floats]:
         """Separate one chunk: compressed float32 `[1, frames, bins, 3]` to near and far, `[..., 2]`.
 
-        A network that has `timings` (see `timing.offered`) takes chunks of their lengths too.
+        A network with `timings` (see `timing.offered`) also accepts chunks of the lengths in `timings`.
         """
 
 

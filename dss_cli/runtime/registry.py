@@ -47,9 +47,13 @@ class Model:
     """Model file that matches its card.
 
     Attributes:
-        overlap: share of a chunk, faded into the next.
-        state: shape by name of what the model carries from chunk to chunk; empty: each is on its own.
-        timings: of chunks shorter than whole ones, for latencies that are shorter.
+        name: name of the model, which is the stem of the file's name.
+        path: path of the `.tflite` file.
+        card: content of the model card.
+        signal: signal constants from the card.
+        overlap: overlap of consecutive chunks, as a share of a chunk.
+        state: shapes of the states that the model carries from chunk to chunk, by name; empty: no context.
+        timings: timings of shorter chunks, for shorter latencies.
     """
 
     name: str
@@ -62,7 +66,7 @@ class Model:
 
     @property
     def lengths(self) -> tuple[int, ...]:
-        """Frames of the chunks that the model takes, whole ones first."""
+        """Chunk lengths that the model accepts, in frames, longest first."""
         shorter = {timing.frames for timing in self.timings} - {self.signal.frames}
         return self.signal.frames, *sorted(shorter, reverse=True)
 
@@ -159,7 +163,9 @@ def load(path: Path) -> Model:
         raise DssError(f"{card_path}: overlap {_shown(overlap)} lies outside 0 to {MAX_OVERLAP}")
     state, timings = _state(card.get("state", {}), card_path), _timings(card.get("latencies", []), card_path)
     if too_long := [timing for timing in timings if timing.frames > signal.frames]:
-        raise DssError(f"{card_path}: a latency of {too_long[0].frames} frames, more than those of a chunk")
+        raise DssError(
+            f"{card_path}: a latency has chunks of {too_long[0].frames} frames, more than the model"
+        )
     return Model(path.stem, path, card, signal, float(overlap), state, timings)
 
 
@@ -183,14 +189,20 @@ def _state(state: Any, card_path: Path) -> dict[str, tuple[int, ...]]:
 
 
 def _timings(latencies: Any, card_path: Path) -> tuple[Timing, ...]:
-    """The timings that a card lists as latencies."""
+    """Return the timings that a card lists as latencies.
+
+    Raises:
+        DssError: an entry is not a timing.
+    """
     if not isinstance(latencies, list):
         raise DssError(f"{card_path}: latencies is {_shown(latencies)}, not a list")
     wanted = {"seconds", *Timing.__dataclass_fields__}
     timings = []
     for entry in latencies:
         if not isinstance(entry, dict) or set(entry) != wanted:
-            raise DssError(f"{card_path}: a latency is {_shown(entry)}, not {', '.join(sorted(wanted))}")
+            raise DssError(
+                f"{card_path}: latency {_shown(entry)} has not the keys {', '.join(sorted(wanted))}"
+            )
         try:
             timings.append(Timing(**{name: entry[name] for name in Timing.__dataclass_fields__}))
         except DssError as error:

@@ -26,13 +26,13 @@ from .registry import Model
 Floats = npt.NDArray[np.float32]
 Shape = tuple[int, ...]
 
-# Signatures. Models without states have the first alone; see `separate_signature` for shorter chunks.
+# Signatures; models without states have only the first. See `separate_signature` for shorter chunks.
 SEPARATE, LISTEN = "separate", "listen"
-INPUT = "mixture"  # and states; the results are named as STEMS, and as the states
+INPUT = "mixture"  # inputs: INPUT and the states; outputs: STEMS and the states
 
 
 def separate_signature(frames: int, signal: SignalConfig) -> str:
-    """Return the name of the signature that separates chunks of so many frames."""
+    """Return the name of the signature that separates chunks of `frames` frames."""
     return SEPARATE if frames == signal.frames else f"{SEPARATE}_{frames}"
 
 
@@ -91,9 +91,9 @@ class Session:
         self._nothing = State(self)
 
     def separate(self, mixture: Floats, state: State | None, update: bool = True) -> tuple[Floats, Floats]:
-        """Return near and far of a chunk of one of the model's lengths.
+        """Return near and far of a chunk, `[1, frames, bins, 2]`; `update` advances `state` by the chunk.
 
-        `update` lets the chunk count for the next one in `state`.
+        The length of the chunk is one of the model's chunk lengths.
         """
         within = state or self._nothing
         chunk = self._chunks[mixture.shape[1]]
@@ -106,25 +106,25 @@ class Session:
         return near.reshape(chunk.stem), far.reshape(chunk.stem)
 
     def listen(self, mixture: Floats, state: State) -> None:
-        """Let a chunk count for the next one in `state`, without separating it."""
+        """Advance `state` by one chunk without separating the chunk."""
         self._whole.input.write(mixture)
         self.compiled.run_by_name(LISTEN, {INPUT: self._whole.input, **state.before}, state.after)
         state.advance()
 
 
 class _ChunkBuffers:
-    """Buffers for chunks of one length, and the signature that takes them."""
+    """Buffers for chunks of one length, and the name of the signature for this length."""
 
     def __init__(self, compiled: CompiledModel, signal: SignalConfig, frames: int) -> None:
         self.signature = separate_signature(frames, signal)
         self.input = compiled.create_input_buffer_by_name(self.signature, INPUT)
         self.stems = {name: compiled.create_output_buffer_by_name(self.signature, name) for name in STEMS}
         mixture, self.stem = shapes(signal, frames)
-        self.input.write(np.zeros(mixture, np.float32))  # the first time, LiteRT prints here too
+        self.input.write(np.zeros(mixture, np.float32))  # LiteRT prints during the first write, too
 
 
 def shapes(signal: SignalConfig, frames: int | None = None) -> tuple[Shape, Shape]:
-    """Shape of a chunk of the mixture, and of its stems; None: of a whole chunk."""
+    """Return the shapes of a chunk's mixture and of its stems; `frames` None: whole chunk."""
     frames = frames or signal.frames
     return (1, frames, signal.bins, 3), (1, frames, signal.bins, 2)
 

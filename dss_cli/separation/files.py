@@ -41,18 +41,18 @@ class FileReport:
     Attributes:
         input: the source as given.
         outputs: path by stem.
-        frames: length of the input and of every stem.
-        seconds: the same in seconds.
-        rate: of the input in Hz.
-        channels: of the outputs.
-        context: what each chunk was decided on.
-        latency: in seconds, that the engine kept to; None: whole chunks.
-        gain: common factor of all stems, 1.0 unless one would have clipped.
-        clipped: samples beyond full scale before that gain.
-        speech: share of the recording in which somebody speaks, by near and far; None if not asked for.
-        warnings: the lines that were given to `warn`.
-        elapsed: wall-clock seconds of the whole work.
-        rtf: elapsed / seconds.
+        frames: frames of the input and of every stem.
+        seconds: duration of the input.
+        rate: sample rate of the input in Hz.
+        channels: number of channels of the outputs.
+        context: context used for each chunk: `recording`, `past` or `none`.
+        latency: latency of the chosen timing in seconds; None: whole chunks.
+        gain: common factor of all stems, 1.0 unless a stem would have clipped.
+        clipped: samples beyond full scale before the gain.
+        speech: share of the recording in which somebody speaks, by near and far; None if not requested.
+        warnings: lines that were given to `warn`.
+        elapsed: wall-clock seconds of the separation.
+        rtf: real-time factor, elapsed / seconds.
     """
 
     input: str
@@ -99,25 +99,24 @@ def separate_file(
 
     Args:
         source: path, or '-' for standard input.
-        near: path of the near stem, '-' for standard output, None for none; its extension names
-            the format. At least one of the three stems must be asked for.
-        far: the same for the far stem.
-        residual: the same for mixture - near - far, so that the three sum to the input.
+        near: path of the near stem, '-' for standard output, None for none; the extension selects the
+            format. At least one of the three stems must be requested.
+        far: as `near`, for the far stem.
+        residual: as `near`, for mixture - near - far, so that the three stems sum to the input.
         activity: path of a file that says who speaks when, by the levels of both stems (see
             `activity.ActivityMeter`): .json, .rttm, .txt (Audacity labels) or .csv; None for none.
-        network: the model: a name, the path of a `.tflite` file, or one that is loaded already, which serves
-            any number of recordings.
-        overlap: of consecutive chunks, None for the engine's default.
-        context: what a chunk is decided on: the `recording`, the `past`, or `none`; None is the recording, or
-            the past where the source is a pipe, which passes only once, or with a latency.
-        latency: in seconds, that the engine keeps to as it would with a microphone: the longest one that the
-            model offers, at most this; None is that of the network, which is whole chunks.
+        network: model by name or by the path of a `.tflite` file, or a loaded network, which can be reused
+            for any number of recordings.
+        overlap: overlap of consecutive chunks, 0 to 0.5 of a chunk; None: the model's own.
+        context: context for the separation of each chunk: `recording`, `past` or `none`. None: the
+            recording, or the past if a latency is given or the source is a pipe, which can be read only once.
+        latency: largest latency in seconds, as for a live stream: the engine takes the longest latency that
+            the model offers within it. None: latency of the network, which is whole chunks by default.
         strength: how much is taken away: 1 gives the stems, 0 the mixture to both, values between leave that
             share of everything else. The outputs still sum to the input; `activity` goes by the stems.
-        channels: 'each' separates every channel on its own and keeps the layout, 'mix' averages
-            them to one.
-        track: which audio track of the recording, from 1.
-        subtype: encoding of the outputs, e.g. 'PCM_24'; None keeps the input's.
+        channels: 'each' separates every channel and keeps the layout, 'mix' averages all channels to one.
+        track: number of the audio track, from 1.
+        subtype: encoding of the outputs, such as 'PCM_24'; None: as the input.
         overwrite: replace existing outputs.
         strict: raise an error for damaged input instead of a warning.
         progress: called with ('separating' or 'writing', frames done, total frames or None) after each
@@ -237,7 +236,7 @@ def _context(
     source: str | os.PathLike[str],
     warn: Callable[[str], None],
 ) -> Context:
-    """The context that a source and a network can have; `warn` hears where that is not what was asked for."""
+    """Return the context that source and network allow; warn if it differs from the requested one."""
     asked = settled_context(asked, latency) if latency is not None else asked
     pipe = os.fspath(source) == "-"
     if asked == "recording" and pipe:

@@ -41,15 +41,15 @@ def used_context(network: Network, asked: Context) -> Context:
 
 
 def settled_context(asked: Context | None, latency: float | None) -> Context:
-    """Return the context of an array or a file: the recording, or the past where a latency is kept to.
+    """Return the context of an array or a file: by default the recording, or the past if a latency is given.
 
     Raises:
-        UsageError: the recording is asked for within a latency.
+        UsageError: the context `recording` is requested together with a latency.
     """
     if latency is None:
         return asked or "recording"
     if asked == "recording":
-        raise UsageError("a latency and the context of the whole recording exclude each other")
+        raise UsageError("a latency and the context `recording` exclude each other")
     return asked or "past"
 
 

@@ -36,16 +36,17 @@ class Splitter:
     share a separator until they differ.
 
     Args:
-        network: what estimates the stems.
-        overlap: of consecutive chunks, None for the network's own.
-        rate: of the blocks in Hz.
-        channels: columns of each block.
-        context: of each channel, as `StreamingSeparator` takes it.
-        latency: in seconds, likewise; that of converting rates comes on top.
+        network: network that estimates the stems.
+        overlap: overlap of consecutive chunks, None for the network's own.
+        rate: sample rate of the blocks in Hz.
+        channels: number of channels of the blocks.
+        context: context of each channel, as in `StreamingSeparator`.
+        latency: latency in seconds, as in `StreamingSeparator`; rate conversion adds its own delay.
 
-    Raises:
-        UsageError: an overlap out of range, an unknown context, a latency that is not offered.
-        DssError: more than `MAX_CHANNELS` channels.
+        Raises:
+            UsageError: the overlap is out of range, the context is unknown, or the network offers no latency
+                that short.
+            DssError: there are more than `MAX_CHANNELS` channels.
     """
 
     def __init__(
@@ -77,7 +78,7 @@ class Splitter:
 
     @property
     def latency(self) -> float | None:
-        """In seconds, of the model, that was chosen for the one asked for; None: whole chunks."""
+        """Latency of the chosen timing in seconds, without rate conversion; None: whole chunks."""
         if self._latency is None:
             return None
         return self._separators[0].timing.seconds(self._network.signal)

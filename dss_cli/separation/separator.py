@@ -41,20 +41,25 @@ def load_model(
     """Load a model by name or path; the network can be reused for any number of recordings.
 
     Args:
-        model: a bundled or cached name, or the path of a `.tflite` file beside its card.
-        delegate: `auto` (GPU if it takes the whole model, else CPU), `gpu` or `cpu`.
-        threads: of the CPU; None is the physical cores, at most 4. The results are the same.
-        strict_delegate: an error instead of a fallback to the CPU.
-        verbose: let LiteRT's own log lines through to stderr.
-        gpu_precision: of the GPU's arithmetic, `float32` or (where its driver has that) `float16`.
-        latency: in seconds, that the network's user keeps to unless told otherwise: the longest of those that
-            the model offers, at most this; None is that of whole chunks.
-        warn: given one line where the CPU replaces a GPU that was asked for or is there, where float32
-            replaces float16, and where the model was never trained; by default it becomes a UserWarning.
+        model: name of a bundled or cached model, or path of a `.tflite` file with its card beside it.
+        delegate: `auto` (the GPU if it can run the whole model, else the CPU), `gpu` or `cpu`.
+        threads: number of CPU threads; None: number of physical cores, at most 4. The results do not
+            depend on it.
+        strict_delegate: raise an error instead of falling back to the CPU.
+        verbose: print LiteRT's own messages to stderr.
+        gpu_precision: arithmetic of the GPU, `float32` or (if its driver supports it) `float16`.
+        latency: default for the largest latency in seconds of separators that use this network. They take the
+            longest latency that the model offers within it. None: latency of whole chunks.
+        warn: receives one line if the CPU replaces a requested or existing GPU, if float32 replaces
+            float16, or if the model is untrained; the default issues a UserWarning.
 
-    Raises:
-        UsageError: no such model, float16 with the delegate `cpu`, or a latency that is not offered.
-        DssError: a damaged model, or a delegate that is refused.
+        Returns:
+            Network for `Separator`, `StreamingSeparator` and `separate_file`.
+
+        Raises:
+            UsageError: there is no such model, an option is unknown, float16 is combined with `cpu`, or the
+                model offers no latency that short.
+            DssError: the model is damaged, or the delegate cannot be used.
     """
     from ..runtime.litert import LiteRTNetwork
     from ..runtime.registry import find_model
@@ -79,21 +84,24 @@ class Separator:
     """Separator of recordings in memory.
 
     Args:
-        model: a bundled or cached name, the path of a `.tflite` file beside its card, or a network that is
-            loaded already (or is not LiteRT's), for which delegate, threads and precision are settled.
-        delegate: `auto`, `gpu` or `cpu`; a GPU that cannot means the CPU, and a UserWarning
-            unless it is `auto` and there is none.
-        threads: of the CPU; None is the physical cores, at most 4.
-        overlap: of neighbouring chunks, 0 to 0.5 of a chunk; None is the model's own.
-        context: what a chunk is decided on: the `recording`, the `past`, or `none`, the chunk alone; None is
-            the recording, or the past with a latency. Models without context decide on the chunk alone.
-        strict_delegate: an error instead of a fallback to the CPU.
-        gpu_precision: as `load_model` takes it.
-        latency: in seconds, of the stems behind the mixture when it comes in as a stream: shorter chunks, and
-            the price of that; None is the network's own.
+        model: name of a bundled or cached model, path of a `.tflite` file with its card beside it, or a
+            loaded network (LiteRT's or another one); for a network, the options of the delegate have no
+            effect.
+        delegate: `auto`, `gpu` or `cpu`. If the GPU cannot be used, the CPU replaces it, with a UserWarning
+            (no warning if the delegate is `auto` and there is no GPU).
+        threads: number of CPU threads; None: number of physical cores, at most 4.
+        overlap: overlap of consecutive chunks, 0 to 0.5 of a chunk; None: the model's own.
+        context: context for the separation of a chunk: `recording`, `past`, or `none`. None: the recording,
+            or the past if a latency is given. Models without context always use `none`.
+        strict_delegate: raise an error instead of falling back to the CPU.
+        gpu_precision: arithmetic of the GPU, as in `load_model`.
+        latency: largest latency of a stream in seconds. Shorter latencies use shorter chunks, at some cost
+            in quality and computing time. None: latency of the network.
 
-    Raises:
-        DssError: the model or the delegate cannot be used, or overlap or latency are out of range.
+        Raises:
+            UsageError: there is no such model, an option is unknown, the overlap is out of range, or the
+                model offers no latency that short.
+            DssError: the model is damaged, or the delegate cannot be used.
     """
 
     def __init__(
@@ -115,7 +123,7 @@ class Separator:
         self.latency = own_latency(model) if latency is None else latency
         self.overlap = overlap
         self.context = used_context(model, settled_context(context, self.latency))
-        self.stream()  # an overlap out of range fails here, not at the first recording
+        self.stream()  # checks overlap and latency now, not at the first recording
 
     def stream(self) -> StreamingSeparator:
         """Return a new streaming separator for one channel at the model's sample rate.

@@ -1,11 +1,11 @@
 """Streaming engine: samples of one channel in, near and far samples out.
 
-A network sees chunks of STFT frames, of its full length or, for a short latency, of one of the shorter
-lengths that it offers (`runtime.timing`). Neighbouring chunks share frames, over which their estimates are
-faded into each other with raised-cosine weights that add up to one, in the linear STFT domain; one
-synthesis per stem makes samples of the faded frames. A chunk may read again, on its left, what earlier ones
-have finished, and look ahead, on its right, at what later ones will finish. Chunks are counted in frames
-from the first sample on, so the way the input is cut into blocks changes nothing.
+A network processes chunks of STFT frames: whole chunks or, for a short latency, shorter chunks that the
+network offers (`runtime.timing`). Consecutive chunks share frames. Their estimates are crossfaded over the
+shared frames in the linear STFT domain, with raised-cosine weights that sum to one. One synthesis per stem
+converts the frames to samples. A shorter chunk may also contain frames that earlier chunks have finished, at
+its beginning, and frames of look-ahead, at its end. Chunks are counted in frames from the first sample on,
+so the result does not depend on the sizes of the input blocks.
 """
 
 from __future__ import annotations
@@ -34,22 +34,22 @@ class StreamingSeparator:
     """Block-wise separator of one channel at the network's sample rate, in constant memory.
 
     Args:
-        network: what estimates the stems; it may be shared, the state of each channel is its own.
-        overlap: share of a chunk that is faded into the next, 0 to 0.5; None is the network's own.
-            More costs computing time (a chunk advances by `1 - overlap`) and changes no latency.
-        context: what a chunk is decided on, where the network carries context: the `past`; the `recording`,
-            by listening `listening.AHEAD_SECONDS` ahead; or `none`, the chunk alone.
-        latency: in seconds, which is never exceeded: the longest one of those that the network offers
-            is taken. It goes with the `past` or `none`. None: the network's own (`load_model`), which is
-            that of whole chunks unless it was loaded for another.
+        network: network that estimates the stems; several separators may share it.
+        overlap: overlap of consecutive chunks, 0 to 0.5 of a chunk; None: the network's own. A larger
+            overlap costs computing time (a chunk advances by `1 - overlap`) and does not change the latency.
+        context: context of a network that carries context: the `past`, the `recording` (with a look-ahead of
+            `listening.AHEAD_SECONDS`), or `none`.
+        latency: largest latency in seconds: the longest latency that the network offers within it is used. It
+            requires the context `past` or `none`. None: latency for which the network was loaded
+            (`load_model`), by default the latency of whole chunks.
 
-    Attributes:
-        context: as asked for; `none` where the network carries none.
-        timing: of the chunks.
+        Attributes:
+            context: context in use; `none` if the network carries no context.
+            timing: timing of the chunks.
 
-    Raises:
-        UsageError: an overlap out of range, an unknown context, a latency that the network does not offer
-            or that goes with no look at the whole `recording`.
+        Raises:
+            UsageError: the overlap is out of range, the context is unknown, the network offers no latency
+                that short, or a latency is combined with the context `recording`.
     """
 
     def __init__(
@@ -77,8 +77,8 @@ class StreamingSeparator:
         self._covered = np.zeros((self._frames, signal.bins + 1), np.complex64)
         self._waiting: list[Spectrum] = []
         self._new = 0  # frames waiting
-        self._chunks = 0  # so far
-        self._tail: Spectrum | None = None  # [2, shared, bins + 1]: to be faded into the next chunk
+        self._chunks = 0  # chunks so far
+        self._tail: Spectrum | None = None  # [2, shared, bins + 1], to be crossfaded with the next chunk
         fade = (np.arange(self._shared, dtype=np.float32) + 0.5) / np.float32(self._shared or 1)
         self._fade_in = (0.5 - 0.5 * np.cos(np.pi * fade)).astype(np.float32)[:, np.newaxis]
         self._length = 0
@@ -157,7 +157,7 @@ class StreamingSeparator:
         """Separate the last, incomplete chunk, completed by the frames before it or by zeros after it."""
         if self._tail is not None:
             return self._faded(self._estimates(self._recent()), last=True)
-        padded = np.roll(self._recent(), self._new, axis=0)  # the leading zeros go to the end
+        padded = np.roll(self._recent(), self._new, axis=0)  # move the leading zeros to the end
         return self._estimates(padded)[:, : self._new]
 
     def _recent(self) -> Spectrum:
@@ -167,9 +167,9 @@ class StreamingSeparator:
         return self._covered
 
     def _faded(self, estimates: Spectrum, last: bool = False) -> Spectrum:
-        """Fade the estimates of unfinished frames into the last chunk; hold back what is shared.
+        """Crossfade the estimates with the previous chunk; hold back the frames shared with the next chunk.
 
-        The last chunk of a recording has nothing ahead and shares nothing: all of it is finished.
+        The last chunk of a recording has no look-ahead and shares no frames: it finishes all its frames.
         """
         ahead = self.timing.ahead
         if self._tail is None:
@@ -216,7 +216,7 @@ class StreamingSeparator:
         network = cast("ContextNetwork", self._network)
         since = self._chunks - self.timing.first
         self._chunks += 1
-        # What a listener has heard holds this chunk already; so does what counted a moment ago, in part.
+        # The state of a listener includes this chunk already; overlapping chunks update the state only once.
         update = self._listener is None and since >= 0 and since % self.timing.every == 0
         return network.separate(chunk, self._state, update=update)
 

@@ -120,7 +120,7 @@ class Bank:
             raise DssError(f"{path}: cannot be read: {error.strerror or error}") from error
         except DAMAGED as error:
             raise DssError(
-                f"{path}: not a bank of responses, or a damaged one; delete it, and `dss train` makes it again"
+                f"{path}: not a bank of responses, or damaged; delete it, and `dss train` makes it again"
             ) from error
         return bank
 
@@ -218,9 +218,7 @@ def draw_room(rng: np.random.Generator, environment: str, ranges: Sequence[Range
         room = simulate_room(rng, environment, ranges, near)
         if environment == "outdoor" or rings_as_asked(room):
             return room
-    raise DssError(
-        f"no room in {MOST_REDRAWS} draws has the right RT60 (talkers at {ranges} m)"
-    )
+    raise DssError(f"no room in {MOST_REDRAWS} draws has the right RT60 (talkers at {ranges} m)")
 
 
 def _one_of_protocol_1(seed: int, near: Range, far: Range, index: int, environment: str) -> Sources:

@@ -1,4 +1,4 @@
-"""Where the files of the page are: in the package `dss-cli-web`, or in a checkout that has built them."""
+"""Folder of the built page: in the package `dss-cli-web`, or in a checkout after `make web`."""
 
 from __future__ import annotations
 
@@ -9,14 +9,14 @@ from ..errors import DssError
 from ..utils.bundled import PACKAGE
 
 ENTRY = "index.html"
-_BUILT = PACKAGE.parent / "build" / "web"  # by `make web`, in a checkout
+_BUILT = PACKAGE.parent / "build" / "web"  # written by `make web` in a checkout
 
 
 def find_site() -> Path:
     """Return the folder of the built page.
 
     Raises:
-        DssError: it is not installed.
+        DssError: the page is not installed.
     """
     try:
         folder = Path(importlib.import_module("dss_cli_web").FOLDER)

@@ -172,8 +172,8 @@ def test_a_library_that_is_missing_or_none_is_one_line(bench, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--threads", "1,x"), "--threads 1,x: not whole numbers from 1 on with commas between, as 1,2,4"),
-        (("--threads", "0"), "--threads 0: not whole numbers from 1 on with commas between, as 1,2,4"),
+        (("--threads", "1,x"), "--threads 1,x: positive whole numbers with commas are needed, such as 1,2,4"),
+        (("--threads", "0"), "--threads 0: positive whole numbers with commas are needed, such as 1,2,4"),
         (("--json", "--csv", "-"), "--json and '--csv -' would both write to standard output"),
     ],
 )

@@ -165,7 +165,7 @@ def test_models_are_listed_with_the_figures_of_their_cards(dss, store, tmp_path)
         ["path", str(tmp_path / "lite.tflite")],
         [""],
         ["other"],
-        ["parameters", "not told"],
+        ["parameters", "unknown"],
         ["sha256", "-"],
         ["scored on", "nothing"],
         ["path", str(tmp_path / "other.tflite")],

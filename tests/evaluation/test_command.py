@@ -116,7 +116,7 @@ def test_csv_has_a_line_for_each_scene_and_never_replaces_a_file_unasked(here_wi
         (["evaluate", "set", "set", "--stems", "set"], 2, "two test sets are called 'set'"),
         ([*COMMAND, "--model", "./tiny.tflite"], 2, "two models or folders of stems are called 'tiny'"),
         (["evaluate", "set", "--model", "nonsense"], 2, "no model called 'nonsense'"),
-        (["evaluate", "set", "--compare", "a", "b"], 2, "--compare goes with two files alone"),
+        (["evaluate", "set", "--compare", "a", "b"], 2, "--compare takes two files"),
         (["evaluate", "--compare", "a", "b"], 1, "a: cannot be read"),
         ([*COMMAND, "--csv", "no/where.csv"], 2, "the folder"),
     ],
@@ -238,7 +238,7 @@ def test_the_interval_of_a_difference_is_of_pairs(scored, dss):
     after = scored("b.json", lambda row: shift("near_si_sdr", 20.0 * int(row["id"][0]) - 1.0)(row))
     status, out, err = dss("evaluate", "--compare", before, after)
     assert status == 1
-    assert err == ["2 figures got worse by more than 0.2 dB, or 1 % of the seconds"]
+    assert err == ["2 figures are worse by more than 0.2 dB, or 1 % of the seconds"]
     assert out.count("-1.0 [-1.0 -1.0]") == 2 and out.count("worse") == 2
 
 

@@ -69,7 +69,7 @@ def test_weights_without_a_card_say_the_way_out(here_with_set, dss, card, messag
         (
             ["--model", "tiny.tflite", "--write-card", "--gpu-precision", "float16"],
             2,
-            "of float32 arithmetic",
+            "from float32 arithmetic",
         ),
         (["--model", "tiny.tflite", "--delegate", "cpu", "--gpu-precision", "float16"], 2, "is the GPU's"),
     ],

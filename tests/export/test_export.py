@@ -282,7 +282,7 @@ def test_the_command_writes_nothing_when_a_check_fails(toy_weights, tmp_path, ca
     from dss_cli.cli.export import Weights, export
 
     monkeypatch.setattr(diff, "MAX_DECIBELS", -1.0)
-    with pytest.raises(DssError, match="toy: not written, for CPU, 1 thread: SI-SDR") as caught:
+    with pytest.raises(DssError, match="toy: not written, failed: CPU, 1 thread: SI-SDR") as caught:
         export(toy_weights, "toy", output=tmp_path / "out", stored=Weights.float32)
     assert caught.value.exit_code == 1
     assert "FAILED" in capsys.readouterr().out

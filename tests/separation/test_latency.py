@@ -102,7 +102,7 @@ def test_the_longest_latency_that_fits_is_taken():
 def test_a_latency_that_is_not_offered_is_refused_with_those_that_are(latency):
     with pytest.raises(UsageError, match=r"latency .*: the model offers 0\.04, 0\.064, .* and 0\.184 s"):
         StreamingSeparator(Halving(), latency=latency)
-    with pytest.raises(UsageError, match=r"the model has one latency alone, 0\.184 s"):
+    with pytest.raises(UsageError, match=r"the model offers only 0\.184 s"):
         StreamingSeparator(Mixer(), latency=latency)
 
 

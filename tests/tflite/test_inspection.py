@@ -262,7 +262,7 @@ def test_violations_are_listed_and_end_badly(dss, damaged):
         "GPU rules: broken",
         *(f"  {violation}" for violation in BROKEN[0][2]),
     ]
-    assert err == [f"dss: error: {path}: 2 violations of the GPU rules: no GPU delegate runs the whole of it"]
+    assert err == [f"dss: error: {path}: 2 violations of the GPU rules: no GPU delegate runs the whole graph"]
 
 
 def test_json_holds_everything_also_of_a_broken_graph(dss, damaged):

@@ -1,1 +1,1 @@
-"""Quality and speed of `dss` beside tools that a user would pick instead: what `docs/benchmarks.md` shows."""
+"""Comparison of `dss` with alternative tools in quality and speed, for `docs/benchmarks.md`."""

