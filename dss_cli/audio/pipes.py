@@ -29,6 +29,7 @@ class PipeWriter:
         subtype: the encoding asked for, None for the input's.
         source_subtype: the input's encoding; PCM_16 where a WAV stream cannot carry it.
         mask: which loudspeaker each channel is for, None where that is not said.
+        raw: samples alone, without a header.
 
     Raises:
         UsageError: `pipe` is a terminal, or a WAV stream has no such encoding.
@@ -43,6 +44,7 @@ class PipeWriter:
         subtype: str | None,
         source_subtype: str,
         mask: int | None = None,
+        raw: bool = False,
     ) -> None:
         if pipe.isatty():
             raise UsageError(f"{name} is a terminal; redirect it, or name a file")
@@ -53,7 +55,7 @@ class PipeWriter:
         self.clipped = 0
         self._pipe = pipe
         self._rate = rate
-        self._header = wav_stream_header(rate, channels, self.subtype, mask)
+        self._header = b"" if raw else wav_stream_header(rate, channels, self.subtype, mask)
 
     def write(self, block: NDArray[np.float32]) -> None:
         """Append (frames, channels) samples.
