@@ -43,7 +43,9 @@ def build(folder: Path) -> None:
         DssError: a package is missing, or its WebAssembly is not the one that web/litert.sha256 pins.
     """
     if not PACKAGES.is_dir():
-        raise DssError(f"{PACKAGES}: missing; `npm ci --ignore-scripts` in web/ brings it, and `make web` calls that")
+        raise DssError(
+            f"{PACKAGES}: missing; `npm ci --ignore-scripts` in web/ brings it, and `make web` calls that"
+        )
     _check_sums(PACKAGES / "core" / "wasm", WEB / "litert.sha256")
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(WEB / "page", folder)
@@ -73,7 +75,9 @@ def _check_sums(folder: Path, pinned: Path) -> None:
         wanted, name = row.split()
         found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
         if found != wanted:
-            raise DssError(f"{folder / name}: sha256 {found[:12]}... is not the {wanted[:12]}... of {pinned.name}")
+            raise DssError(
+                f"{folder / name}: sha256 {found[:12]}... is not the {wanted[:12]}... of {pinned.name}"
+            )
 
 
 def _copy_litert(folder: Path) -> None:
@@ -81,7 +85,9 @@ def _copy_litert(folder: Path) -> None:
     core = (PACKAGES / "core" / "dist" / "index.js").read_text(encoding="utf-8")
     bare = '"@litertjs/wasm-utils"'
     if core.count(bare) != 1:
-        raise DssError(f"{PACKAGES}/core/dist/index.js: expected one import of {bare}, found {core.count(bare)}")
+        raise DssError(
+            f"{PACKAGES}/core/dist/index.js: expected one import of {bare}, found {core.count(bare)}"
+        )
     utils = (PACKAGES / "wasm-utils" / "dist" / "index.js").read_text(encoding="utf-8")
     for name, text in (("index.js", core.replace(bare, '"./wasm-utils.js"')), ("wasm-utils.js", utils)):
         kept = [row for row in text.splitlines() if not row.startswith("//# sourceMappingURL")]

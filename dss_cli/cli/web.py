@@ -7,13 +7,15 @@ from typing import Annotated
 import typer
 
 from . import options
-from .console import info_line
+from .console import info_line, warning_line
 
 DEFAULT_PORT = 8377
 
 
 def web(
-    port: Annotated[int, typer.Option(min=0, max=65_535, help="Port to listen on; 0: any free one.")] = DEFAULT_PORT,
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, help="Port to listen on; 0: any free one.")
+    ] = DEFAULT_PORT,
     show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
     verbose: options.Verbose = False,
     debug: options.Debug = False,
@@ -28,7 +30,7 @@ def web(
     from ..web.server import PageServer
     from ..web.site import find_site
 
-    with PageServer(find_site(), port, info_line if verbose else lambda text: None) as server:
+    with PageServer(find_site(warning_line), port, info_line if verbose else lambda text: None) as server:
         print(server.address, flush=True)
         if show and not webbrowser.open(server.address):
             info_line("no browser could be opened")

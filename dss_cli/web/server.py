@@ -44,7 +44,9 @@ class PageServer(ThreadingHTTPServer):
         try:
             super().__init__((ADDRESS, port), functools.partial(_Handler, directory=str(folder)))
         except OSError as error:
-            raise DssError(f"port {port}: {error.strerror or error}; `--port 0` takes any free one") from error
+            raise DssError(
+                f"port {port}: {error.strerror or error}; `--port 0` takes any free one"
+            ) from error
 
     @property
     def address(self) -> str:

@@ -83,9 +83,12 @@ def test_a_recording_longer_than_what_is_listened_ahead_is_separated_as_by_the_c
 
 
 @pytest.mark.parametrize(
-    ("rate", "channels", "end"), [(8000, 1, "wav"), (44_100, 2, "wav"), (48_000, 1, "flac"), (44_100, 1, "ogg")]
+    ("rate", "channels", "end"),
+    [(8000, 1, "wav"), (44_100, 2, "wav"), (48_000, 1, "flac"), (44_100, 1, "ogg")],
 )
-def test_recordings_of_other_rates_come_back_at_theirs(visit, separator, example, tmp_path, rate, channels, end):
+def test_recordings_of_other_rates_come_back_at_theirs(
+    visit, separator, example, tmp_path, rate, channels, end
+):
     speech, inner = sf.read(example, dtype="float32", frames=4 * 16_000)
     converter = Resampler(inner, rate)
     mixture = np.concatenate((converter.push(speech[:, np.newaxis]), converter.flush()))[:, 0]
@@ -162,6 +165,7 @@ def test_the_page_opens_and_separates_offline_after_one_visit(visit, site, examp
 @pytest.fixture
 def plain_host(site):
     """A static host that knows nothing of headers, with the page in a subfolder."""
+
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def __init__(self, *arguments):
             super().__init__(*arguments, directory=str(site.parent))
@@ -175,7 +179,9 @@ def plain_host(site):
         server.shutdown()
 
 
-def test_on_a_plain_host_the_page_gives_itself_threads_and_can_send_nothing_elsewhere(visit, plain_host, server):
+def test_on_a_plain_host_the_page_gives_itself_threads_and_can_send_nothing_elsewhere(
+    visit, plain_host, server
+):
     here = visit(address=plain_host)
     assert "thread" in here.started()
     here.page.wait("window.crossOriginIsolated")
@@ -244,7 +250,12 @@ def test_the_player_obeys_mouse_and_keyboard(visit, example):
     )
     for kind in ("mousePressed", "mouseReleased"):
         here.page.ask(
-            "Input.dispatchMouseEvent", type=kind, x=box[0] + box[2] / 2, y=box[1] + 20, button="left", clickCount=1
+            "Input.dispatchMouseEvent",
+            type=kind,
+            x=box[0] + box[2] / 2,
+            y=box[1] + 20,
+            button="left",
+            clickCount=1,
         )
     assert here.page.wait(f"Math.abs({POSITION} - 5) < 0.1")
     here.page.run(press % "ArrowLeft")
@@ -365,7 +376,7 @@ def test_a_gpu_that_is_emulated_is_not_used(visit):
 
 def test_a_gpu_gives_the_stems_of_the_command(visit, separator, example):
     here = visit("?accelerator=webgpu", "--enable-unsafe-webgpu --use-webgpu-adapter=swiftshader")
-    if here.started() != "Runs on the GPU.":
+    if here.started(400) != "Runs on the GPU.":
         pytest.skip(f"no WebGPU here: {here.text('engine')}")
     here.choose(example)
     here.finished(400)
