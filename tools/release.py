@@ -1,8 +1,8 @@
 """Build the source archive and both wheels, the same bytes for the same commit, and check them.
 
-`python -m tools.release dist` needs `git`, `hatchling` and the page that `make web` has built. It installs the wheels into
-an empty environment, in which the command has to separate the example and to find the page, and writes SHA256SUMS
-last: a folder without it holds no release.
+`python -m tools.release dist` needs `git`, `hatchling` and the page that `make web` has built. It installs
+the wheels into an empty environment, in which the command has to separate the example and to find the page,
+and writes SHA256SUMS last: a folder without it holds no release.
 """
 
 from __future__ import annotations

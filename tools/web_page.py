@@ -1,7 +1,7 @@
 """Build the page of web/ as a static folder, of its sources, LiteRT.js, the bundled model and the examples.
 
-`python -m tools.web_page build/web` needs what `npm ci --ignore-scripts` puts into web/node_modules; `make web` does both.
-The folder works under any address: by `dss web`, on a static host, in a subfolder.
+`python -m tools.web_page build/web` needs what `npm ci --ignore-scripts` puts into web/node_modules;
+`make web` does both. The folder works under any address: by `dss web`, on a static host, in a subfolder.
 """
 
 from __future__ import annotations
@@ -59,7 +59,7 @@ def build(folder: Path) -> None:
 
 
 def visit(folder: Path, variant: str = VARIANTS[0]) -> int:
-    """Bytes that a first visit loads, each file compressed by gzip: all but examples and the other WebAssemblies."""
+    """Bytes that a first visit loads, compressed by gzip: all but examples and the other WebAssemblies."""
     left_out = ("examples/", *(f"litert/{other}." for other in VARIANTS if other != variant))
     names = [name for name in files(folder) if not name.startswith(left_out)]
     return sum(len(gzip.compress((folder / name).read_bytes(), 9, mtime=0)) for name in names)

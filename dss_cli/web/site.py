@@ -12,6 +12,7 @@ from ..errors import DssError
 from ..utils.bundled import PACKAGE
 
 ENTRY = "index.html"
+INSTALL = "`pip install --upgrade 'dss-cli[web]'`"
 DISTRIBUTION, MODULE = "dss-cli-web", "dss_cli_web"
 _BUILT = PACKAGE.parent / "build" / "web"  # by `make web`, in a checkout
 
@@ -31,11 +32,7 @@ def find_site(warn: Callable[[str], None]) -> Path:
         folder = Path(importlib.import_module(MODULE).FOLDER)
         version = importlib.metadata.version(DISTRIBUTION)
     except ImportError:
-        raise DssError(
-            "the page is not installed: pip install 'dss-cli[web]' (in a clone: make web)"
-        ) from None
+        raise DssError(f"the page is not installed: {INSTALL} (in a clone: make web)") from None
     if version != __version__:
-        warn(
-            f"the page is of version {version}, dss of {__version__}: pip install 'dss-cli[web]=={__version__}'"
-        )
+        warn(f"the page is of version {version}, dss of {__version__}; {INSTALL} brings them together")
     return folder

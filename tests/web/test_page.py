@@ -129,8 +129,9 @@ def test_a_recording_of_the_microphone_is_separated(visit, example, tmp_path):
     here = visit("", switches)
     here.started()
     here.page.run(
-        "navigator.mediaDevices.getUserMedia = new Proxy(navigator.mediaDevices.getUserMedia, {apply: (get, self, given)"
-        " => (window.asked = given[0], get.apply(self, given))})"
+        "(devices => { const get = devices.getUserMedia;"
+        " devices.getUserMedia = given => { window.asked = given; return get.call(devices, given); };"
+        " })(navigator.mediaDevices)"
     )
     here.click("#record")
     here.page.wait("/0:0[2-9]/.test(document.getElementById('record').textContent)")
@@ -264,8 +265,8 @@ def test_the_player_obeys_mouse_and_keyboard(visit, example):
     for key, words in (("n", "near only"), ("f", "far only"), ("b", "near and far"), ("r", "the recording")):
         here.page.run(press % key)
         assert here.page.run(heard) == words
-    slide = "(s => {s.value = %d; s.dispatchEvent(new Event('input'))})(document.querySelector('.player-mixer input'))"
-    here.page.run(slide % -50)
+    slider = "document.querySelector('.player-mixer input')"
+    here.page.run(f"{slider}.value = -50; {slider}.dispatchEvent(new Event('input'))")
     assert here.page.run(heard) == "far 20 decibels quieter"
     here.page.run(press % " ")
     here.page.wait(f"{PLAYER}.dataset.state === 'playing' && {POSITION} > 0.3")
@@ -286,7 +287,7 @@ def test_sound_is_joined_without_a_seam_and_gains_change_without_a_click(visit):
       }
       playback.play();
       context.suspend(2).then(() => { playback.setGains({near: 0.1}); context.resume(); });
-      context.suspend(6).then(() => { playback.position; playback.append('near', new Float32Array(0)); context.resume(); });
+      context.suspend(6).then(() => { playback.append('near', new Float32Array(0)); context.resume(); });
       const heard = (await context.startRendering()).getChannelData(0);
       playback.pause();
       let jump = 0;
@@ -334,8 +335,8 @@ def test_what_cannot_be_separated_is_one_clear_sentence_each(visit, tmp_path):
     for name, sentence in {
         "notes.txt": "notes.txt is nothing that this browser can decode as sound.",
         "empty.mp3": "empty.mp3 is empty.",
-        "three-hours.wav": "three-hours.wav lasts 3:00:00, and this page takes 60 minutes; the command `dss separate` "
-        "takes any length.",
+        "three-hours.wav": "three-hours.wav lasts 3:00:00, and this page takes 60 minutes; the command"
+        " `dss separate` takes any length.",
         "nothing.wav": "nothing.wav holds no sound.",
         "broken.wav": "The recording holds values that are not numbers.",
         "silent.webm": "silent.webm is a video without sound, or with sound that this browser cannot decode.",
