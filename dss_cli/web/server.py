@@ -12,7 +12,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 from ..errors import DssError
 
@@ -50,6 +50,7 @@ class PageServer(ThreadingHTTPServer):
 
     @property
     def address(self) -> str:
+        """Where the page is to be found."""
         return f"http://{ADDRESS}:{self.server_port}/"
 
 
@@ -60,7 +61,7 @@ class _Handler(SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "dss"
     sys_version = ""
-    extensions_map = {
+    extensions_map: ClassVar[dict[str, str]] = {
         ".css": "text/css; charset=utf-8",
         ".flac": "audio/flac",
         ".html": "text/html; charset=utf-8",

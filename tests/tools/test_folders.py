@@ -28,6 +28,7 @@ MAY = {  # import, beside the ground floor
     "training": {"metrics", "network", "separation", "simulation"},
     "export": {"metrics", "network", "runtime", "separation", "tflite"},
     "evaluation": {"audio", "cluster", "export", "metrics", "runtime", "separation", "testset"},
+    "web": set(),
     "dss_cli": {"metrics", "runtime", "separation"},
     "__main__": {"cli"},
 }
