@@ -1,8 +1,8 @@
 """Build the source archive and both wheels reproducibly, and check them.
 
-`python -m tools.release dist` needs `git`, `hatchling` and the page that `make web` builds. The command installs
-the wheels into an empty environment, separates the example and looks for the page there, and writes SHA256SUMS
-last: a folder without SHA256SUMS is not a complete release.
+`python -m tools.release dist` needs `git`, `hatchling` and the page that `make web` builds. The command
+installs the wheels into an empty environment, separates the example and looks for the page there, and writes
+SHA256SUMS last: a folder without SHA256SUMS is not a complete release.
 """
 
 from __future__ import annotations

@@ -12,7 +12,7 @@ from collections.abc import Callable
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
-from typing import Any, ClassVar
+from typing import Any
 
 from ..errors import DssError
 
@@ -61,7 +61,7 @@ class _Handler(SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "dss"
     sys_version = ""
-    extensions_map: ClassVar[dict[str, str]] = {
+    extensions_map = {  # noqa: RUF012  # its base class has it so
         ".css": "text/css; charset=utf-8",
         ".flac": "audio/flac",
         ".html": "text/html; charset=utf-8",
