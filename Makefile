@@ -4,8 +4,9 @@
 # make bench   run the benchmarks of docs/benchmarks.md and write its tables
 # make bench-gpu  the same for its section of a machine with a GPU, on such a machine
 # make docs    build the site of docs/ into build/site, its links checked
+# make web     build the page that separates in the browser into build/web; needs npm (Node 18 or later)
 # make check   lint, types, generated documents and the tests that are not slow: under 3 minutes on two cores
-# make release build the source archive and the wheel into dist/, check them, and write SHA256SUMS
+# make release build the source archive and both wheels into dist/, check them, and write SHA256SUMS; needs npm
 # make bench-batch  time batches of recordings in one process and on all cores
 # make peers   score and time other tools that are installed beside ours; TESTSET="FOLDER ..." takes other test sets
 #              than a small one with synthetic voices, PEERS="--dtln FILE FILE ..." tools without a package
@@ -18,7 +19,7 @@
 #              MINUTES bounds each of the three
 # make clean   remove everything that these made
 #
-# Needs Python >= 3.10 with venv, and nothing else: each target has its own virtual environment.
+# Needs Python >= 3.10 with venv, and nothing else but where it says so: each target has its own virtual environment.
 # Another Python: make demo PYTHON=python3.12
 
 PYTHON ?= python3
@@ -30,8 +31,8 @@ TESTSET ?= build/conversions
 PACKAGE = pyproject.toml README.md LICENSE \
           $(shell find dss_cli configs models share -type f -not -name '*.pyc' -not -name '.*')
 
-.PHONY: demo separate check test fuzz docs release bench bench-gpu bench-batch peers report conversions \
-        rooms readme clean
+.PHONY: demo separate check test fuzz docs web web-packages release bench bench-gpu bench-batch peers report \
+        conversions rooms readme clean
 .DELETE_ON_ERROR:
 
 demo: separate
@@ -52,11 +53,14 @@ docs: .venv-docs/installed
 	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
 	@echo "build/site/index.html"
 
-release: .venv-test/installed
+web: web/node_modules/installed .venv/installed
+	.venv/bin/python -m tools.web_page build/web
+
+release: .venv-test/installed web
 	rm -rf dist
 	.venv-test/bin/python -m tools.release dist
 
-test: .venv-test/installed
+test: .venv-test/installed web-packages
 	.venv-test/bin/ruff check
 	.venv-test/bin/ruff format --check
 	.venv-test/bin/mypy
@@ -122,6 +126,15 @@ readme: separate .venv-test/installed
 	@.venv-test/bin/python $(PIP_INSTALL) -e '.[dev,train]'
 	@touch $@
 
+# What the page is built and tested with, the versions and sums of the lockfile; no package runs a script of its own.
+web/node_modules/installed: web/package-lock.json
+	cd web && npm ci --ignore-scripts --no-audit --no-fund --silent
+	@touch $@
+
+web-packages:
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory web/node_modules/installed; \
+	else echo "tests of the page: skipped, no npm" >&2; fi
+
 # The tools of the site alone: nothing of the package is imported.
 .venv-docs/installed: pyproject.toml
 	@$(PYTHON) -m venv .venv-docs
@@ -129,5 +142,5 @@ readme: separate .venv-test/installed
 	@touch $@
 
 clean:
-	rm -rf .venv .venv-test .venv-docs out dist build .pytest_cache .hypothesis .mypy_cache .ruff_cache
+	rm -rf .venv .venv-test .venv-docs web/node_modules out dist build .pytest_cache .hypothesis .mypy_cache .ruff_cache
 	find dss_cli examples tests -name __pycache__ -type d -prune -exec rm -rf {} +

@@ -1,8 +1,8 @@
-"""Build the source archive and the wheel reproducibly, and check both.
+"""Build the source archive and both wheels reproducibly, and check them.
 
-`python -m tools.release dist` needs `git` and `hatchling`. The command installs the wheel into an empty
-environment, separates the example there, and writes SHA256SUMS last: a folder without SHA256SUMS is not a
-complete release.
+`python -m tools.release dist` needs `git`, `hatchling` and the page that `make web` builds. The command
+installs the wheels into an empty environment, separates the example and looks for the page there, and writes
+SHA256SUMS last: a folder without SHA256SUMS is not a complete release.
 """
 
 from __future__ import annotations
@@ -24,17 +24,22 @@ from dss_cli.utils.atomic_write import write_files
 from tools.command_files import BASH, FISH, MAN, ZSH
 
 ROOT = Path(__file__).parents[1]
+WEB = ROOT / "web"  # the second wheel
+PAGE = ROOT / "build" / "web"  # what it holds
 SUMS = "SHA256SUMS"
 EXAMPLE = ROOT / "examples" / "two_talkers.flac"
 
 
-def build(folder: Path, epoch: str, kinds: Sequence[str] = ("sdist", "wheel")) -> list[Path]:
+def build(
+    folder: Path, epoch: str, kinds: Sequence[str] = ("sdist", "wheel"), project: Path = ROOT
+) -> list[Path]:
     """Build archives with the time stamp `epoch` into a folder; return their paths.
 
     Args:
         folder: folder for the files.
         epoch: seconds since 1970, as text.
         kinds: kinds to build: "sdist", "wheel".
+        project: folder of the `pyproject.toml`.
 
     Raises:
         DssError: the build failed.
@@ -42,12 +47,23 @@ def build(folder: Path, epoch: str, kinds: Sequence[str] = ("sdist", "wheel")) -
     before = set(folder.glob("*"))
     command = [sys.executable, "-m", "hatchling", "build", "-d", str(folder.absolute())]
     targets = [part for kind in kinds for part in ("-t", kind)]
-    _run([*command, *targets], cwd=ROOT, env={**os.environ, "SOURCE_DATE_EPOCH": epoch})
+    _run([*command, *targets], cwd=project, env={**os.environ, "SOURCE_DATE_EPOCH": epoch})
     return sorted(set(folder.glob("*")) - before)
 
 
-def check_wheel(wheel: Path) -> None:
-    """Install a wheel into an empty environment, and check that it works there.
+def build_page(folder: Path, epoch: str) -> list[Path]:
+    """Build the wheel of the page into a folder, as `build` does.
+
+    Raises:
+        DssError: the page is not built, or its wheel cannot be built.
+    """
+    if not PAGE.is_dir():
+        raise DssError(f"{PAGE}: missing; `make web` builds the page")
+    return build(folder, epoch, ["wheel"], WEB)
+
+
+def check_wheel(wheel: Path, page: Path) -> None:
+    """Install a wheel, and that of the page, into an empty environment and check that both work there.
 
     Raises:
         DssError: the wheel cannot be installed, or a part is missing.
@@ -58,7 +74,7 @@ def check_wheel(wheel: Path) -> None:
         binaries = home / ("Scripts" if os.name == "nt" else "bin")
         clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
         pip = [str(binaries / "python"), "-m", "pip", "--quiet", "--disable-pip-version-check"]
-        _run([*pip, "install", str(wheel.absolute())], cwd=folder, env=clean)
+        _run([*pip, "install", str(wheel.absolute()), str(page.absolute())], cwd=folder, env=clean)
         dss = str(binaries / "dss")
         told = _run([dss, "--version"], cwd=folder, env=clean).strip()
         if told != f"dss {__version__}":
@@ -68,6 +84,10 @@ def check_wheel(wheel: Path) -> None:
         for path in (near, far, *(home / "share" / name for name in (MAN, BASH, ZSH, FISH))):
             if not path.is_file() or not path.stat().st_size:
                 raise DssError(f"{wheel}: installed, it gives no {path.name}")
+        find = "from dss_cli.web.site import find_site; print(find_site(print))"
+        found = _run([str(binaries / "python"), "-c", find], cwd=folder, env=clean).strip()
+        if Path(found).parent.name != "dss_cli_web":
+            raise DssError(f"{page}: installed, `dss web` finds {found!r}")
 
 
 def sums(files: Iterable[Path]) -> str:
@@ -89,11 +109,13 @@ def release(folder: Path) -> list[Path]:
     epoch = _run(["git", "log", "-1", "--format=%ct"], cwd=ROOT, env=os.environ).strip()
     folder.mkdir(parents=True, exist_ok=True)
     files = build(folder, epoch)
+    (page,) = build_page(folder, epoch)
     with tempfile.TemporaryDirectory(prefix="dss-again-") as again:
-        if sums(build(Path(again), epoch)) != sums(files):
+        if sums([*build(Path(again), epoch), *build_page(Path(again), epoch)]) != sums([*files, page]):
             raise DssError(f"{folder}: a second build of the same commit gives other bytes")
-    (wheel,) = folder.glob("*.whl")
-    check_wheel(wheel)
+    (wheel,) = (file for file in files if file.suffix == ".whl")
+    check_wheel(wheel, page)
+    files.append(page)
     write_files({folder / SUMS: sums(files)})
     return files
 

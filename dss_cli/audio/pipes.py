@@ -29,6 +29,7 @@ class PipeWriter:
         subtype: requested encoding, None for the encoding of the input.
         source_subtype: encoding of the input; replaced by PCM_16 if a WAV stream cannot carry it.
         mask: channel mask (see `layouts`), None if unknown.
+        raw: samples alone, without a header.
 
     Raises:
         UsageError: `pipe` is a terminal, or a WAV stream cannot carry the requested encoding.
@@ -43,6 +44,7 @@ class PipeWriter:
         subtype: str | None,
         source_subtype: str,
         mask: int | None = None,
+        raw: bool = False,
     ) -> None:
         if pipe.isatty():
             raise UsageError(f"{name} is a terminal; redirect it, or name a file")
@@ -53,7 +55,7 @@ class PipeWriter:
         self.clipped = 0
         self._pipe = pipe
         self._rate = rate
-        self._header = wav_stream_header(rate, channels, self.subtype, mask)
+        self._header = b"" if raw else wav_stream_header(rate, channels, self.subtype, mask)
 
     def write(self, block: NDArray[np.float32]) -> None:
         """Append a block of samples (frames, channels).

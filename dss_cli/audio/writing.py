@@ -153,11 +153,16 @@ class StemGroup:
                 self._clipped[stem] += int(np.count_nonzero(magnitude > 1.0))
         self.frames += lengths.pop()
 
-    def commit(self, progress: Callable[[int, int], None] = lambda done, total: None) -> WriteReport:
+    def commit(
+        self,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+        documents: Mapping[Path, bytes] | None = None,
+    ) -> WriteReport:
         """Write the files with their common gain, check their lengths, and rename them to their final names.
 
         Args:
             progress: called with (frames done, total frames) of all files together.
+            documents: contents of further files, by checked path, that appear at the same moment.
 
         Raises:
             DssError: a file cannot be written, or has a wrong length; then no file remains.
@@ -189,6 +194,11 @@ class StemGroup:
                 raise DssError(f"{name}: {written} frames written instead of {length}")
         for stem, pipe in self._pipes.items():
             clipped += self._finish_pipe(pipe, self._names[stem], gain)
+        for path, content in (documents or {}).items():
+            try:
+                self._pending.create(path).write_bytes(content)
+            except OSError as error:
+                raise _write_error(str(path), error) from error
         self._pending.publish()
         return WriteReport(dict(self._names), self.frames, gain, clipped)
 

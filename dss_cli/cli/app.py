@@ -13,6 +13,7 @@ from .evaluate import evaluate
 from .export import export
 from .info import info
 from .inspect import inspect
+from .live import live
 from .models import models
 from .separate import separate
 from .simulate_test_set import simulate_test_set
@@ -21,6 +22,7 @@ from .web import web
 
 COMMANDS = (
     separate,
+    live,
     models,
     info,
     evaluate,

@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import UsageError
+from ..separation.activity_files import EXTENSIONS, check_extension
 from ..separation.batch import PIPE, plan, refuse_as_output
 from ..utils.descriptors import STANDARD_OUTPUT_NAMES, standard_output
 from . import options
@@ -42,6 +43,14 @@ def separate(
     residual: Annotated[
         str | None,
         typer.Option(metavar="FILE", help="File of an additional stem: mixture - near - far."),
+    ] = None,
+    activity: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Who speaks when, as .json, .rttm, .txt (Audacity labels) or .csv; `.rttm` alone: "
+            "NAME.activity.rttm beside the stems.",
+        ),
     ] = None,
     output_dir: Annotated[
         str | None,
@@ -108,6 +117,12 @@ def separate(
     overlap: options.Overlap = None,
     context: options.Context = None,
     latency: options.Latency = None,
+    strength: Annotated[
+        float,
+        typer.Option(
+            min=0.0, max=1.0, help="How much to take away: 1 gives the stems, 0 the recording in both."
+        ),
+    ] = 1.0,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     as_json: options.Json = False,
@@ -129,11 +144,15 @@ def separate(
 
     check_engine(engine, scheduler, jobs)
     settled_context(context.value if context else None, latency)  # refuses contradictory options first
+    for_each = activity if activity is not None and activity.lower() in EXTENSIONS else None
     named = {
         stem: PIPE if path in STANDARD_OUTPUT_NAMES else path
         for stem, path in (("near", near), ("far", far), ("residual", residual))
         if path is not None
     }
+    if activity is not None and for_each is None:
+        check_extension(activity)
+        named["activity"] = activity
     if as_json and PIPE in named.values():
         raise UsageError("--json and '-' as an output would both write to standard output")
     log_lines(verbose)
@@ -146,6 +165,7 @@ def separate(
         follow_links=follow_links,
         overwrite=overwrite,
         skip_existing=skip_existing,
+        activity=for_each,
     )
     if manifest is not None:
         refuse_as_output(manifest, planned.jobs)
@@ -153,6 +173,7 @@ def separate(
         "overlap": overlap,
         "context": context and context.value,
         "latency": latency,
+        "strength": strength,
         "channels": channels.value,
         "track": track,
         "subtype": subtype,

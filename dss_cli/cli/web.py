@@ -7,7 +7,7 @@ from typing import Annotated
 import typer
 
 from . import options
-from .console import info_line
+from .console import info_line, warning_line
 
 DEFAULT_PORT = 8377
 
@@ -30,7 +30,7 @@ def web(
     from ..web.server import PageServer
     from ..web.site import find_site
 
-    with PageServer(find_site(), port, info_line if verbose else lambda text: None) as server:
+    with PageServer(find_site(warning_line), port, info_line if verbose else lambda text: None) as server:
         print(server.address, flush=True)
         if show and not webbrowser.open(server.address):
             info_line("cannot open a browser")

@@ -187,7 +187,7 @@ class LiteRTNetwork:
             except RuntimeError as error:
                 way_out = "; `--delegate cpu` does without the GPU" if self.used == "gpu" else ""
                 raise DssError(
-                    f"{self._model.name}: LiteRT failed on the {self.used.upper()}: "
+                    f"{self._model.path}: LiteRT failed on the {self.used.upper()}: "
                     f"{last_line(str(error))}{way_out}"
                 ) from error
 

@@ -46,6 +46,7 @@ def plan(
     follow_links: bool = False,
     overwrite: bool = False,
     skip_existing: bool = False,
+    activity: str | None = None,
 ) -> BatchPlan:
     """Assign the outputs of all inputs, and refuse conflicts.
 
@@ -58,6 +59,7 @@ def plan(
         follow_links: search linked folders too, each real folder once.
         overwrite: allow outputs that exist.
         skip_existing: mark recordings whose outputs all exist as finished.
+        activity: extension of a file NAME.activity.EXT beside the stems without a name; None: no such file.
 
     Raises:
         UsageError: outputs are named for several inputs, a folder is given without `recursive` or has no
@@ -69,13 +71,15 @@ def plan(
     named = {stem: urls.plain_path(path) for stem, path in named.items()}
     folder = "" if output_dir is None else urls.plain_path(os.fspath(output_dir))
     if named or PIPE in inputs:
-        result.jobs.append(_named_job(inputs, named, output_dir is not None, folder, extension))
+        if activity is not None and ({"near", "far"} & named.keys() or PIPE in inputs):
+            raise UsageError(f"--activity {activity}: name a file, as the stems have names of their own")
+        result.jobs.append(_named_job(inputs, named, output_dir is not None, folder, extension, activity))
     else:
         for text in inputs:
             for source, relative in _sources(text, folder, recursive, follow_links, result):
                 place = urls.join(folder, relative)
                 made = None if urls.is_url(place) else Path(place).parent
-                result.jobs.append(Job(source, _defaults(place, extension), made))
+                result.jobs.append(Job(source, _defaults(place, extension, activity), made))
     _refuse_collisions(result.jobs)
     remote = _remote_outputs(result.jobs, folder)
     for job in result.jobs:
@@ -124,13 +128,15 @@ def _named_job(
     to_folder: bool,
     folder: str,
     extension: str | None,
+    activity: str | None,
 ) -> Job:
     """Return the job of a single recording with named outputs, or of standard input."""
     if len(inputs) > 1:
         if PIPE in inputs:
             raise UsageError("standard input ('-') is separated alone, without other inputs")
+        instead = "--activity .EXT" if list(named) == ["activity"] else "--output-dir"
         raise UsageError(
-            f"--{next(iter(named))} names the output of one recording, not of {len(inputs)}; use --output-dir"
+            f"--{next(iter(named))} names the output of one recording, not of {len(inputs)}; use {instead}"
         )
     (source,) = inputs
     if source != PIPE and (urls.is_folder(source) if urls.is_url(source) else Path(source).is_dir()):
@@ -146,11 +152,11 @@ def _named_job(
         return Job(source, named)
     if source == PIPE:
         raise UsageError("standard input ('-') has no name for its outputs: add --near and/or --far")
-    targets = _defaults(urls.join(folder, urls.base_name(source)), extension) | named
+    targets = _defaults(urls.join(folder, urls.base_name(source)), extension, activity) | named
     return Job(source, targets, None if urls.is_url(folder) else Path(folder))
 
 
-def _defaults(place: str, extension: str | None) -> dict[str, str]:
+def _defaults(place: str, extension: str | None, activity: str | None) -> dict[str, str]:
     """Return NAME.near.EXT and NAME.far.EXT for NAME.EXT; EXT becomes .wav if it cannot be written."""
     name = PurePath(urls.base_name(place))
     parent = place.removesuffix(str(name))
@@ -159,7 +165,8 @@ def _defaults(place: str, extension: str | None) -> dict[str, str]:
         suffix = ".wav"
     if extension is not None:
         suffix = f".{extension.removeprefix('.')}"
-    return {stem: f"{parent}{name.stem}.{stem}{suffix}" for stem in STEMS}
+    targets = {stem: f"{parent}{name.stem}.{stem}{suffix}" for stem in STEMS}
+    return targets if activity is None else targets | {"activity": f"{parent}{name.stem}.activity{activity}"}
 
 
 def _found(

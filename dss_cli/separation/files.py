@@ -14,8 +14,12 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ..audio import AudioReader, StemGroup
-from ..errors import DssError
+from ..audio.targets import check_targets
+from ..constants import STEMS
+from ..errors import DssError, UsageError
 from ..runtime.timing import own_latency
+from .activity import ActivityMeter
+from .activity_files import activity_text, check_extension
 from .listening import Context, settled_context, used_context
 from .multichannel import Splitter, Stems
 from .separator import DEFAULT_MODEL, load_model
@@ -45,6 +49,7 @@ class FileReport:
         latency: latency of the chosen timing in seconds; None: whole chunks.
         gain: common factor of all stems, 1.0 unless a stem would have clipped.
         clipped: samples beyond full scale before the gain.
+        speech: share of the recording in which somebody speaks, by near and far; None if not requested.
         warnings: lines that were given to `warn`.
         elapsed: wall-clock seconds of the separation.
         rtf: real-time factor, elapsed / seconds.
@@ -60,6 +65,7 @@ class FileReport:
     latency: float | None
     gain: float
     clipped: int
+    speech: dict[str, float] | None
     warnings: list[str]
     elapsed: float
     rtf: float
@@ -75,10 +81,12 @@ def separate_file(
     near: str | os.PathLike[str] | None = None,
     far: str | os.PathLike[str] | None = None,
     residual: str | os.PathLike[str] | None = None,
+    activity: str | os.PathLike[str] | None = None,
     network: str | Path | Network = DEFAULT_MODEL,
     overlap: float | None = None,
     context: Context | None = None,
     latency: float | None = None,
+    strength: float = 1.0,
     channels: Channels = "each",
     track: int = 1,
     subtype: str | None = None,
@@ -95,6 +103,8 @@ def separate_file(
             format. At least one of the three stems must be requested.
         far: as `near`, for the far stem.
         residual: as `near`, for mixture - near - far, so that the three stems sum to the input.
+        activity: path of a file that says who speaks when, by the levels of both stems (see
+            `activity.ActivityMeter`): .json, .rttm, .txt (Audacity labels) or .csv; None for none.
         network: model by name or by the path of a `.tflite` file, or a loaded network, which can be reused
             for any number of recordings.
         overlap: overlap of consecutive chunks, 0 to 0.5 of a chunk; None: the model's own.
@@ -102,6 +112,8 @@ def separate_file(
             recording, or the past if a latency is given or the source is a pipe, which can be read only once.
         latency: largest latency in seconds, as for a live stream: the engine takes the longest latency that
             the model offers within it. None: latency of the network, which is whole chunks by default.
+        strength: how much is taken away: 1 gives the stems, 0 the mixture to both, values between leave that
+            share of everything else. The outputs still sum to the input; `activity` goes by the stems.
         channels: 'each' separates every channel and keeps the layout, 'mix' averages all channels to one.
         track: number of the audio track, from 1.
         subtype: encoding of the outputs, such as 'PCM_24'; None: as the input.
@@ -119,6 +131,9 @@ def separate_file(
         DssError: the input cannot be read or an output cannot be written; no output remains.
     """
     started = time.perf_counter()
+    if not 0 <= strength <= 1:
+        raise UsageError(f"strength {strength}: must be between 0 and 1")
+    document = None if activity is None else _checked_activity(os.fspath(activity), source, overwrite)
     if isinstance(network, str | Path):
         network = load_model(network, latency=latency, warn=warn)
     latency = own_latency(network) if latency is None else latency
@@ -151,8 +166,12 @@ def separate_file(
         ) as writers:
             decided_on = _context(network, context, latency, source, keep)
             splitter = Splitter(network, overlap, reader.samplerate, width, decided_on, latency)
+            meter = ActivityMeter(reader.samplerate)
 
             def write(stems: Stems) -> None:
+                if document is not None:
+                    meter.push(stems.near, stems.far)
+                stems = softened(stems, strength)
                 writers.write({stem: getattr(stems, stem) for stem in targets})
                 progress("separating", writers.frames, reader.estimate)
 
@@ -166,12 +185,17 @@ def separate_file(
                     f"{reader.name}: stems of {writers.frames} frames from an input of "
                     f"{reader.delivered}; nothing was written"
                 )
-            written = writers.commit(partial(progress, "writing"))
+            heard = meter.finish()
+            documents = {}
+            if document is not None:
+                text = activity_text(heard, str(document), reader.name)
+                documents[document] = text.encode(errors="surrogateescape")
+            written = writers.commit(partial(progress, "writing"), documents)
     seconds = written.frames / reader.samplerate
     elapsed = time.perf_counter() - started
     return FileReport(
         input=os.fspath(source),
-        outputs=written.outputs,
+        outputs=written.outputs | ({} if activity is None else {"activity": os.fspath(activity)}),
         frames=written.frames,
         seconds=seconds,
         rate=reader.samplerate,
@@ -180,10 +204,29 @@ def separate_file(
         latency=splitter.latency,
         gain=written.gain,
         clipped=written.clipped,
+        speech=None if activity is None else {stem: round(heard.share(stem), 4) for stem in STEMS},
         warnings=warnings,
         elapsed=elapsed,
         rtf=elapsed / seconds,
     )
+
+
+def softened(stems: Stems, strength: float) -> Stems:
+    """Return stems to which a share of everything else is given back; the three still sum to the mixture."""
+    if strength == 1:
+        return stems
+    back = np.float32(1 - strength)
+    near = stems.near + back * (stems.far + stems.residual)
+    far = stems.far + back * (stems.near + stems.residual)
+    return Stems(near, far, stems.near + stems.far + stems.residual - near - far)
+
+
+def _checked_activity(path: str, source: str | os.PathLike[str], overwrite: bool) -> Path:
+    check_extension(path)
+    files = check_targets({"activity": path}, source, overwrite).files
+    if not files:
+        raise UsageError(f"--activity {path}: it must be a file")
+    return files["activity"]
 
 
 def _context(

@@ -171,6 +171,7 @@ def _separate(
             near=here.targets.get("near"),
             far=here.targets.get("far"),
             residual=here.targets.get("residual"),
+            activity=here.targets.get("activity"),
             network=network,
             overwrite=overwrite,
             progress=progress,

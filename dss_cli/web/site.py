@@ -3,25 +3,36 @@
 from __future__ import annotations
 
 import importlib
+import importlib.metadata
+from collections.abc import Callable
 from pathlib import Path
 
+from .._version import __version__
 from ..errors import DssError
 from ..utils.bundled import PACKAGE
 
 ENTRY = "index.html"
+INSTALL = "`pip install --upgrade 'dss-cli[web]'`"
+DISTRIBUTION, MODULE = "dss-cli-web", "dss_cli_web"
 _BUILT = PACKAGE.parent / "build" / "web"  # written by `make web` in a checkout
 
 
-def find_site() -> Path:
-    """Return the folder of the built page.
+def find_site(warn: Callable[[str], None]) -> Path:
+    """Return the folder of the built page: what a checkout has built, else what is installed.
+
+    Args:
+        warn: given one line where the installed page is of another version.
 
     Raises:
         DssError: the page is not installed.
     """
+    if (_BUILT / ENTRY).is_file():
+        return _BUILT
     try:
-        folder = Path(importlib.import_module("dss_cli_web").FOLDER)
+        folder = Path(importlib.import_module(MODULE).FOLDER)
+        version = importlib.metadata.version(DISTRIBUTION)
     except ImportError:
-        folder = _BUILT
-    if not (folder / ENTRY).is_file():
-        raise DssError("the page is not installed: pip install 'dss-cli[web]' (in a clone: make web)")
+        raise DssError(f"the page is not installed: {INSTALL} (in a clone: make web)") from None
+    if version != __version__:
+        warn(f"the page is of version {version}, dss of {__version__}; {INSTALL} brings them together")
     return folder

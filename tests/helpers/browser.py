@@ -120,7 +120,9 @@ def browser(folder: Path, switches: str = "") -> Iterator[Page]:
     """A browser with its profile in a folder and more command-line switches, on a page of its own."""
     command_end, commands = os.pipe()
     answers, answer_end = os.pipe()
-    script = f"exec {CHROMIUM} {_SWITCHES} {switches} --user-data-dir='{folder}' 3<&{command_end} 4>&{answer_end}"
+    script = (
+        f"exec {CHROMIUM} {_SWITCHES} {switches} --user-data-dir='{folder}' 3<&{command_end} 4>&{answer_end}"
+    )
     process = subprocess.Popen(
         ["bash", "-c", script],
         pass_fds=(command_end, answer_end),

@@ -27,11 +27,13 @@ class Visit:
         self.page = page
         self.folder = folder
         folder.mkdir(exist_ok=True)
-        page.ask("Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder), eventsEnabled=True)
+        page.ask(
+            "Browser.setDownloadBehavior", behavior="allow", downloadPath=str(folder), eventsEnabled=True
+        )
 
-    def started(self):
+    def started(self, seconds=120):
         """Wait until the engine runs; return what the page says of it."""
-        return self.page.wait("document.getElementById('engine')?.textContent")
+        return self.page.wait("document.getElementById('engine')?.textContent", seconds)
 
     def click(self, selector):
         self.page.run(f"document.querySelector({json.dumps(selector)}).click()")
@@ -81,7 +83,9 @@ class Visit:
         found = []
         for event in self.page.console():
             entry = event["params"].get("entry", event["params"])
-            loud = event["method"] == "Runtime.exceptionThrown" or entry.get("level", entry.get("type")) in LOUD
+            loud = (
+                event["method"] == "Runtime.exceptionThrown" or entry.get("level", entry.get("type")) in LOUD
+            )
             if loud and entry.get("text") != NO_GPU:
                 found.append(entry)
         return found

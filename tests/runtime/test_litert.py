@@ -226,6 +226,17 @@ def test_the_reason_is_one_plain_line(lines, failure, reason):
     assert plain_reason(lines, failure) == reason
 
 
+def test_a_model_that_fails_while_it_runs_is_named_by_its_file(tmp_path, monkeypatch):
+    network = LiteRTNetwork(tiny.model(tmp_path), "cpu")
+
+    def fail(mixture, state, update):
+        raise RuntimeError("CompiledModel error: code=3, message=Failed to invoke the compiled model")
+
+    monkeypatch.setattr(network._session, "separate", fail)
+    with pytest.raises(DssError, match=r"tiny\.tflite: LiteRT failed on the CPU: CompiledModel error"):
+        network.separate(chunk(0))
+
+
 WILD = """
 import sys
 from pathlib import Path

@@ -72,4 +72,4 @@ def missing():
 
 def test_packages_that_are_missing_are_named(capsys):
     assert compare._installed("gone", missing) is None
-    assert "gone: left out (No module named 'gone')" in capsys.readouterr().err
+    assert "gone: not installed, skipped (No module named 'gone')" in capsys.readouterr().err

@@ -130,7 +130,9 @@ def test_stems_are_those_of_python_with_every_context(engine, noise, context, le
     mixture = noise(length) * np.linspace(0.1, 1, length, dtype=np.float32)
     network = Pupil()
     separator = StreamingSeparator(network, overlap, context)
-    expected = [np.concatenate(parts) for parts in zip(separator.push(mixture), separator.flush(), strict=True)]
+    expected = [
+        np.concatenate(parts) for parts in zip(separator.push(mixture), separator.flush(), strict=True)
+    ]
     result = engine(
         "separation",
         {"mixture": mixture},

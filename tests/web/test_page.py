@@ -83,9 +83,12 @@ def test_a_recording_longer_than_what_is_listened_ahead_is_separated_as_by_the_c
 
 
 @pytest.mark.parametrize(
-    ("rate", "channels", "end"), [(8000, 1, "wav"), (44_100, 2, "wav"), (48_000, 1, "flac"), (44_100, 1, "ogg")]
+    ("rate", "channels", "end"),
+    [(8000, 1, "wav"), (44_100, 2, "wav"), (48_000, 1, "flac"), (44_100, 1, "ogg")],
 )
-def test_recordings_of_other_rates_come_back_at_theirs(visit, separator, example, tmp_path, rate, channels, end):
+def test_recordings_of_other_rates_come_back_at_theirs(
+    visit, separator, example, tmp_path, rate, channels, end
+):
     speech, inner = sf.read(example, dtype="float32", frames=4 * 16_000)
     converter = Resampler(inner, rate)
     mixture = np.concatenate((converter.push(speech[:, np.newaxis]), converter.flush()))[:, 0]
@@ -126,8 +129,9 @@ def test_a_recording_of_the_microphone_is_separated(visit, example, tmp_path):
     here = visit("", switches)
     here.started()
     here.page.run(
-        "navigator.mediaDevices.getUserMedia = new Proxy(navigator.mediaDevices.getUserMedia, {apply: (get, self, given)"
-        " => (window.asked = given[0], get.apply(self, given))})"
+        "(devices => { const get = devices.getUserMedia;"
+        " devices.getUserMedia = given => { window.asked = given; return get.call(devices, given); };"
+        " })(navigator.mediaDevices)"
     )
     here.click("#record")
     here.page.wait("/0:0[2-9]/.test(document.getElementById('record').textContent)")
@@ -162,6 +166,7 @@ def test_the_page_opens_and_separates_offline_after_one_visit(visit, site, examp
 @pytest.fixture
 def plain_host(site):
     """A static host that knows nothing of headers, with the page in a subfolder."""
+
     class Quiet(http.server.SimpleHTTPRequestHandler):
         def __init__(self, *arguments):
             super().__init__(*arguments, directory=str(site.parent))
@@ -175,7 +180,9 @@ def plain_host(site):
         server.shutdown()
 
 
-def test_on_a_plain_host_the_page_gives_itself_threads_and_can_send_nothing_elsewhere(visit, plain_host, server):
+def test_on_a_plain_host_the_page_gives_itself_threads_and_can_send_nothing_elsewhere(
+    visit, plain_host, server
+):
     here = visit(address=plain_host)
     assert "thread" in here.started()
     here.page.wait("window.crossOriginIsolated")
@@ -244,7 +251,12 @@ def test_the_player_obeys_mouse_and_keyboard(visit, example):
     )
     for kind in ("mousePressed", "mouseReleased"):
         here.page.ask(
-            "Input.dispatchMouseEvent", type=kind, x=box[0] + box[2] / 2, y=box[1] + 20, button="left", clickCount=1
+            "Input.dispatchMouseEvent",
+            type=kind,
+            x=box[0] + box[2] / 2,
+            y=box[1] + 20,
+            button="left",
+            clickCount=1,
         )
     assert here.page.wait(f"Math.abs({POSITION} - 5) < 0.1")
     here.page.run(press % "ArrowLeft")
@@ -253,8 +265,8 @@ def test_the_player_obeys_mouse_and_keyboard(visit, example):
     for key, words in (("n", "near only"), ("f", "far only"), ("b", "near and far"), ("r", "the recording")):
         here.page.run(press % key)
         assert here.page.run(heard) == words
-    slide = "(s => {s.value = %d; s.dispatchEvent(new Event('input'))})(document.querySelector('.player-mixer input'))"
-    here.page.run(slide % -50)
+    slider = "document.querySelector('.player-mixer input')"
+    here.page.run(f"{slider}.value = -50; {slider}.dispatchEvent(new Event('input'))")
     assert here.page.run(heard) == "far 20 decibels quieter"
     here.page.run(press % " ")
     here.page.wait(f"{PLAYER}.dataset.state === 'playing' && {POSITION} > 0.3")
@@ -275,7 +287,7 @@ def test_sound_is_joined_without_a_seam_and_gains_change_without_a_click(visit):
       }
       playback.play();
       context.suspend(2).then(() => { playback.setGains({near: 0.1}); context.resume(); });
-      context.suspend(6).then(() => { playback.position; playback.append('near', new Float32Array(0)); context.resume(); });
+      context.suspend(6).then(() => { playback.append('near', new Float32Array(0)); context.resume(); });
       const heard = (await context.startRendering()).getChannelData(0);
       playback.pause();
       let jump = 0;
@@ -323,8 +335,8 @@ def test_what_cannot_be_separated_is_one_clear_sentence_each(visit, tmp_path):
     for name, sentence in {
         "notes.txt": "notes.txt is nothing that this browser can decode as sound.",
         "empty.mp3": "empty.mp3 is empty.",
-        "three-hours.wav": "three-hours.wav lasts 3:00:00, and this page takes 60 minutes; the command `dss separate` "
-        "takes any length.",
+        "three-hours.wav": "three-hours.wav lasts 3:00:00, and this page takes 60 minutes; the command"
+        " `dss separate` takes any length.",
         "nothing.wav": "nothing.wav holds no sound.",
         "broken.wav": "The recording holds values that are not numbers.",
         "silent.webm": "silent.webm is a video without sound, or with sound that this browser cannot decode.",
@@ -365,7 +377,7 @@ def test_a_gpu_that_is_emulated_is_not_used(visit):
 
 def test_a_gpu_gives_the_stems_of_the_command(visit, separator, example):
     here = visit("?accelerator=webgpu", "--enable-unsafe-webgpu --use-webgpu-adapter=swiftshader")
-    if here.started() != "Runs on the GPU.":
+    if here.started(400) != "Runs on the GPU.":
         pytest.skip(f"no WebGPU here: {here.text('engine')}")
     here.choose(example)
     here.finished(400)

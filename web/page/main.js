@@ -84,6 +84,7 @@ async function separate(source) {
   if (rate > inner) note(`The model hears up to ${inner / 2000} kHz: the stems are as dull as that.`);
   find("result").hidden = false;
   find("name").textContent = name;
+  find("result").scrollIntoView({ block: "nearest" });
   player = new Player(find("player"), inner, length, () => unlocked(inner));
   for (const button of find("downloads").querySelectorAll("button")) button.disabled = true;
   await run(source, length);
@@ -99,7 +100,7 @@ async function run(source, length) {
   const show = () => {
     // Listening ahead and separating cost about the same.
     bar.value = (0.5 * (heard + ready)) / length;
-    const done = Math.round(100 * bar.value);
+    const done = 10 * Math.floor(10 * bar.value); // in tens: screen readers say each change
     say(ready ? `Separating: ${done} %` : `Listening to the recording first: ${done} %`);
   };
   const give = {

@@ -72,22 +72,33 @@ export class Spectrogram {
     const lowest = loudest - SPAN / STEP;
     const image = canvas.getContext("2d").createImageData(width, height);
     const pixels = new Uint32Array(image.data.buffer).fill(colours[0]);
-    const column = new Uint8Array(BANDS);
-    for (let x = 0; x < width; x++) {
-      const first = Math.floor((x * this.columns) / width);
-      const last = Math.max(first + 1, Math.floor(((x + 1) * this.columns) / width));
-      if (last > this.filled) break;
-      column.fill(0);
-      for (let k = first * BANDS; k < last * BANDS; k++) {
-        if (this.levels[k] > column[k % BANDS]) column[k % BANDS] = this.levels[k];
-      }
-      for (let y = 0; y < height; y++) {
-        const level = column[Math.floor(((height - 1 - y) * BANDS) / height)];
-        const share = (level - lowest) / (loudest - lowest || 1);
-        pixels[y * width + x] = colours[Math.max(0, Math.min(255, Math.round(255 * share)))];
+    const narrowed = this.#narrowed(width);
+    for (let y = 0; y < height; y++) {
+      const band = Math.floor(((height - 1 - y) * BANDS) / height);
+      for (let x = 0; x < width; x++) {
+        const share = (narrowed[x * BANDS + band] - lowest) / (loudest - lowest || 1);
+        if (share > 0) pixels[y * width + x] = colours[Math.min(255, Math.round(255 * share))];
       }
     }
     canvas.getContext("2d").putImageData(image, 0, 0);
+  }
+
+  /** The loudest level of each band in each pixel of a width; only what has come since the last call is computed. */
+  #narrowed(width) {
+    if (this.pixels?.width !== width) this.pixels = { width, levels: new Uint8Array(width * BANDS), done: 0 };
+    const { levels, done } = this.pixels;
+    for (let column = done; column < this.filled; column++) {
+      const first = Math.floor((column * width) / this.columns);
+      const last = Math.max(first + 1, Math.ceil(((column + 1) * width) / this.columns));
+      for (let x = first; x < last; x++) {
+        for (let band = 0; band < BANDS; band++) {
+          const level = this.levels[column * BANDS + band];
+          if (level > levels[x * BANDS + band]) levels[x * BANDS + band] = level;
+        }
+      }
+    }
+    this.pixels.done = this.filled;
+    return levels;
   }
 }
 
