@@ -100,10 +100,10 @@ def test_samples_leave_while_others_are_still_to_come():
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "no WAV stream"),
-        (b"ID3\x04 and so on, an MP3 file", "no WAV stream"),
-        (b"RIFF\x00\x00", "no WAV stream"),
-        (wav(np.zeros(4000, np.float32), 16_000, "ULAW"), "PCM and float are read live"),
+        (b"", "not a WAV stream"),
+        (b"ID3\x04 and so on, an MP3 file", "not a WAV stream"),
+        (b"RIFF\x00\x00", "not a WAV stream"),
+        (wav(np.zeros(4000, np.float32), 16_000, "ULAW"), "PCM and float can be read live"),
     ],
     ids=["nothing", "MP3", "cut", "mu-law"],
 )

@@ -153,7 +153,7 @@ def test_other_rates_are_refused(rate):
 def test_a_latency_that_the_model_does_not_offer_is_refused():
     with pytest.raises(UsageError, match=r"latency 0\.01: the model offers"):
         LiveSeparator(Sharing(), latency=0.01)
-    with pytest.raises(UsageError, match="one latency alone"):
+    with pytest.raises(UsageError, match="the model offers only"):
         LiveSeparator(Recorder(), latency=0.01)
 
 

@@ -143,9 +143,9 @@ def test_what_cannot_be_is_refused_before_anything_is_written(dss, stub, recordi
     recording("b.wav")
     (here / "there.csv").write_text("mine")
     for arguments, words in (
-        (["a.wav", "--activity", "who.doc"], "--activity who.doc: its extension must be one of .json, .rttm"),
+        (["a.wav", "--activity", "who.doc"], "--activity who.doc: the extension must be one of .json, .rttm"),
         (["a.wav", "--activity", "there.csv"], "there.csv: exists already; --overwrite replaces it"),
-        (["a.wav", "--activity", "a.near.wav"], "--activity a.near.wav: its extension"),
+        (["a.wav", "--activity", "a.near.wav"], "--activity a.near.wav: the extension"),
         (["a.wav", "b.wav", "--activity", "who.csv"], "use --activity .EXT"),
         (["a.wav", "--near", "n.wav", "--activity", ".csv"], "name a file"),
         (["a.wav", "--activity", "no/folder/who.csv"], "does not exist"),
