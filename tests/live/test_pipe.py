@@ -1,4 +1,4 @@
-"""`dss live -`: WAV and raw PCM through a pipe, each sample in its place, as it comes."""
+"""`dss live -`: WAV and raw PCM through a pipe, with every sample at its position and without waiting."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.live.test_separator import LATENCY, Sharing, tone
 
 
 class Trickling(io.RawIOBase):
-    """Gives a few bytes at a time, as a pipe does."""
+    """Source that returns a few bytes at a time, like a pipe."""
 
     def __init__(self, data, sizes=(1, 7, 44, 3, 1000)):
         self.data, self.sizes, self.reads = data, sizes, 0
@@ -82,7 +82,7 @@ def test_raw_samples_go_in_and_come_out_without_a_header(encoding, kind):
 
 
 def test_samples_leave_while_others_are_still_to_come():
-    """After the latency, what was read is written before more is read."""
+    """After the latency, each block is written before the next is read."""
     samples = tone(16_000)
     data = wav(samples, 16_000)
     target, seen = Target(), []

@@ -1,4 +1,4 @@
-"""Who speaks when: by the levels of the stems, in four formats, all or nothing with the stems."""
+"""Speech activity from the levels of the stems, in four formats, written together with the stems."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SPANS = ((1.0, 3.0), (5.5, 6.0), (8.0, 11.5))
 
 
 def speech(spans, seconds=14.0, level_db=-25.0, rate=RATE, floor_db=-70.0, seed=0):
-    """Noise that is loud within spans, float32 (frames, 1)."""
+    """Return noise that is loud within the spans, float32 (frames, 1)."""
     generator = np.random.default_rng(seed)
     gain = np.full(int(seconds * rate), 10 ** (floor_db / 20))
     for begin, end in spans:
