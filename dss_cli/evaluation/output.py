@@ -16,7 +16,7 @@ def csv_text(result: Mapping[str, Any]) -> str:
         for run in result["runs"]
         for row in run["scenes"]
     ]
-    columns = [name for name in rows[0] if name != "alone"]  # lists of any length have no column
+    columns = [name for name in rows[0] if name not in ("alone", "activity")]  # no single figures
     writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
     writer.writeheader()
     writer.writerows(rows)

@@ -92,7 +92,8 @@ def _conversations(cells: tuple[list[str], list[list[str]]]) -> Table:
     table.caption = (
         "Wrong: share of those seconds with more energy in the wrong output. Over: level of the "
         "right output relative to the wrong one, dB, median and worst tenth of the seconds. Delay: from a "
-        "talker's first sound to the right output, s, median and worst tenth of the talkers. Change: gain "
+        "talker's first sound to the right output, s, median and worst tenth of the talkers. Activity: "
+        "missed and false seconds of who speaks when over spoken ones. Change: gain "
         "in SI-SDR over the same conversation alone, dB, median [95 % interval] and worst tenth of the "
         "scenes."
     )
@@ -115,7 +116,7 @@ def conversation_cells(run: Mapping[str, Any]) -> tuple[list[str], list[list[str
     paired = [stem for stem in STEMS if any(f"{stem}_change" in summary for summary in talking.values())]
     head = ["stratum", "n"]
     for stem in STEMS:
-        head += [f"{stem} s", "wrong", "over", "worst", "delay", "worst"]
+        head += [f"{stem} s", "wrong", "over", "worst", "delay", "worst", "activity"]
     for stem in paired:
         head += [f"{stem} change", "worst"]
     rows = []
@@ -126,6 +127,8 @@ def conversation_cells(run: Mapping[str, Any]) -> tuple[list[str], list[list[str
             row += [str(wrong["seconds"]), f"{100 * wrong['rate']:.1f} %"] if wrong else ["", ""]
             for measure in ("over", "delay"):
                 row += _middle_and_tail(summary.get(f"{stem}_{measure}"))
+            activity = summary.get(f"{stem}_activity")
+            row.append(f"{100 * activity['rate']:.1f} %" if activity else "")
         for stem in paired:
             change = summary.get(f"{stem}_change")
             row += [median_text(change), number(tail(change))] if change else ["", ""]
