@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from ..energy import find_meters
 from ..errors import DssError, UsageError
@@ -19,6 +19,9 @@ from .rows import plan_rows
 from .session import run_session
 from .startup import measure_start_ups
 from .worker import ProcessWorker
+
+if TYPE_CHECKING:
+    from .schema import BenchmarkedModel, Machine, Results, Settings
 
 _DYNAMIC_INT8 = "int8 products, else float32"  # of the CPU, where the weights are int8
 
@@ -37,8 +40,8 @@ def benchmark(
     profile: bool = False,
     tell: Callable[[str], None] = lambda message: None,
     warn: Callable[[str], None] = lambda message: None,
-) -> dict[str, Any]:
-    """Measure, and give the object that `schema.json` describes.
+) -> Results:
+    """Measure, and return the results, which `schema.json` describes.
 
     Args:
         models: names or paths, each once.
@@ -121,18 +124,19 @@ def benchmark(
             say(f"{entry.row.model}: running on the CPU: {entry.proof.fallback_reason}")
     for what, why in session.missing:
         warn(f"no {what}: {why}")  # the results name it among what was not measured
+    settings = {"delegate": delegate, "duration": duration, "repeat": repeat}
     return results(
         session,
-        machine=machine,
+        machine=cast("Machine", machine),
         models=about,
-        settings={"delegate": delegate, "duration": duration, "repeat": repeat},
+        settings=cast("Settings", settings),
         meter_problems=found.problems,
         tdp=tdp,
         warnings=warnings,
     )
 
 
-def _describe(model: Model) -> dict[str, Any]:
+def _describe(model: Model) -> BenchmarkedModel:
     """Which model it is, whatever it was called by, and the type of most of its weights."""
     inspection = inspect_model(model.path)
     storage = inspection.storage

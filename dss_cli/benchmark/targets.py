@@ -4,11 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DssError
-from .statistics import Spread, inverse
+from .statistics import inverse
 from .tables import UNKNOWN, markdown_lines, spread_text
+
+if TYPE_CHECKING:
+    from .schema import Spread
 
 FLOOR, GOAL = 0.042, 0.014  # real-time factors on one thread; the floor is DTLN's
 SPEED_UP = 1.6  # of two threads
