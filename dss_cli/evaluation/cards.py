@@ -10,7 +10,7 @@ from typing import Any
 
 from .._version import __version__
 from ..runtime.registry import find_model
-from ..testset.format import CUSTOM
+from ..testset.format import CUSTOM, protocol_of
 from ..utils.atomic_write import write_files
 from .model_readme import update
 
@@ -21,7 +21,7 @@ def entry_name(about: Mapping[str, Any]) -> str:
     Chosen strata go by their folder's name. Simulated rooms of another protocol than the first are named.
     """
     what = about["name"] if about["preset"] == CUSTOM else about["preset"]
-    protocol = about.get("protocol", 1)
+    protocol = protocol_of(about)
     rooms = " in measured rooms" if about["rirs"] else "" if protocol == 1 else f", protocol {protocol}"
     return f"{what}{rooms}, seed {about['seed']}"
 

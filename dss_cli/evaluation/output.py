@@ -2,22 +2,19 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
 from typing import Any
+
+from ..utils.tables import csv_table
 
 
 def csv_text(result: Mapping[str, Any]) -> str:
     """Every scene of every run on a line; an empty cell where a figure has no meaning."""
-    text = io.StringIO()
     rows = [
         {"system": run["system"]["name"], "test_set": run["test_set"]["name"], **row}
         for run in result["runs"]
         for row in run["scenes"]
     ]
-    columns = [name for name in rows[0] if name != "alone"]  # lists, of any length
-    writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    for row in rows:
+        row.pop("alone", None)  # lists, of any length
+    return csv_table(rows)

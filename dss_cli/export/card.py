@@ -11,14 +11,13 @@ from types import MappingProxyType
 from typing import Any
 
 from ..constants import OVERLAP, SignalConfig
+from ..distances import limits
 from ..errors import UsageError
 from ..runtime.registry import SCHEMA, SUFFIX
 from ..separation.streaming import latency
 from ..utils.atomic_write import Content, write_files
 from .diff import Check
 
-# Metres from talker to microphone, shortest and longest, that the scenes of training hold.
-LIMITS = {"near": [0.2, 0.8], "far": [1.2, 6.0], "far_outdoor": [1.2, 15.0]}
 MERGED = ("training", "scores")  # sections that others write
 
 
@@ -59,7 +58,7 @@ def make_card(
         "overlap": OVERLAP,
         "latency_seconds": latency(signal) / signal.sample_rate,
         **_described(state),
-        "limits": LIMITS,
+        "limits": limits(),
         "parameters": parameters,
         "macs_per_second": macs_per_second,
         "training": sections.get("training", {}),

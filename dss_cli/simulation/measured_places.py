@@ -16,15 +16,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..constants import SAMPLE_RATE
+from ..distances import FAR_OUTDOOR, NEAR, Range
 from ..errors import DssError
 from .corpus import read_mono
 from .image_sources import FADE, LEAD
-from .limits import FAR_OUTDOOR, NEAR
 from .measured_rirs import MeasuredResponse, read_rows
 from .rir import direct_to_reverberant, onset, reverberation_time, split_at_onset
 from .rooms import LONGEST
-
-Range = tuple[float, float]
 
 ALIKE_RT60 = 1.6  # greatest ratio of the reverberation times of two rooms that are alike
 ALIKE_RATIO = 4.0  # dB, likewise of their direct sound at one distance
