@@ -1,4 +1,4 @@
-"""`dss info`: what is installed and works here; nothing that is missing makes it fail."""
+"""`dss info`: report of installed and working parts; missing parts are no error."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.helpers.vulkan import DRIVER
 
 @pytest.fixture
 def trials(monkeypatch):
-    """`trials(*Trial)`: what the trials of the delegates are to give; by default both work."""
+    """`trials(*Trial)`: set the results of the trials of the delegates; by default both work."""
 
     def give(*outcomes):
         monkeypatch.setattr("dss_cli.runtime.probe.try_delegates", lambda: list(outcomes))
@@ -35,7 +35,7 @@ def trials(monkeypatch):
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
-    """The folder of the user's own models."""
+    """Folder of the user's own models."""
     folder = tmp_path / "models"
     folder.mkdir()
     bundled = folders()[0]
@@ -45,7 +45,7 @@ def home(tmp_path, monkeypatch):
 
 @pytest.fixture
 def sysfs(tmp_path):
-    """A machine with one package that RAPL meters, and without NVML."""
+    """Machine with one package with RAPL, and without NVML."""
     zone(tmp_path / "sys", "0", "package-0")
     return tmp_path / "sys"
 
@@ -196,7 +196,7 @@ def test_a_driver_that_hangs_is_given_up(monkeypatch):
 
 
 class Wrong:
-    """A network on a GPU that computes something else."""
+    """Network on a GPU with wrong results."""
 
     adapter, software, fallback_reason = "Card (Vulkan, discrete GPU)", False, None
     error = np.float32(0.25)

@@ -1,7 +1,7 @@
 """Build the source archive and both wheels reproducibly, and check them.
 
 `python -m tools.release dist` needs `git`, `hatchling` and the page that `make web` builds. The command
-installs the wheels into an empty environment, separates the example and looks for the page there, and writes
+installs the wheels into an empty environment, separates the example and finds the page there, and writes
 SHA256SUMS last: a folder without SHA256SUMS is not a complete release.
 """
 
@@ -24,8 +24,8 @@ from dss_cli.utils.atomic_write import write_files
 from tools.command_files import BASH, FISH, MAN, ZSH
 
 ROOT = Path(__file__).parents[1]
-WEB = ROOT / "web"  # the second wheel
-PAGE = ROOT / "build" / "web"  # what it holds
+WEB = ROOT / "web"  # project of the second wheel
+PAGE = ROOT / "build" / "web"  # content of the second wheel
 SUMS = "SHA256SUMS"
 EXAMPLE = ROOT / "examples" / "two_talkers.flac"
 
@@ -63,7 +63,7 @@ def build_page(folder: Path, epoch: str) -> list[Path]:
 
 
 def check_wheel(wheel: Path, page: Path) -> None:
-    """Install a wheel, and that of the page, into an empty environment and check that both work there.
+    """Install the wheel and the page's wheel into an empty environment, and check that both work there.
 
     Raises:
         DssError: the wheel cannot be installed, or a part is missing.

@@ -29,7 +29,7 @@ class PipeWriter:
         subtype: requested encoding, None for the encoding of the input.
         source_subtype: encoding of the input; replaced by PCM_16 if a WAV stream cannot carry it.
         mask: channel mask (see `layouts`), None if unknown.
-        raw: samples alone, without a header.
+        raw: write samples without a header.
 
     Raises:
         UsageError: `pipe` is a terminal, or a WAV stream cannot carry the requested encoding.

@@ -156,7 +156,7 @@ class StemGroup:
 
         Args:
             progress: called with (frames done, total frames) of all files together.
-            documents: contents of further files, by checked path, that appear at the same moment.
+            documents: contents of additional files by checked path, which appear together with the stems.
 
         Raises:
             DssError: a file cannot be written, or has a wrong length; then no file remains.

@@ -1,4 +1,4 @@
-"""`dss live`: the near talkers while they speak."""
+"""`dss live`: separate a live signal with a short delay."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ PIPE = "-"
 
 
 class KeepName(str, enum.Enum):
-    """Which talkers are kept."""
+    """Talkers to keep."""
 
     near = "near"
     far = "far"
@@ -27,7 +27,7 @@ class KeepName(str, enum.Enum):
 
 
 class EncodingName(str, enum.Enum):
-    """Raw PCM, little-endian."""
+    """Encodings of raw PCM, little-endian."""
 
     s16 = "s16"
     s24 = "s24"
@@ -39,21 +39,27 @@ def live(
     source: Annotated[
         str, typer.Argument(metavar="-", help="Read standard input, write standard output: WAV or raw PCM.")
     ],
-    keep: Annotated[KeepName, typer.Option(help="Which talkers are kept.")] = KeepName.near,
+    keep: Annotated[KeepName, typer.Option(help="Talkers to keep.")] = KeepName.near,
     balance: Annotated[
         float,
-        typer.Option(metavar="DB", help="With --keep both: decibels of the far talkers over the near ones."),
+        typer.Option(
+            metavar="DB",
+            help="With --keep both: level of the far talkers relative to the near talkers in dB.",
+        ),
     ] = 0.0,
     latency: Annotated[
-        float, typer.Option(min=0.0, metavar="SECONDS", help="Of the model, at most; see `dss models`.")
+        float,
+        typer.Option(min=0.0, metavar="SECONDS", help="Largest latency of the model; see `dss models`."),
     ] = 0.25,
     raw: Annotated[
         EncodingName | None,
-        typer.Option(help="Standard input is raw PCM of this encoding, and so will standard output be."),
+        typer.Option(help="Encoding of standard input and output as raw PCM; default: WAV."),
     ] = None,
-    rate: Annotated[int | None, typer.Option(min=8000, max=384_000, help="Of raw PCM, in Hz.")] = None,
+    rate: Annotated[
+        int | None, typer.Option(min=8000, max=384_000, help="Sample rate of raw PCM in Hz.")
+    ] = None,
     channels: Annotated[
-        int | None, typer.Option(min=1, max=64, help="Of raw PCM; they are averaged. Default: 1.")
+        int | None, typer.Option(min=1, max=64, help="Channels of raw PCM, which are averaged; default: 1.")
     ] = None,
     model: options.Model = "lite",
     delegate: options.Delegate = options.DelegateName.auto,
@@ -63,17 +69,17 @@ def live(
     verbose: options.Verbose = False,
     debug: options.Debug = False,
 ) -> None:
-    """Keep the near or the far talkers of a live signal, a fraction of a second behind.
+    """Keep the near or the far talkers of a live signal, with a delay of a fraction of a second.
 
-    `arecord -f S16_LE -r 48000 | dss live - | aplay` hears a microphone. As many samples come out as went
-    in, each in its place.
+    `arecord -f S16_LE -r 48000 | dss live - | aplay` separates a microphone. The output has as many samples
+    as the input, each at its original position.
     """
     if source != PIPE:
         raise UsageError(f"{source}: '-' stands for standard input; `dss separate` takes files")
     if (raw is None) != (rate is None):
-        raise UsageError("--raw and --rate go together: raw PCM does not say its rate, a WAV stream does")
+        raise UsageError("--raw and --rate require each other: raw PCM contains no rate, a WAV stream does")
     if channels is not None and raw is None:
-        raise UsageError("--channels is of raw PCM, with --raw")
+        raise UsageError("--channels requires --raw")
     from ..live.pipe import raw_header, separate_pipe
     from ..live.separator import LiveSeparator
     from ..separation.separator import load_model

@@ -48,7 +48,7 @@ def separate(
         str | None,
         typer.Option(
             metavar="FILE",
-            help="Who speaks when, as .json, .rttm, .txt (Audacity labels) or .csv; `.rttm` alone: "
+            help="File of the speech intervals: .json, .rttm, .txt (Audacity labels) or .csv; only `.rttm`: "
             "NAME.activity.rttm beside the stems.",
         ),
     ] = None,
@@ -120,7 +120,7 @@ def separate(
     strength: Annotated[
         float,
         typer.Option(
-            min=0.0, max=1.0, help="How much to take away: 1 gives the stems, 0 the recording in both."
+            min=0.0, max=1.0, help="Amount of separation: 1 gives the stems, 0 the recording in both."
         ),
     ] = 1.0,
     quiet: options.Quiet = False,

@@ -1,4 +1,4 @@
-"""Near and far talkers while they speak: for programs, for pipes, and for a microphone."""
+"""Live separation with a short delay, for programs, pipes and microphones."""
 
 from __future__ import annotations
 

@@ -1,8 +1,8 @@
-"""Rate conversion for a live signal: milliseconds of delay, and a ratio that may change while it runs.
+"""Rate conversion for a live signal, with a delay of milliseconds and a ratio that may change meanwhile.
 
 Band-limited interpolation by a windowed sinc (Smith & Gossett 1984): an output sample at instant t of the
-input is the sum of the input samples around t, weighted by the kernel. soxr, which files are converted by,
-works in blocks that delay a live signal by 70 to 220 ms there and back.
+input is the sum of the input samples around t, weighted by the kernel. soxr, which converts files, works in
+blocks that would delay a live signal by 70 to 220 ms in both directions together.
 """
 
 from __future__ import annotations
@@ -15,45 +15,45 @@ from numpy.typing import NDArray
 
 Floats = NDArray[np.float32]
 
-CROSSINGS = 24  # of the kernel on either side: half of its length, in samples of the lower rate
-PASSBAND = 0.93  # of the lower rate's band, up to which nothing is lost
-BETA = 9.0  # of the Kaiser window: about 90 dB
-PHASES = 512  # of the kernel between two samples of the input; linear between them
-MOST_DRIFT = 0.01  # by which a ratio may change while it runs
+CROSSINGS = 24  # zero crossings of the kernel on each side: half of the length, in samples of the lower rate
+PASSBAND = 0.93  # pass band, as a share of the lower rate's band
+BETA = 9.0  # parameter of the Kaiser window: about 90 dB
+PHASES = 512  # phases of the kernel per sample of the input, interpolated linearly
+MOST_DRIFT = 0.01  # largest relative change of the ratio during a stream
 
 
 class Interpolator:
-    """Converts a stream of one channel from one rate to another.
+    """Rate converter of a stream of one channel.
 
-    Sample 0 of the output stands at the instant of sample 0 of the input.
+    Sample 0 of the output is at the instant of sample 0 of the input.
 
     Args:
         source: rate of the input in Hz.
         target: rate of the output in Hz.
 
     Attributes:
-        reach: samples of the input that an output sample needs behind its own instant.
+        reach: samples of the input after its own instant that an output sample needs.
     """
 
     def __init__(self, source: float, target: float) -> None:
         self.step = source / target
         self._kernel = kernel(self.step * (1 + MOST_DRIFT) if self.step > 1 else 1.0)
         self.reach: int = self._kernel.shape[1] // 2
-        self._kept = np.zeros(self.reach - 1, np.float32)  # what lies before the first sample is silence
-        self._start = 1 - self.reach  # of `_kept`, in samples of the input
+        self._kept = np.zeros(self.reach - 1, np.float32)  # silence before the first sample
+        self._start = 1 - self.reach  # index of the first kept sample in the input
         self._whole, self._part = 0, 0.0  # instant of the next output sample
 
     def push(self, block: Floats, step: float | None = None) -> Floats:
-        """Take float32 `[n]`, return the samples of the output that are ready.
+        """Add a block; return the output samples that are ready, float32 `[m]`.
 
         Args:
-            block: of the input, any length.
-            step: samples of the input from one output sample to the next from now on, within `MOST_DRIFT`
-                of the ratio of the rates; None: that ratio.
+            block: float32 samples `[n]` of the input, any n.
+            step: distance of the following output samples in samples of the input, within `MOST_DRIFT` of the
+                ratio of the rates; None: this ratio.
         """
         step = self.step if step is None else step
         self._kept = np.concatenate((self._kept, block))
-        last = self._start + len(self._kept) - 1 - self.reach  # the latest instant that has all it needs
+        last = self._start + len(self._kept) - 1 - self.reach  # latest instant with all required samples
         count = max(0, math.floor((last + 1 - self._whole - self._part) / step) + 1)
         instants = self._part + step * np.arange(count + 1)
         while count and self._whole + instants[count - 1] >= last + 1:
@@ -68,7 +68,7 @@ class Interpolator:
         return output
 
     def _at(self, whole: NDArray[np.int64], part: NDArray[np.float64]) -> Floats:
-        """Samples at whole + part."""
+        """Return the samples at the instants `whole + part`."""
         if not len(whole):
             return np.zeros(0, np.float32)
         places = part * PHASES
@@ -82,7 +82,7 @@ class Interpolator:
 
 @lru_cache(maxsize=16)
 def kernel(step: float) -> Floats:
-    """Weights [PHASES + 1, 2 * reach] of the samples around an instant, by its phase between two samples."""
+    """Return weights [PHASES + 1, 2 * reach] of the samples around an instant, by the instant's phase."""
     band = PASSBAND / max(1.0, step)
     reach = math.ceil(CROSSINGS * max(1.0, step))
     offsets = np.arange(1 - reach, reach + 1) - np.arange(PHASES + 1)[:, np.newaxis] / PHASES

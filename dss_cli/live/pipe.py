@@ -1,4 +1,4 @@
-"""A live signal on standard input and output: raw or WAV PCM in, the same with other talkers out."""
+"""Live separation from standard input to standard output, as raw PCM or WAV."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ from .separator import LiveSeparator
 
 ENCODINGS = {"s16": "PCM_16", "s24": "PCM_24", "s32": "PCM_32", "f32": "FLOAT"}  # little-endian, as raw PCM
 _BYTES = {"PCM_U8": 1, "PCM_16": 2, "PCM_24": 3, "PCM_32": 4, "FLOAT": 4, "DOUBLE": 8}
-_LARGEST_READ = 1 << 16  # bytes; whatever is there at once is taken at once
+_LARGEST_READ = 1 << 16  # bytes; a read returns the available bytes up to this limit
 
 
 @dataclass(frozen=True)
 class PipeReport:
-    """What went through a pipe; `to_dict` is ready for JSON.
+    """Report of the separation of a pipe; `to_dict` is ready for JSON.
 
     Attributes:
-        frames: as many out as in.
-        seconds: the same in seconds.
-        rate: in Hz.
-        channels: of both.
-        encoding: of both, as libsndfile calls it.
-        latency: in seconds, of the samples; computing comes on top.
-        load: seconds of computing per second of sound.
+        frames: frames of the input and of the output.
+        seconds: duration of the input.
+        rate: sample rate in Hz.
+        channels: number of channels of input and output.
+        encoding: encoding of the output, in libsndfile's terms.
+        latency: delay of the samples in seconds, without computing time.
+        load: computing time per second of audio.
         clipped: samples beyond full scale.
     """
 
@@ -47,7 +47,7 @@ class PipeReport:
     clipped: int
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as plain types."""
+        """Return the report as plain types."""
         return asdict(self)
 
 
@@ -58,20 +58,24 @@ def separate_pipe(
     raw: Header | None = None,
     begun: Callable[[LiveSeparator], None] = lambda separator: None,
 ) -> PipeReport:
-    """Separate what comes in as it comes, and end when it ends.
+    """Separate a stream as it arrives, until it ends.
 
-    Each sample leaves in its place: as many come out as went in, the first one after the latency.
+    The output has as many samples as the input, each at its original position. The first sample is written
+    after the latency.
 
     Args:
-        source: unbuffered; reading returns what is there.
-        target: unbuffered.
-        start: given the rate, makes the separator.
-        raw: what `source` is without a header (`raw_header`); None: a WAV stream.
-        begun: called with the separator once the header was read.
+        source: unbuffered file object; reading returns the available bytes.
+        target: unbuffered file object.
+        start: returns the separator for a sample rate.
+        raw: format of a `source` without a header (see `raw_header`); None: WAV stream.
+        begun: called with the separator after the header is read.
+
+    Returns:
+        Report of the separation.
 
     Raises:
-        UsageError: the source is no WAV stream, or has a layout that is not read live.
-        DssError: samples that are not finite.
+        UsageError: the source is not a WAV stream, or its encoding cannot be read live.
+        DssError: a sample is not finite.
         OSError: reading or writing failed.
     """
     header = raw or _wav_header(source)
@@ -89,7 +93,7 @@ def separate_pipe(
         frames += len(block)
         writer.write(kept[skip:])
         skip = max(0, skip - len(kept))
-    # Frames that never filled the latency are behind what is left of the silence in front of them.
+    # After a stream shorter than the latency, a rest of the leading silence remains to be skipped.
     rest = separator.flush()[skip:]
     writer.write(np.repeat(rest[:, np.newaxis], channels, axis=1))
     writer.flush()
@@ -100,15 +104,15 @@ def separate_pipe(
 
 
 def raw_header(encoding: str, rate: int, channels: int) -> Header:
-    """Describe PCM without a header.
+    """Return a description of PCM without a header.
 
     Args:
         encoding: one of ENCODINGS.
-        rate: in Hz.
-        channels: 1 or more.
+        rate: sample rate in Hz.
+        channels: number of channels, at least 1.
 
     Raises:
-        UsageError: an unknown encoding.
+        UsageError: the encoding is unknown.
     """
     if encoding not in ENCODINGS:
         raise UsageError(f"encoding {encoding!r}: choose one of {', '.join(ENCODINGS)}")
@@ -122,16 +126,18 @@ def _wav_header(source: BinaryIO) -> Header:
     except (EOFError, struct.error):
         header = None
     if header is None or not header.little_endian:
-        raise UsageError("standard input is no WAV stream; --raw s16 with --rate takes samples alone")
+        raise UsageError("standard input is not a WAV stream; `--raw s16 --rate HZ` reads bare samples")
     if header.subtype not in _BYTES:
-        raise UsageError(f"standard input is {header.subtype or 'compressed'}; PCM and float are read live")
+        raise UsageError(
+            f"standard input is {header.subtype or 'compressed'}; PCM and float can be read live"
+        )
     if header.frame_bytes != header.channels * _BYTES[header.subtype] or not header.channels:
         raise UsageError("standard input has a WAV header that contradicts itself")
     return header
 
 
 def _blocks(source: BinaryIO, header: Header) -> Iterator[np.ndarray[Any, Any]]:
-    """Whole frames, float32 (n, channels), as many as are there."""
+    """Yield blocks of the available whole frames, float32 (n, channels)."""
     left, kept = header.audio_bytes, b""
     while left is None or left > 0:
         wanted = _LARGEST_READ if left is None else min(_LARGEST_READ, left)
@@ -167,13 +173,13 @@ def _decoded(data: bytes, header: Header) -> np.ndarray[Any, Any]:
 
 
 class _Forward:
-    """A pipe that `read_header` can skip forward in."""
+    """Pipe in which `read_header` can skip forward."""
 
     def __init__(self, pipe: BinaryIO) -> None:
         self._pipe = pipe
 
     def read(self, size: int, /) -> bytes:
-        """Exactly so many bytes, fewer at the end."""
+        """Return exactly `size` bytes, fewer at the end of the pipe."""
         parts, left = [], size
         while left and (data := self._pipe.read(left)):
             parts.append(data)
@@ -181,7 +187,7 @@ class _Forward:
         return b"".join(parts)
 
     def seek(self, offset: int, whence: int, /) -> int:
-        """Skip forward from here."""
+        """Skip forward from the present position."""
         if whence != os.SEEK_CUR or offset < 0:
-            raise EOFError("a pipe goes forward alone")
+            raise EOFError("a pipe can only be read forward")
         return len(self.read(offset))

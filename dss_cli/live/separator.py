@@ -1,4 +1,4 @@
-"""A separator for frameworks: frames of any rate in, as many samples back, a fixed latency behind."""
+"""Live separator for frameworks: frames of any rate in, as many samples out, with a constant delay."""
 
 from __future__ import annotations
 
@@ -23,42 +23,43 @@ Floats = npt.NDArray[np.float32]
 Keep = Literal["near", "far", "both"]
 KEEPS: tuple[Keep, ...] = get_args(Keep)
 
-LATENCY = 0.25  # seconds, of the model; the rates' conversion comes on top
+LATENCY = 0.25  # seconds, of the model; rate conversion adds its own delay
 RATES = range(8000, 384_001)  # Hz
-FADE_SECONDS = 0.02  # from one choice of talkers to the next, so that nothing clicks
+FADE_SECONDS = 0.02  # duration of the crossfade between two choices of talkers, which avoids clicks
 _SCALE = {np.dtype(np.int16): 2.0**15, np.dtype(np.int32): 2.0**31}
 
 
 class LiveStems(NamedTuple):
-    """Near and far of a frame: float32 [n] each, n of the frame."""
+    """Near and far of a frame, float32 [n] each, as long as the frame."""
 
     near: Floats
     far: Floats
 
 
 class LiveSeparator:
-    """Gives back the near or the far talkers of a live signal, as many samples as it is given at once.
+    """Separator of a live signal: each call takes a frame and returns a frame of the same length.
 
-    What comes back is `latency` seconds old, at first silence. The first frames of a recording may be
-    decided wrongly: the model has heard nothing yet (docs/user/live.md).
+    The output is `latency` seconds behind the input and starts with silence. The first frames of a recording
+    may be assigned to the wrong talkers, because the model has no context yet (docs/user/live.md).
 
-    A call returns at once most of the time; one in several takes as long as the network needs for a chunk.
+    Most calls return at once; one in several takes as long as the network needs for a chunk.
 
     Args:
-        model: as `load_model` takes it, or a network that is loaded already and may be shared.
-        rate: of the frames in Hz.
-        latency: of the model in seconds, at most.
-        keep: the `near` talkers, the `far` ones, or `both`.
-        balance: with `both`, decibels of the far talkers over the near ones beside their own levels.
-        delegate, threads: as `load_model` takes them.
-        warn: given one line where the CPU replaces a GPU.
+        model: model as in `load_model`, or a loaded network, which may be shared.
+        rate: sample rate of the frames in Hz.
+        latency: largest latency of the model in seconds.
+        keep: talkers to keep: `near`, `far` or `both`.
+        balance: with `both`, level of the far talkers relative to the near talkers in dB, in addition to
+            their own levels.
+        delegate, threads: as in `load_model`.
+        warn: receives one line if the CPU replaces a GPU.
 
     Attributes:
-        rate: of the frames in Hz.
+        rate: sample rate of the frames in Hz.
 
     Raises:
-        UsageError: a rate outside 8 to 384 kHz, a latency that the model does not offer, an unknown choice of
-            talkers.
+        UsageError: the rate is outside 8 to 384 kHz, the model offers no latency that short, `keep` is
+            unknown, or the balance is out of range.
         DssError: the model or the delegate cannot be used.
     """
 
@@ -84,7 +85,7 @@ class LiveSeparator:
         self.reset()
 
     def reset(self) -> None:
-        """Forget all that was heard: the next frame begins a new recording."""
+        """Forget the context; the next frame starts a new recording."""
         inner = self.network.signal.sample_rate
         self._engine = StreamingSeparator(self.network, context="past", latency=self._asked)
         self._down: Interpolator | None = None
@@ -97,7 +98,7 @@ class LiveSeparator:
 
     @property
     def delay(self) -> int:
-        """Samples by which what comes back is behind what is given."""
+        """Delay of the output in samples."""
         engine: int = self._engine.latency
         if self._down is None:
             return engine
@@ -107,12 +108,12 @@ class LiveSeparator:
 
     @property
     def latency(self) -> float:
-        """The same in seconds, the conversion of rates included; computing comes on top."""
+        """Delay of the output in seconds, with rate conversion but without computing time."""
         return self.delay / self.rate
 
     @property
     def keep(self) -> Keep:
-        """Which talkers come back; may be set at any time, and fades."""
+        """Talkers in the output; can be set at any time, with a crossfade."""
         return self._mixer.keep
 
     @keep.setter
@@ -121,7 +122,7 @@ class LiveSeparator:
 
     @property
     def balance(self) -> float:
-        """Decibels of the far talkers over the near ones with `both`; may be set at any time."""
+        """Level of the far talkers relative to the near talkers in dB, for `both`; can be set at any time."""
         return self._mixer.balance
 
     @balance.setter
@@ -129,15 +130,15 @@ class LiveSeparator:
         self._mixer.set(self._mixer.keep, balance)
 
     def push(self, frame: npt.NDArray[Any]) -> npt.NDArray[Any]:
-        """Take a frame and return one of its shape and type, `latency` seconds behind.
+        """Add a frame; return a frame of the same shape and type, `latency` seconds behind the input.
 
         Args:
             frame: `[n]` or `[n, channels]` of any n; floating point with full scale at 1, or int16 or int32.
-                Several channels are averaged, and what comes back is the same in all of them.
+                Several channels are averaged; all channels of the output are equal.
 
         Raises:
-            UsageError: another shape or type.
-            DssError: samples that are not finite.
+            UsageError: the shape or type is wrong.
+            DssError: a sample is not finite.
         """
         mono = _mono(frame)
         kept = self._mixer.mix(*self.push_stems(mono))
@@ -150,7 +151,7 @@ class LiveSeparator:
         return kept.astype(frame.dtype)
 
     def push_stems(self, frame: Floats) -> LiveStems:
-        """Take float32 `[n]` and return near and far of as many samples, `latency` seconds behind.
+        """Add float32 samples `[n]`; return near and far of the same length, `latency` seconds behind.
 
         Raises:
             UsageError, DssError: as `push`.
@@ -167,9 +168,9 @@ class LiveSeparator:
         return LiveStems(*taken)
 
     def flush(self) -> Floats:
-        """Return what is still on its way, `delay` samples, float32; the next frame begins anew.
+        """Return the last `delay` samples of a recording, float32; the next frame starts a new recording.
 
-        Without it, the last `latency` seconds of a recording never come back.
+        Without this call, the last `latency` seconds of a recording are lost.
         """
         rest = self.push(np.zeros(self.delay, np.float32))
         self.reset()
@@ -177,10 +178,10 @@ class LiveSeparator:
 
 
 class Mixer:
-    """What is kept of near and far, faded where the choice changes.
+    """Mixer of near and far, with a crossfade after each change of the choice.
 
     Raises:
-        UsageError: an unknown choice, or a balance that is no number of decibels.
+        UsageError: `keep` is unknown, or `balance` is outside -120 to 120 dB.
     """
 
     def __init__(self, rate: int, keep: Keep, balance: float) -> None:
@@ -189,7 +190,11 @@ class Mixer:
         self._gains = self._wanted
 
     def set(self, keep: Keep, balance: float) -> None:
-        """Choose other talkers, or another balance."""
+        """Set the talkers to keep and their balance.
+
+        Raises:
+            UsageError: see `Mixer`.
+        """
         if keep not in KEEPS:
             raise UsageError(f"keep {keep!r}: choose one of {', '.join(KEEPS)}")
         if not -120.0 <= balance <= 120.0:
@@ -200,7 +205,7 @@ class Mixer:
         self._wanted = np.array(gains, np.float32)
 
     def mix(self, near: Floats, far: Floats) -> Floats:
-        """Near and far by their gains of this moment."""
+        """Return the sum of near and far `[n]`, weighted with the current gains."""
         if np.array_equal(self._gains, self._wanted):
             steady: Floats = near * self._gains[0] + far * self._gains[1]
             return steady
@@ -215,7 +220,11 @@ class Mixer:
 
 
 def _mono(frame: npt.NDArray[Any]) -> Floats:
-    """One channel of float32."""
+    """Return a frame as one channel of float32.
+
+    Raises:
+        UsageError: the shape or type is wrong.
+    """
     if not isinstance(frame, np.ndarray) or frame.ndim not in (1, 2):
         raise UsageError(f"a frame is an array of shape (n,) or (n, channels), not {describe(frame)}")
     scale = _SCALE.get(frame.dtype)

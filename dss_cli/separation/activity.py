@@ -1,4 +1,4 @@
-"""Who speaks when: seconds in which somebody speaks in each stem, by the stems' own levels."""
+"""Speech activity: intervals of speech in each stem, from the levels of both stems."""
 
 from __future__ import annotations
 
@@ -13,48 +13,48 @@ from ..constants import STEMS
 
 Floats = npt.NDArray[np.float32]
 Levels = npt.NDArray[np.float64]
-Span = tuple[float, float]  # begin and end, in seconds
+Span = tuple[float, float]  # start and end, in seconds
 
-FRAME = 0.02  # seconds of a level
-SMOOTHED = 5  # frames that a level is the mean of
-ABOVE_FLOOR = 9.0  # dB over the noise floor from which somebody speaks
-BELOW_LOUD = 30.0  # dB below the loud parts of the recording from which nobody does
-BELOW_OTHER = 12.0  # dB below the other stem from which a sound is what leaked of it
-HYSTERESIS = 2.0  # dB that all three give way by once somebody speaks
-FLOOR_SECONDS = 20.0  # over which the noise floor is followed
-LOUD = 95  # percentile of the levels that is called loud
-SHORTEST_PAUSE = 0.3  # seconds; a shorter one belongs to the speech around it
-SHORTEST_SPEECH = 0.15  # seconds; a shorter sound is none
+FRAME = 0.02  # seconds per level
+SMOOTHED = 5  # frames over which levels are averaged
+ABOVE_FLOOR = 9.0  # dB: speech is at least this far above the noise floor
+BELOW_LOUD = 30.0  # dB: speech is less than this below the loud parts of the recording
+BELOW_OTHER = 12.0  # dB: a sound this far below the other stem is leakage
+HYSTERESIS = 2.0  # dB by which the three thresholds fall during speech
+FLOOR_SECONDS = 20.0  # seconds over which the noise floor is tracked
+LOUD = 95  # percentile of the levels that defines the loud parts
+SHORTEST_PAUSE = 0.3  # seconds; shorter pauses count as speech
+SHORTEST_SPEECH = 0.15  # seconds; shorter sounds do not count as speech
 _SILENT_DB = -100.0  # dB re full scale
 
 
 @dataclass(frozen=True)
 class Activity:
-    """When somebody speaks in each stem.
+    """Intervals of speech in each stem.
 
     Attributes:
-        seconds: length of the recording.
-        spans: by stem, in order, without overlap.
+        seconds: duration of the recording.
+        spans: intervals by stem, ordered, without overlap.
     """
 
     seconds: float
     spans: Mapping[str, tuple[Span, ...]]
 
     def share(self, stem: str) -> float:
-        """Return the share of the recording in which somebody speaks, 0 to 1."""
+        """Return the share of the recording with speech in a stem, 0 to 1."""
         spoken = sum(end - begin for begin, end in self.spans[stem])
         return spoken / self.seconds if self.seconds else 0.0
 
 
 class ActivityMeter:
-    """Collects levels of near and far stems as they are made; keeps 400 bytes for a second of audio.
+    """Meter of speech activity that collects levels of near and far blockwise, 400 bytes per second of audio.
 
-    Somebody speaks in a stem where its level, over 0.1 s, lies 9 dB above the stem's noise floor (followed
+    A stem contains speech where its level over 0.1 s is at least 9 dB above the stem's noise floor (tracked
     over 20 s), less than 30 dB below the loud parts of the recording, and less than 12 dB below the other
-    stem. Once begun, speech lasts while 2 dB less is reached; pauses shorter than 0.3 s belong to it.
+    stem. During speech the thresholds are 2 dB lower. Pauses shorter than 0.3 s count as speech.
 
     Args:
-        rate: of the blocks, in Hz.
+        rate: sample rate of the blocks in Hz.
     """
 
     def __init__(self, rate: int) -> None:
@@ -63,13 +63,13 @@ class ActivityMeter:
         self._energies = {stem: _Energies(rate) for stem in STEMS}
 
     def push(self, near: Floats, far: Floats) -> None:
-        """Take a block of both stems, float32 `(frames, channels)` each."""
+        """Add a block of both stems, float32 `(frames, channels)` each."""
         self._frames += len(near)
         for stem, block in zip(STEMS, (near, far), strict=True):
             self._energies[stem].push(block)
 
     def finish(self) -> Activity:
-        """Return when somebody speaks in all that was pushed."""
+        """Return the intervals of speech in all blocks."""
         levels = {stem: smoothed(energies.finish()) for stem, energies in self._energies.items()}
         spans = speech_spans(levels)
         seconds = self._frames / self._rate
@@ -83,13 +83,13 @@ class ActivityMeter:
 
 
 class _Energies:
-    """Mean energies of consecutive frames; a frame begins at the sample nearest to its time."""
+    """Mean energies of consecutive frames; a frame starts at the sample nearest to its time."""
 
     def __init__(self, rate: int) -> None:
         self._rate = rate
         self._means = array("f")
         self._rest = np.empty(0)
-        self._begin = 0  # of the rest, in samples
+        self._begin = 0  # position of the rest, in samples
 
     def push(self, block: Floats) -> None:
         energies = np.einsum("ij,ij->i", block, block, dtype=np.float64)
@@ -119,13 +119,13 @@ def level_track(samples: Floats, rate: int) -> Levels:
 
 
 def smoothed(energies: npt.NDArray[np.float64]) -> Levels:
-    """Return levels in dB of energies over five frames, `(frames,)`."""
+    """Return the levels in dB of energies averaged over five frames, `(frames,)`."""
     mean = np.convolve(energies, np.full(SMOOTHED, 1 / SMOOTHED), "same") if len(energies) else energies
     return np.asarray(10 * np.log10(np.maximum(mean[: len(energies)], 10 ** (_SILENT_DB / 10))))
 
 
 def speech_spans(levels: Mapping[str, Levels]) -> dict[str, tuple[Span, ...]]:
-    """Return when somebody speaks by the levels of both stems, in dB, `(frames,)` each."""
+    """Return the intervals of speech from the levels of both stems in dB, `(frames,)` each."""
     if not any(map(len, levels.values())):
         return dict.fromkeys(levels, ())
     loud = max(float(np.percentile(level, LOUD)) for level in levels.values())
@@ -137,7 +137,7 @@ def speech_spans(levels: Mapping[str, Levels]) -> dict[str, tuple[Span, ...]]:
 
 
 def noise_floor(levels: Levels) -> Levels:
-    """Return the level of noise at each frame: of the quietest tenth of any second within 10 s around."""
+    """Return the noise floor at each frame: the lowest 10th percentile of a second within 10 s."""
     half = round(FLOOR_SECONDS / FRAME / 2)
     block = round(1 / FRAME)
     lowest = np.array([np.percentile(levels[at : at + block], 10) for at in range(0, len(levels), block)])
@@ -148,7 +148,7 @@ def noise_floor(levels: Levels) -> Levels:
 
 
 def spans_above(levels: Levels, least: Levels) -> tuple[Span, ...]:
-    """Return when levels reach `least`, with hysteresis, short pauses filled and short sounds left out."""
+    """Return intervals in which levels reach `least`, with hysteresis, without short pauses and sounds."""
     begun, kept = levels >= least, levels >= least - HYSTERESIS
     runs = [(begin, end) for begin, end in _runs(kept) if begun[begin:end].any()]
     joined: list[tuple[int, int]] = []

@@ -1,4 +1,4 @@
-"""Files that say who speaks when: JSON, RTTM, Audacity labels and CSV, by their extension."""
+"""Files of speech activity: JSON, RTTM, Audacity labels and CSV, selected by the extension."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def _json(activity: Activity, name: str) -> str:
 
 
 def _rttm(activity: Activity, name: str) -> str:
-    """Rich Transcription Time Marked (NIST): a line for each turn, its fields parted by spaces."""
+    """Return RTTM text (Rich Transcription Time Marked, NIST): a line per interval, separated by spaces."""
     recording = "_".join(PurePath(name).stem.split()) or "recording"
     return "".join(
         f"SPEAKER {recording} 1 {begin:.3f} {end - begin:.3f} <NA> <NA> {stem} <NA> <NA>\n"
@@ -37,7 +37,7 @@ def _rttm(activity: Activity, name: str) -> str:
 
 
 def _labels(activity: Activity, name: str) -> str:
-    """Label track of Audacity: begin, end and text, parted by tabs."""
+    """Return a label track of Audacity: start, end and text, separated by tabs."""
     return "".join(f"{begin:.6f}\t{end:.6f}\t{stem}\n" for begin, end, stem in _in_order(activity))
 
 
@@ -59,22 +59,22 @@ EXTENSIONS = tuple(_FORMATS)
 
 
 def check_extension(path: str) -> None:
-    """Refuse a file whose extension names no format.
+    """Check that the extension of a file selects a format.
 
     Raises:
-        UsageError: the extension is another than .json, .rttm, .txt and .csv.
+        UsageError: the extension is not .json, .rttm, .txt or .csv.
     """
     if _extension(path) not in _FORMATS:
-        raise UsageError(f"--activity {path}: its extension must be one of {', '.join(_FORMATS)}")
+        raise UsageError(f"--activity {path}: the extension must be one of {', '.join(_FORMATS)}")
 
 
 def activity_text(activity: Activity, path: str, recording: str) -> str:
-    """Return the content of a file of activity.
+    """Return the content of a file of speech activity.
 
     Args:
-        activity: what to write.
-        path: of the file; its extension names the format.
-        recording: name of the recording, for the formats that state one.
+        activity: intervals to write.
+        path: path of the file; the extension selects the format.
+        recording: name of the recording, for formats that contain it.
 
     Raises:
         UsageError: see `check_extension`.

@@ -59,7 +59,7 @@ def plan(
         follow_links: search linked folders too, each real folder once.
         overwrite: allow outputs that exist.
         skip_existing: mark recordings whose outputs all exist as finished.
-        activity: extension of a file NAME.activity.EXT beside the stems without a name; None: no such file.
+        activity: extension of the files NAME.activity.EXT beside the stems; None: no such files.
 
     Raises:
         UsageError: outputs are named for several inputs, a folder is given without `recursive` or has no
@@ -72,7 +72,7 @@ def plan(
     folder = "" if output_dir is None else urls.plain_path(os.fspath(output_dir))
     if named or PIPE in inputs:
         if activity is not None and ({"near", "far"} & named.keys() or PIPE in inputs):
-            raise UsageError(f"--activity {activity}: name a file, as the stems have names of their own")
+            raise UsageError(f"--activity {activity}: name a file, because the stems are named explicitly")
         result.jobs.append(_named_job(inputs, named, output_dir is not None, folder, extension, activity))
     else:
         for text in inputs:

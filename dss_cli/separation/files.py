@@ -49,7 +49,7 @@ class FileReport:
         latency: latency of the chosen timing in seconds; None: whole chunks.
         gain: common factor of all stems, 1.0 unless a stem would have clipped.
         clipped: samples beyond full scale before the gain.
-        speech: share of the recording in which somebody speaks, by near and far; None if not requested.
+        speech: share of the recording with speech, for near and far; None if not requested.
         warnings: lines that were given to `warn`.
         elapsed: wall-clock seconds of the separation.
         rtf: real-time factor, elapsed / seconds.
@@ -103,7 +103,7 @@ def separate_file(
             format. At least one of the three stems must be requested.
         far: as `near`, for the far stem.
         residual: as `near`, for mixture - near - far, so that the three stems sum to the input.
-        activity: path of a file that says who speaks when, by the levels of both stems (see
+        activity: path of a file of speech intervals from the levels of both stems (see
             `activity.ActivityMeter`): .json, .rttm, .txt (Audacity labels) or .csv; None for none.
         network: model by name or by the path of a `.tflite` file, or a loaded network, which can be reused
             for any number of recordings.
@@ -112,8 +112,9 @@ def separate_file(
             recording, or the past if a latency is given or the source is a pipe, which can be read only once.
         latency: largest latency in seconds, as for a live stream: the engine takes the longest latency that
             the model offers within it. None: latency of the network, which is whole chunks by default.
-        strength: how much is taken away: 1 gives the stems, 0 the mixture to both, values between leave that
-            share of everything else. The outputs still sum to the input; `activity` goes by the stems.
+        strength: amount of separation: 1 gives the stems, 0 the mixture in both, other values leave the
+            share `1 - strength` of all other sound. The outputs still sum to the input; `activity` uses the
+            unmixed stems.
         channels: 'each' separates every channel and keeps the layout, 'mix' averages all channels to one.
         track: number of the audio track, from 1.
         subtype: encoding of the outputs, such as 'PCM_24'; None: as the input.
@@ -212,7 +213,7 @@ def separate_file(
 
 
 def softened(stems: Stems, strength: float) -> Stems:
-    """Return stems to which a share of everything else is given back; the three still sum to the mixture."""
+    """Return stems with the share `1 - strength` of all other sound; the three still sum to the mixture."""
     if strength == 1:
         return stems
     back = np.float32(1 - strength)
@@ -225,7 +226,7 @@ def _checked_activity(path: str, source: str | os.PathLike[str], overwrite: bool
     check_extension(path)
     files = check_targets({"activity": path}, source, overwrite).files
     if not files:
-        raise UsageError(f"--activity {path}: it must be a file")
+        raise UsageError(f"--activity {path}: must be a file")
     return files["activity"]
 
 

@@ -50,7 +50,7 @@ class PageServer(ThreadingHTTPServer):
 
     @property
     def address(self) -> str:
-        """Where the page is to be found."""
+        """Address of the page."""
         return f"http://{ADDRESS}:{self.server_port}/"
 
 
@@ -61,7 +61,7 @@ class _Handler(SimpleHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     server_version = "dss"
     sys_version = ""
-    extensions_map = {  # noqa: RUF012  # its base class has it so
+    extensions_map = {  # noqa: RUF012  # as in the base class
         ".css": "text/css; charset=utf-8",
         ".flac": "audio/flac",
         ".html": "text/html; charset=utf-8",

@@ -18,10 +18,10 @@ _BUILT = PACKAGE.parent / "build" / "web"  # written by `make web` in a checkout
 
 
 def find_site(warn: Callable[[str], None]) -> Path:
-    """Return the folder of the built page: what a checkout has built, else what is installed.
+    """Return the folder of the built page: from a checkout if built there, else from the installed package.
 
     Args:
-        warn: given one line where the installed page is of another version.
+        warn: receives one line if the installed page has another version.
 
     Raises:
         DssError: the page is not installed.
@@ -34,5 +34,5 @@ def find_site(warn: Callable[[str], None]) -> Path:
     except ImportError:
         raise DssError(f"the page is not installed: {INSTALL} (in a clone: make web)") from None
     if version != __version__:
-        warn(f"the page is of version {version}, dss of {__version__}; {INSTALL} brings them together")
+        warn(f"the page has version {version}, dss has {__version__}; {INSTALL} updates both")
     return folder

@@ -1,4 +1,4 @@
-"""`dss separate` on a stub network: outputs, reports, what is left out and what goes on."""
+"""`dss separate` on a stub network: outputs, reports, skipped files, continuation after errors."""
 
 from __future__ import annotations
 

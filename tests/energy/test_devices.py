@@ -1,4 +1,4 @@
-"""Energy meters of batteries, NVIDIA GPUs and Macs, against fakes of them."""
+"""Energy meters of batteries, NVIDIA GPUs and Macs, tested with fakes."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def test_a_sagging_voltage_alone_is_no_energy(tmp_path):
         files(folder, voltage_now=3_800_000)
     (energy,) = run.energies
     assert energy.joules is None and energy.problem.startswith("did not change in 0.0 s")
-    assert meter.percent() is None  # it does not know its full charge
+    assert meter.percent() is None  # the battery reports no full charge
 
 
 @pytest.mark.parametrize("status", ["Charging", "Full", "Not charging", "Unknown"])
@@ -111,14 +111,14 @@ def test_a_gpu_without_a_counter_has_its_power_integrated(monkeypatch, tmp_path)
     (meter,) = found.meters
     assert meter.name == "NVML NVIDIA GTX 980 (sampled power)"
     (energy,) = measure_idle([meter], 0.1)
-    assert energy.watts == pytest.approx(250, rel=0.2)  # the two clock readings are not one
+    assert energy.watts == pytest.approx(250, rel=0.2)  # the two clock readings differ
     found.close()
     assert fake.opened == 0
     assert "power" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_integration_is_the_trapezoidal_rule(monkeypatch):
-    monkeypatch.setattr(nvml, "_PERIOD", 3600)  # no sample but those of the reads
+    monkeypatch.setattr(nvml, "_PERIOD", 3600)  # only samples of the reads
     fake = FakeNvml(counter=False)
     times, milliwatts = iter([0.0, 1.0, 3.0]), iter([0, 10_000, 20_000, 40_000])
     monkeypatch.setattr(fake, "nvmlDeviceGetPowerUsage", lambda handle: next(milliwatts))

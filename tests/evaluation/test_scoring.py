@@ -203,7 +203,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def perfect(folder):
-    """Stems that are the references."""
+    """Folder of stems that equal the references."""
     for part in ("near", "far"):
         (folder.parent / "stems" / part).mkdir(parents=True)
         for path in (folder / part).iterdir():

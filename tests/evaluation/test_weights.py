@@ -26,7 +26,7 @@ def test_keras_scores_the_weights_as_their_file_does(here_with_set, dss, capfd):
     (here_with_set / "toy.json").write_text('{"configuration": "toy"}')
     (here_with_set / "file").mkdir()
     toy_context.write(here_with_set / "file", made, "toy")
-    capfd.readouterr()  # TensorFlow looks for a GPU when a process first computes, and tells
+    capfd.readouterr()  # discard TensorFlow's message about its search for a GPU
     models = ("--model", "toy.weights.h5", "--model", "file/toy.tflite", "--delegate", "cpu")
     status, out, err = dss("evaluate", "set", *models, "--json")
     assert (status, err) == (0, [])

@@ -1,4 +1,4 @@
-"""`dss export --untrained`: a configuration's speed before anybody trains it."""
+"""`dss export --untrained`: a model for measuring the speed of a configuration before training."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`dss live -`: WAV and raw PCM through a pipe, each sample in its place, as it comes."""
+"""`dss live -`: WAV and raw PCM through a pipe, with every sample at its position and without waiting."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.live.test_separator import LATENCY, Sharing, tone
 
 
 class Trickling(io.RawIOBase):
-    """Gives a few bytes at a time, as a pipe does."""
+    """Source that returns a few bytes at a time, like a pipe."""
 
     def __init__(self, data, sizes=(1, 7, 44, 3, 1000)):
         self.data, self.sizes, self.reads = data, sizes, 0
@@ -82,7 +82,7 @@ def test_raw_samples_go_in_and_come_out_without_a_header(encoding, kind):
 
 
 def test_samples_leave_while_others_are_still_to_come():
-    """After the latency, what was read is written before more is read."""
+    """After the latency, each block is written before the next is read."""
     samples = tone(16_000)
     data = wav(samples, 16_000)
     target, seen = Target(), []
@@ -100,10 +100,10 @@ def test_samples_leave_while_others_are_still_to_come():
 @pytest.mark.parametrize(
     ("data", "message"),
     [
-        (b"", "no WAV stream"),
-        (b"ID3\x04 and so on, an MP3 file", "no WAV stream"),
-        (b"RIFF\x00\x00", "no WAV stream"),
-        (wav(np.zeros(4000, np.float32), 16_000, "ULAW"), "PCM and float are read live"),
+        (b"", "not a WAV stream"),
+        (b"ID3\x04 and so on, an MP3 file", "not a WAV stream"),
+        (b"RIFF\x00\x00", "not a WAV stream"),
+        (wav(np.zeros(4000, np.float32), 16_000, "ULAW"), "PCM and float can be read live"),
     ],
     ids=["nothing", "MP3", "cut", "mu-law"],
 )

@@ -1,4 +1,4 @@
-"""`LiveSeparator`: as many samples back as given, a fixed delay behind, whatever rate, frames and types."""
+"""`LiveSeparator`: equal lengths and a constant delay for all rates, frames and types."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ LATENCY = TIMING.seconds(SMALL)
 
 
 class Sharing:
-    """Three quarters of the mixture for near, an eighth for far, in chunks of any length."""
+    """Network with three quarters of the mixture in near, an eighth in far, for chunks of any length."""
 
     signal, overlap, timings = SMALL, 0.25, (TIMING,)
 
@@ -59,7 +59,7 @@ def test_frames_of_any_size_never_come_back_short(rate):
 
 @pytest.mark.parametrize("rate", [16_000, 44_100])
 def test_the_delay_is_what_is_needed_and_hardly_more(rate):
-    """Silence of the delay's length stands in front; a thousandth of a second less would have run dry."""
+    """The output starts with `delay` samples of silence; a delay shorter by 1 ms would be too short."""
     separator = live(rate)
     least = separator.delay
     for _ in range(rate // 4):
@@ -153,7 +153,7 @@ def test_other_rates_are_refused(rate):
 def test_a_latency_that_the_model_does_not_offer_is_refused():
     with pytest.raises(UsageError, match=r"latency 0\.01: the model offers"):
         LiveSeparator(Sharing(), latency=0.01)
-    with pytest.raises(UsageError, match="one latency alone"):
+    with pytest.raises(UsageError, match="the model offers only"):
         LiveSeparator(Recorder(), latency=0.01)
 
 
@@ -198,7 +198,7 @@ def test_interpolation_is_exact_in_the_band_and_silent_beyond_it(source, target)
 
 
 def test_a_ratio_that_changes_keeps_the_instants():
-    """1000 ppm faster for a second: 16 samples more, and a tone that much lower in their count."""
+    """A second at 1000 ppm more gives 16 samples more, and a tone that is lower by this factor."""
     interpolator = Interpolator(16_000, 16_000)
     samples = tone(16_000, 2.0)
     found = np.concatenate([interpolator.push(block, 1 / 1.001) for block in np.array_split(samples, 200)])

@@ -1,4 +1,4 @@
-"""The baselines of the literature and the switches of ablations."""
+"""Baselines of the literature, and switches of ablations."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RECURRENT = RecurrentConfig(signal=SMALL.signal, depth=2, units=5)
 
 
 def spectrum(batch=1, seed=0):
-    """Compressed, the magnitude that of the complex number."""
+    """Return a random compressed spectrum with consistent magnitude and complex parts."""
     shape = (batch, SMALL.signal.frames, SMALL.signal.bins, 2)
     parts = np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
     return np.concatenate([np.linalg.norm(parts, axis=-1, keepdims=True), parts], axis=-1)
@@ -39,7 +39,7 @@ def shaken(network, seed=5, scale=0.2):
 
 
 def run(network, x):
-    """Untraced, which is faster where a network runs once or twice."""
+    """Run a network eagerly, which is faster for one or two runs."""
     return keras.tree.map_structure(np.asarray, network(x))
 
 
@@ -89,9 +89,9 @@ def test_the_recurrent_baseline_keeps_the_contract():
     assert network.input_shape == (None, *mixture.shape[1:])
     estimates = run(network, mixture)
     assert set(estimates) == {"near", "far"}
-    for estimate in estimates.values():  # fresh, it gives half of the mixture to each
+    for estimate in estimates.values():  # a new network gives half of the mixture to each output
         np.testing.assert_allclose(estimate, mixture[..., 1:] * 0.5**RECURRENT.signal.exponent, rtol=1e-5)
-    mixture[..., 0] = 0  # the mask is heard from the magnitudes, and acts on the complex numbers
+    mixture[..., 0] = 0  # the mask depends on the magnitudes and acts on the complex numbers
     assert not np.allclose(run(shaken(network), mixture)["near"], estimates["near"])
 
 

@@ -1,4 +1,4 @@
-"""Models whose states are inputs and outputs: LiteRT against Keras over a sequence, and what is refused."""
+"""Models with states as inputs and outputs: LiteRT equals Keras over a sequence; refusals."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who speaks when: by the levels of the stems, in four formats, all or nothing with the stems."""
+"""Speech activity from the levels of the stems, in four formats, written together with the stems."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SPANS = ((1.0, 3.0), (5.5, 6.0), (8.0, 11.5))
 
 
 def speech(spans, seconds=14.0, level_db=-25.0, rate=RATE, floor_db=-70.0, seed=0):
-    """Noise that is loud within spans, float32 (frames, 1)."""
+    """Return noise that is loud within the spans, float32 (frames, 1)."""
     generator = np.random.default_rng(seed)
     gain = np.full(int(seconds * rate), 10 ** (floor_db / 20))
     for begin, end in spans:
@@ -143,9 +143,9 @@ def test_what_cannot_be_is_refused_before_anything_is_written(dss, stub, recordi
     recording("b.wav")
     (here / "there.csv").write_text("mine")
     for arguments, words in (
-        (["a.wav", "--activity", "who.doc"], "--activity who.doc: its extension must be one of .json, .rttm"),
+        (["a.wav", "--activity", "who.doc"], "--activity who.doc: the extension must be one of .json, .rttm"),
         (["a.wav", "--activity", "there.csv"], "there.csv: exists already; --overwrite replaces it"),
-        (["a.wav", "--activity", "a.near.wav"], "--activity a.near.wav: its extension"),
+        (["a.wav", "--activity", "a.near.wav"], "--activity a.near.wav: the extension"),
         (["a.wav", "b.wav", "--activity", "who.csv"], "use --activity .EXT"),
         (["a.wav", "--near", "n.wav", "--activity", ".csv"], "name a file"),
         (["a.wav", "--activity", "no/folder/who.csv"], "does not exist"),

@@ -1,4 +1,4 @@
-"""Which inputs become which outputs, and what is refused before anything runs."""
+"""Names of outputs for given inputs, and refusals before a run."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Many recordings in several processes: the same stems, lines in order, one loss for one death."""
+"""Many recordings in several processes: the same stems, ordered lines, one loss per dead process."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from tests.helpers.stub import files
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="processes of POSIX")
 
-# What a recording called so meets in the process that separates it.
+# Fault in the separating process, by the name of the recording.
 ODDITIES = """
 import os, signal
 import dss_cli.separation.files as library
@@ -48,7 +48,7 @@ Stub = lambda: os.kill(os.getpid(), 9)
 
 @pytest.fixture
 def batch(stubbed, recording):
-    """`batch(names, *options)` separates such recordings on the stub: exit code, stdout, stderr lines."""
+    """`batch(names, *options)`: separate recordings on the stub; exit code, stdout, stderr lines."""
 
     def run(names, *options, timeout=60):
         for name in names:
@@ -199,7 +199,7 @@ def test_one_bar_shows_the_whole_batch(stubbed, recording):
     assert b"3 separated" in seen
 
 
-# How many processes and threads.
+# Numbers of processes and threads.
 
 
 @pytest.mark.parametrize(
@@ -225,7 +225,7 @@ def test_a_containers_quota_counts(tmp_path):
 
 @pytest.mark.parametrize("model", list_models(), ids=lambda model: model.name)
 def test_results_are_the_same_to_the_bit_whatever_the_threads(model):
-    """Of the bundled models: three chunks on one thread and on several."""
+    """The bundled models run three chunks on one thread and on several."""
     outputs = []
     for threads in (1, 2, 3, 4):
         network = load_model(model.path, "cpu", threads)

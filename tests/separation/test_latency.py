@@ -1,4 +1,4 @@
-"""A latency as the engine's choice: never exceeded, any partition, what a chunk holds and what counts."""
+"""Latency of the engine: never exceeded, equal for all blocks; content of chunks, updates of the context."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SHORT = (Timing(10, 3, 2, 1), Timing(8, 2, 0, 0), Timing(12, 4, 1, 4), Timing(5,
 
 
 class Halving:
-    """Half of the mixture for each stem, in chunks of any length; it remembers what it was given."""
+    """Network with half of the mixture in each stem, for chunks of any length; records the chunks."""
 
     signal, overlap = SMALL, 0.25
 
@@ -185,7 +185,7 @@ def test_other_rates_and_channels_keep_their_stems_aligned_at_a_short_latency(ra
 
 
 def test_context_goes_on_over_short_chunks():
-    """Near is the share of chunks heard so far that were loud: of a loud recording, nearly all."""
+    """Near is the share of loud chunks so far, which is nearly one for a loud recording."""
 
     class Shorter(Remembering):
         timings = SHORT

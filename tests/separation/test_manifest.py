@@ -1,4 +1,4 @@
-"""The manifest of a batch: lines that are whole, whatever ended the run before."""
+"""Manifest of a batch: complete lines, however the previous run ended."""
 
 from __future__ import annotations
 

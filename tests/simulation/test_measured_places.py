@@ -1,4 +1,4 @@
-"""Places of measured responses in a bank: who is paired with whom, at what level, and what is refused."""
+"""Places of measured responses in a bank: pairs, levels, refusals."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ HEAD = "path,room,distance_m,rt60_s,split"
 
 
 def response(seed, ratio, rt60=0.3, gain=1.0):
-    """A pulse and a decay `ratio` dB below it, at any level."""
+    """Return a pulse and a decay `ratio` dB below the pulse, at any level."""
     time = np.arange(6000) / 16_000
     decay = np.random.default_rng(seed).standard_normal(6000) * 10 ** (-3 * time / rt60)
     decay *= 10 ** (-ratio / 20) / np.sqrt(np.sum(decay[60:] ** 2))
@@ -33,7 +33,7 @@ def response(seed, ratio, rt60=0.3, gain=1.0):
 
 @pytest.fixture
 def write(tmp_path):
-    """`write(name, distances, at_one_metre, rt60, split)`: a room; writes the manifest anew."""
+    """`write(name, distances, at_one_metre, rt60, split)`: add a room; rewrite the manifest."""
     lines = [HEAD]
 
     def room(name, distances, at_one_metre=5.0, rt60=0.3, split="train"):

@@ -1,4 +1,4 @@
-"""Test sets of conversations: who takes part, and what is put beside them."""
+"""Test sets of conversations: talkers and additional sounds."""
 
 from __future__ import annotations
 
@@ -216,6 +216,6 @@ def test_conversations_in_measured_rooms_keep_to_the_split(material, rooms, tmp_
     with pytest.raises(DssError, match="no line of split 'dev'"):
         draw_up(speech, rirs=tmp_path / "b", **asked)
     asked["name"] = "first"
-    draw_up(speech, rirs=tmp_path / "b", protocol=1, **asked)  # of all rooms, as ever
+    draw_up(speech, rirs=tmp_path / "b", protocol=1, **asked)  # all rooms, as before
     with pytest.raises(DssError, match="no line of split 'dev'"):
         draw_up(speech, rirs=tmp_path / "b", **asked)

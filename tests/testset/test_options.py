@@ -1,4 +1,4 @@
-"""Test sets whose strata, rate and format are options: what they make, and what they refuse."""
+"""Test sets with options for strata, rate and format: results and refusals."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def sounds(material):
 
 @pytest.fixture(scope="module")
 def sets(sounds, tmp_path_factory):
-    """Makes the same two scenes at some rate and in some format, once."""
+    """Make the same two scenes once per rate and format."""
     made = {}
 
     def make(rate=16_000, format="flac"):
@@ -51,7 +51,7 @@ def sets(sounds, tmp_path_factory):
 
 
 def samples(path, record):
-    """The parts of a scene as integers of 24 bits, and their rate."""
+    """Return the parts of a scene as integers of 24 bits, and their rate."""
     read = {part: sf.read(path / record[part], dtype="float64") for part in PARTS}
     (rate,) = {rate for _, rate in read.values()}
     scaled = {part: data * FULL_SCALE for part, (data, _) in read.items()}
@@ -93,7 +93,7 @@ def test_what_is_not_given_is_as_in_quick():
 
 
 def words(stratum):
-    """The options that ask for one stratum."""
+    """Return the options for one stratum."""
     return Cells(
         (stratum.kind,),
         (stratum.environment,),
@@ -107,7 +107,7 @@ def words(stratum):
 @pytest.mark.parametrize("name", PRESETS)
 def test_options_reach_every_stratum_of_a_preset_under_its_name(name):
     for stratum in preset(name)[0]:
-        if stratum.facade or stratum.company:  # what presets alone have
+        if stratum.facade or stratum.company:  # only presets have these
             continue
         threshold = 1.5 if name == "patterson" else None
         (asked,) = words(stratum).strata(threshold)
@@ -248,7 +248,7 @@ def test_float_files_hold_the_same_values(sets):
 
 def test_a_rate_changes_nothing_but_the_rate(sets):
     for one, other in zip(records(sets(16_000)), records(sets(44_100)), strict=True):
-        drawn = {"samples", "gain_db"}  # the peak between samples may lower the gain
+        drawn = {"samples", "gain_db"}  # a peak between samples may lower the gain
         assert {k: v for k, v in one.items() if k not in drawn} == {
             k: v for k, v in other.items() if k not in drawn
         }
@@ -263,7 +263,7 @@ def test_a_rate_changes_nothing_but_the_rate(sets):
 
 
 def test_a_resampled_scene_does_not_clip(sounds, monkeypatch):
-    """Of a scene that fills the range at 16 kHz, the peaks between the samples lie higher."""
+    """A scene that fills the range at 16 kHz has higher peaks between its samples."""
     plan, _ = draw_up(*sounds, cells=CELLS, seconds=1.0)
     tone = (0.998 * np.sqrt(2) * np.sin(2 * np.pi * (np.arange(16_000) + 0.5) / 4)).astype(np.float32)
     assert np.abs(tone).max() < PEAK
@@ -281,7 +281,7 @@ def test_a_resampled_scene_does_not_clip(sounds, monkeypatch):
 def test_the_time_of_day_does_not_change_float_files(sets, sounds, tmp_path):
     path = sets(44_100, "wav")
     plan, _ = draw_up(*sounds, cells=CELLS, rate=44_100, format="wav", seconds=1.0, count=2, noise_stems=True)
-    time.sleep(1.1)  # a header with the second in it would differ
+    time.sleep(1.1)  # a header with a time stamp would differ
     build_test_set(tmp_path / "set", plan)
     assert contents(tmp_path / "set") == contents(path)
 
@@ -325,6 +325,6 @@ def test_evaluate_scores_at_the_sets_own_rate(sets, dss, tmp_path, rate, format)
     assert (status, err) == (0, [])
     (run,) = json.loads(out)["runs"]
     assert run["test_set"]["rate"] == rate
-    for row in run["scenes"]:  # half the mixture and minus a quarter of it: no better, and no worse
+    for row in run["scenes"]:  # half the mixture and minus a quarter of it give no change in SI-SDR
         assert row["near_si_sdri"] == pytest.approx(0, abs=0.5)
         assert row["far_si_sdri"] == pytest.approx(0, abs=0.5)

@@ -1,4 +1,4 @@
-"""`dss simulate-test-set`: what it refuses, in one line, and what it says about its material."""
+"""`dss simulate-test-set`: refusals in one line, and messages about the material."""
 
 from __future__ import annotations
 

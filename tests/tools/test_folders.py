@@ -1,4 +1,4 @@
-"""Which folder of the package may import which, and that the architecture's picture shows it."""
+"""Permitted imports between the folders of the package, and their picture in the architecture document."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tools.folders import LABEL, floors, folders, imported, picture
 
 ROOT = Path(__file__).parents[2]
 GROUND = {"_version", "constants", "errors", "utils"}
-MAY = {  # import, beside the ground floor
+MAY = {  # permitted imports, in addition to the ground floor
     "metrics": set(),
     "energy": set(),
     "audio": set(),
@@ -32,7 +32,7 @@ MAY = {  # import, beside the ground floor
     "dss_cli": {"metrics", "runtime", "separation"},
     "__main__": {"cli"},
 }
-BELOW = {  # the ground floor itself
+BELOW = {  # permitted imports within the ground floor
     "_version": set(),
     "errors": set(),
     "constants": {"errors"},

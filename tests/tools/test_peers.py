@@ -1,4 +1,4 @@
-"""Peers beside `dss`: delays are taken out, every system is scored and timed on the same files."""
+"""Comparison with peers: delays are removed; all systems are scored and timed on the same files."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tools.peers.denoisers import Peer, _in_blocks
 
 
 def late(delay, gain=1.0, rate=16_000, size=160):
-    """A peer that passes everything on, some samples late."""
+    """Return a peer that delays its input by some samples."""
 
     def begin():
         kept = np.zeros(delay, np.float32)

@@ -1,4 +1,4 @@
-"""What a run leaves behind where it cannot go on: the last good checkpoint, a whole log, one line."""
+"""Remains of a failed run: the last good checkpoint, a complete log, one line."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tools.average_checkpoints import mean_weights
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
-    """A run with a checkpoint of step 0."""
+    """Run with a checkpoint of step 0."""
     small = replace(configuration("toy"), blocks=1, near_after=1, fine=0, zoom=None)
     run = TrainingRun(toy_run(network=small), tmp_path_factory.mktemp("run"))
     run.save()

@@ -1,4 +1,4 @@
-"""The bundled configurations: complete, consistent, and the same recipe wherever they are read."""
+"""Bundled configurations: complete, consistent, and read as the same recipe everywhere."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ NAMES = sorted(path.stem for path in CONFIGS.glob("*.toml"))
 
 
 def lacking(settings, table, name=""):
-    """Dotted names of the settings that a table does not have."""
+    """Return the dotted names of the settings missing in a table."""
     found = []
     for f in fields(settings):
         value = getattr(settings, f.name)

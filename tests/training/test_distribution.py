@@ -1,4 +1,7 @@
-"""One batch on two simulated devices: the same step as on one. In another process: JAX counts them once."""
+"""One batch on two simulated devices gives the same step as on one.
+
+A separate process is needed, because JAX counts devices once per process.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""`dss train`: what it refuses, in one line, before it computes; and what a full disk leaves behind."""
+"""`dss train`: refusals in one line before any computation, and remains after a full disk."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from dss_cli.training.run import _begun_with  # noqa: E402
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path_factory, monkeypatch):
-    """Nothing is cached in anybody's home."""
+    """Use a temporary folder as the cache."""
     folder = tmp_path_factory.mktemp("cache")
     for name in ("XDG_CACHE_HOME", "HOME", "LOCALAPPDATA"):
         monkeypatch.setenv(name, str(folder))
@@ -36,7 +36,7 @@ def cache(tmp_path_factory, monkeypatch):
 
 @pytest.fixture(autouse=True)
 def trained(monkeypatch):
-    """What training was asked to do: it does nothing but hand out a network of one weight."""
+    """Record the arguments of training, which only returns a network of one weight."""
     calls = []
 
     class Done:
@@ -57,7 +57,7 @@ def trained(monkeypatch):
 
 @pytest.fixture
 def speech(tmp_path):
-    """Five talkers in a folder each, and a manifest that nothing is wrong with."""
+    """Five talkers in one folder each, and a correct manifest."""
     folder = tmp_path / "speech"
     for number in range(5):
         (folder / f"t{number}").mkdir(parents=True)
@@ -83,7 +83,7 @@ def a_bank(outdoor=(False, True), **changes):
 
 
 def change(**settings):
-    """`--set` options: `change(validation__scenes=0)` is --set validation.scenes=0."""
+    """Return `--set` options: `change(validation__scenes=0)` is --set validation.scenes=0."""
     names = {key.replace("__", "."): value for key, value in settings.items()}
     return [part for name, value in names.items() for part in ("--set", f"{name}={value}")]
 
@@ -94,7 +94,7 @@ def steps(count):
 
 @pytest.fixture
 def begin(dss, tmp_path, speech):
-    """`begin(*options)`: a run of the toy without validation and with a bank that is there."""
+    """`begin(*options)`: run of the toy without validation and with an existing bank."""
     a_bank().save(tmp_path / "bank.npz")
 
     def run(*options, run=tmp_path / "run", speech=speech):
@@ -106,7 +106,7 @@ def begin(dss, tmp_path, speech):
 
 @pytest.fixture
 def refused(begin, tmp_path, trained):
-    """`refused(*options)`: exit code and the one line of stderr; nothing was trained, no file begun."""
+    """`refused(*options)`: exit code and the line of stderr; checks that nothing was trained or written."""
 
     def run(*options, **changes):
         before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
