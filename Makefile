@@ -46,7 +46,7 @@ check: .venv-test/installed
 	.venv-test/bin/ruff check
 	.venv-test/bin/ruff format --check
 	.venv-test/bin/mypy
-	.venv-test/bin/python -m tools.update_docs --check folders models share
+	.venv-test/bin/python -m tools.update_docs --check folders models share schema
 	.venv-test/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not slow and not alone"
 
 docs: .venv-docs/installed

@@ -3,11 +3,12 @@
 `python -m tools.update_docs [PART ...]` updates the parts, by default those that take seconds. `--check`
 writes nothing, and the exit code is 1 if a part is outdated.
 
-folders     docs/development/architecture.md: imports between the folders
-models      models/README.md: content of the model cards
-share       share/: man page, and completions for bash, zsh and fish
-scores      README.md: scores of the example stems; separates the examples
-bench       docs/benchmarks.md: tables of `dss bench`; takes minutes, needs an idle machine
+folders     docs/development/architecture.md: which folder imports which
+models      models/README.md: what the cards say
+share       share/: the man page, and completions for bash, zsh and fish
+schema      dss_cli/benchmark/schema.json: what `dss bench --json` prints, from the types of its results
+scores      README.md: how far apart the stems of the examples are; separates them
+bench       docs/benchmarks.md: the tables of `dss bench`; takes minutes, on an idle machine
 bench-gpu   docs/benchmarks.md: the same on a machine with a GPU
 """
 
@@ -28,7 +29,7 @@ from dss_cli.separation.files import separate_file
 from dss_cli.separation.listening import CONTEXTS
 from dss_cli.utils.markdown import write_section
 from examples import demo
-from tools import benchmark_document, command_files, folders
+from tools import benchmark_document, command_files, folders, json_schema
 
 ARCHITECTURE = Path("docs/development/architecture.md")
 BENCHMARKS = Path("docs/benchmarks.md")
@@ -46,6 +47,10 @@ def _models(root: Path) -> None:
 
 def _share(root: Path) -> None:
     command_files.write(root / SHARE)
+
+
+def _schema(root: Path) -> None:
+    json_schema.write(root / json_schema.BENCH)
 
 
 def _scores(root: Path) -> None:
@@ -71,11 +76,12 @@ PARTS: dict[str, tuple[Path, Callable[[Path], None]]] = {
     "folders": (ARCHITECTURE, _folders),
     "models": (Path("models/README.md"), _models),
     "share": (SHARE, _share),
+    "schema": (json_schema.BENCH, _schema),
     "scores": (README, _scores),
     "bench": (BENCHMARKS, _bench),
     "bench-gpu": (BENCHMARKS, _bench_gpu),
 }
-QUICK = ("folders", "models", "share", "scores")
+QUICK = ("folders", "models", "share", "schema", "scores")
 
 
 def stale(parts: Sequence[str], root: Path) -> list[str]:
@@ -109,8 +115,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         if given.check:
             with tempfile.TemporaryDirectory() as copy:
-                for name in ("docs", "models", SHARE, README):
+                for name in ("docs", "models", SHARE, json_schema.BENCH, README):
                     source = root / name
+                    (Path(copy) / name).parent.mkdir(parents=True, exist_ok=True)
                     (shutil.copytree if source.is_dir() else shutil.copy)(source, Path(copy) / name)
                 old = stale(parts, Path(copy))
         else:

@@ -1,18 +1,33 @@
-"""Collect the measurements of a benchmark in one object for JSON; `schema.json` describes it."""
+"""Everything that a benchmark measured as one object, ready for JSON; `schema.py` types it."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Literal, cast
 
 from ..energy import Energy
 from .measurement import Run
 from .session import Entry, Measurements
-from .statistics import Spread, percentiles, ratio, spread
+from .statistics import percentiles, ratio, spread
 
-SCHEMA = 1  # version of the results
-NO_METER = "this machine has no energy meter that dss can read (RAPL, NVML, a battery, powermetrics)"
-NO_ESTIMATE = "processor time does not show the energy of a GPU or of an external delegate"
+if TYPE_CHECKING:
+    from .schema import (
+        BenchmarkedModel,
+        EnergyEstimate,
+        EnergyRatio,
+        EnergyResult,
+        Machine,
+        NotMeasured,
+        Ratio,
+        Results,
+        RowResult,
+        Settings,
+        Spread,
+    )
+
+SCHEMA: Literal[1] = 1  # of the results
+NO_METER = "this machine has no energy meter that dss knows (RAPL, NVML, a battery, powermetrics)"
+NO_ESTIMATE = "processor time tells nothing of the energy of a GPU or of an external delegate"
 
 FIGURES: dict[str, Callable[[Run], float | None]] = {
     "rtf_file": lambda run: run.elapsed / run.seconds,
@@ -23,20 +38,19 @@ FIGURES: dict[str, Callable[[Run], float | None]] = {
     "load_seconds": lambda run: run.opening.loading,
     "first_chunk_seconds": lambda run: run.opening.first_chunk,
 }
-_COMPARED = ("rtf_file", "rtf_network", "cpu_seconds_per_audio_second")
 
 
 def results(
     session: Measurements,
     *,
-    machine: dict[str, Any],
-    models: dict[str, dict[str, Any]],
-    settings: dict[str, Any],
+    machine: Machine,
+    models: dict[str, BenchmarkedModel],
+    settings: Settings,
     meter_problems: Sequence[str],
     tdp: float | None,
     warnings: Sequence[str],
-) -> dict[str, Any]:
-    """Return the object that `schema.json` describes.
+) -> Results:
+    """The object.
 
     Args:
         session: the measurements.
@@ -48,7 +62,7 @@ def results(
         tdp: watts for energy estimates without a meter; None: no estimates.
         warnings: warnings that were given to the user.
     """
-    missing = [{"what": what, "why": why} for what, why in session.missing]
+    missing: list[NotMeasured] = [{"what": what, "why": why} for what, why in session.missing]
     metered = bool(session.idle)
     if not metered:
         missing.append({"what": "energy", "why": "; ".join(meter_problems) or NO_METER})
@@ -76,9 +90,9 @@ def results(
     }
 
 
-def _row(entry: Entry, idle: Sequence[Energy], tdp: float | None) -> dict[str, Any]:
+def _row(entry: Entry, idle: Sequence[Energy], tdp: float | None) -> RowResult:
     chunks = [chunk for run in entry.runs for chunk in run.chunks]
-    return {
+    row = {
         "model": entry.row.model,
         "name": entry.proof.name,
         "delegate": entry.proof.to_dict(),
@@ -90,10 +104,11 @@ def _row(entry: Entry, idle: Sequence[Energy], tdp: float | None) -> dict[str, A
         "energy": [_energy(entry, index, rest) for index, rest in enumerate(idle)],
         "energy_estimate": _estimate(entry, tdp),
     }
+    return cast("RowResult", row)  # FIGURES name its keys
 
 
-def _energy(entry: Entry, index: int, idle: Energy) -> dict[str, Any]:
-    """Return the energy of a row by one meter."""
+def _energy(entry: Entry, index: int, idle: Energy) -> EnergyResult:
+    """What one meter says of a row."""
     counted = [energies[index] for energies in entry.energies]
     percent = [_per_second(energy.percent, run) for energy, run in zip(counted, entry.runs, strict=True)]
     problem = next((energy.problem for energy in counted if energy.problem), None)
@@ -128,40 +143,45 @@ def _per_second(value: float | None, run: Run) -> float | None:
     return None if value is None else value / run.seconds
 
 
-def _estimate(entry: Entry, tdp: float | None) -> dict[str, Any] | None:
-    """Estimate the energy as CPU time x watts; None for work outside the CPU."""
+def _estimate(entry: Entry, tdp: float | None) -> EnergyEstimate | None:
+    """CPU time x watts: no measurement, and for work on the CPU alone."""
     if tdp is None or not entry.proof.on_cpu:
         return None
-    joules = [tdp * run.cpu_seconds / run.seconds for run in entry.runs]
-    return {"tdp_watts": tdp, "joules_per_audio_second": spread(joules)}
+    joules = spread([tdp * run.cpu_seconds / run.seconds for run in entry.runs])
+    return None if joules is None else {"tdp_watts": tdp, "joules_per_audio_second": joules}
 
 
-def _ratios(session: Measurements) -> list[dict[str, Any]]:
-    """Return ratios between rows of the same model.
-
-    CPU rows are compared with the model's first CPU row, other rows with every CPU row.
-    """
-    found = []
+def _ratios(session: Measurements) -> list[Ratio]:
+    """Of each model: every row to its first CPU row, and every row elsewhere to each CPU row."""
+    found: list[Ratio] = []
     for position, entry in enumerate(session.entries):
         others = [e for e in session.entries if e.row.model == entry.row.model and e.row.delegate == "cpu"]
         if entry.row.delegate == "cpu":
             others = others[:1]
         found += [
-            {"row": position, "to": session.entries.index(other), **_ratio(entry, other, session.idle)}
-            for other in others
-            if other is not entry
+            _ratio(position, session.entries.index(other), session) for other in others if other is not entry
         ]
     return found
 
 
-def _ratio(entry: Entry, other: Entry, idle: Sequence[Energy]) -> dict[str, Any]:
-    energy: list[dict[str, Spread | str | None]] = []
-    for index, rest in enumerate(idle):
+def _ratio(row: int, to: int, session: Measurements) -> Ratio:
+    """Compare two rows of the session, by their positions."""
+    entry, other = session.entries[row], session.entries[to]
+    energy: list[EnergyRatio] = []
+    for index, rest in enumerate(session.idle):
         gross = ratio(_gross(entry, index), _gross(other, index))
         net = ratio(_net(entry, index, rest), _net(other, index, rest))
         energy.append({"meter": rest.meter, "gross": gross, "net": net})
-    times = {}
-    for name in _COMPARED:
+
+    def times(name: str) -> Spread | None:
         ours, theirs = ([FIGURES[name](run) for run in e.runs] for e in (entry, other))
-        times[name] = ratio(ours, theirs)
-    return {**times, "energy": energy}
+        return ratio(ours, theirs)
+
+    return {
+        "row": row,
+        "to": to,
+        "rtf_file": times("rtf_file"),
+        "rtf_network": times("rtf_network"),
+        "cpu_seconds_per_audio_second": times("cpu_seconds_per_audio_second"),
+        "energy": energy,
+    }

@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from ..energy import find_meters
 from ..errors import DssError, UsageError
@@ -20,7 +20,10 @@ from .session import run_session
 from .startup import measure_start_ups
 from .worker import ProcessWorker
 
-_DYNAMIC_INT8 = "int8 products, else float32"  # arithmetic of the CPU with int8 weights
+if TYPE_CHECKING:
+    from .schema import BenchmarkedModel, Machine, Results, Settings
+
+_DYNAMIC_INT8 = "int8 products, else float32"  # of the CPU, where the weights are int8
 
 
 def benchmark(
@@ -37,8 +40,8 @@ def benchmark(
     profile: bool = False,
     tell: Callable[[str], None] = lambda message: None,
     warn: Callable[[str], None] = lambda message: None,
-) -> dict[str, Any]:
-    """Run a benchmark, and return the object that `schema.json` describes.
+) -> Results:
+    """Measure, and return the results, which `schema.json` describes.
 
     Args:
         models: names or paths, without duplicates.
@@ -120,20 +123,21 @@ def benchmark(
         if entry.proof.fallback_reason:
             say(f"{entry.row.model}: running on the CPU: {entry.proof.fallback_reason}")
     for what, why in session.missing:
-        warn(f"no {what}: {why}")  # the results list it under `not_measured`
+        warn(f"no {what}: {why}")  # the results name it among what was not measured
+    settings = {"delegate": delegate, "duration": duration, "repeat": repeat}
     return results(
         session,
-        machine=machine,
+        machine=cast("Machine", machine),
         models=about,
-        settings={"delegate": delegate, "duration": duration, "repeat": repeat},
+        settings=cast("Settings", settings),
         meter_problems=found.problems,
         tdp=tdp,
         warnings=warnings,
     )
 
 
-def _describe(model: Model) -> dict[str, Any]:
-    """Return the identity of a model, whatever name was used for it, and the type of most of its weights."""
+def _describe(model: Model) -> BenchmarkedModel:
+    """Which model it is, whatever it was called by, and the type of most of its weights."""
     inspection = inspect_model(model.path)
     storage = inspection.storage
     weights = max(storage, key=lambda dtype: storage[dtype]["numbers"], default=None)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
 from typing import Any
 
+from ..utils.tables import csv_table
 from .profile import PARTS, REST
 from .results import FIGURES
 
@@ -17,14 +16,8 @@ _ENDS = ("median", "min", "max")
 
 
 def sheet_text(result: Mapping[str, Any]) -> str:
-    """Return CSV with a header. Missing values are empty; columns of a meter start with its name."""
-    lines = [_line(row) for row in result["rows"]]
-    text = io.StringIO()
-    names = dict.fromkeys(name for line in lines for name in line)
-    writer = csv.DictWriter(text, list(names), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
-    return text.getvalue()
+    """CSV with a header; what was not measured is empty. A meter's columns begin with its name."""
+    return csv_table([_line(row) for row in result["rows"]])
 
 
 def _line(row: Mapping[str, Any]) -> dict[str, Any]:

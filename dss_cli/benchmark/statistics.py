@@ -5,9 +5,10 @@ from __future__ import annotations
 import math
 import statistics
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
-Spread = dict[str, Any]
+if TYPE_CHECKING:
+    from .schema import Spread
 
 PERCENTILES = (50, 95, 99)
 
@@ -35,9 +36,13 @@ def ratio(values: Sequence[float | None], others: Sequence[float | None]) -> Spr
 
 
 def inverse(values: Spread) -> Spread:
-    """Return the spread of 1 / value for positive values; the median is exact for an odd number of runs."""
-    ends = {"median": values["median"], "min": values["max"], "max": values["min"]}
-    return {**{name: 1 / value for name, value in ends.items()}, "runs": values["runs"]}
+    """The spread of 1 / value where all are more than 0; the median is that of an odd number of runs."""
+    return {
+        "median": 1 / values["median"],
+        "min": 1 / values["max"],
+        "max": 1 / values["min"],
+        "runs": values["runs"],
+    }
 
 
 def percentiles(values: Sequence[float]) -> dict[str, float]:

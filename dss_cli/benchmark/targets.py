@@ -4,15 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DssError
-from .statistics import Spread, inverse
+from .statistics import inverse
 from .tables import UNKNOWN, markdown_lines, spread_text
 
-FLOOR, GOAL = 0.042, 0.014  # real-time factors on one thread; FLOOR is that of DTLN
-SPEED_UP = 1.6  # two threads against one
-OVERHEAD = 0.1  # share of the time outside the network
+if TYPE_CHECKING:
+    from .schema import Spread
+
+FLOOR, GOAL = 0.042, 0.014  # real-time factors on one thread; the floor is DTLN's
+SPEED_UP = 1.6  # of two threads
+OVERHEAD = 0.1  # share of the time that is not the network's
 START_UP = 1.0  # seconds
 
 

@@ -102,7 +102,7 @@ def evaluate(
     from ..audio.targets import check_targets
     from ..evaluation.cards import write_scores
     from ..evaluation.output import csv_text
-    from ..evaluation.report import choose_examples, page
+    from ..evaluation.report import choose_examples, load_template, page
     from ..evaluation.run import evaluate as run_evaluation
     from ..evaluation.tables import run_tables, show
     from ..evaluation.testset import read_test_set
@@ -112,6 +112,7 @@ def evaluate(
 
     if targets := {name: path for name, path in (("csv", table), ("report", report)) if path}:
         check_targets(targets, overwrite=overwrite)
+    template = load_template() if report else None
     read = [read_test_set(path) for path in test_sets]
     names = models or ([] if stems else [DEFAULT_MODEL])
     systems = _systems(
@@ -139,10 +140,10 @@ def evaluate(
         show(map(run_tables, result["runs"]))
     if table:
         write_files({table: csv_text(result)}, overwrite)
-    if report:
+    if report and template:
         pairs = [(system, test_set) for system in systems for test_set in read]
         examples = [choose_examples(run, *pair) for run, pair in zip(result["runs"], pairs, strict=True)]
-        write_files({report: page(result, examples)}, overwrite)
+        write_files({report: page(template, result, examples)}, overwrite)
     if write_card:
         for name, system in zip(names, systems, strict=True):
             runs = [run for run in result["runs"] if run["system"]["name"] == system.name]

@@ -12,8 +12,8 @@ from typing import Annotated
 import typer
 
 from ..constants import SAMPLE_RATE
+from ..distances import GUARD, NEAR, UR0
 from ..errors import DssError
-from ..simulation.limits import GUARD, NEAR, UR0
 from . import options
 from .console import line, progress_bar, warning_line
 from .engine import Engine, EngineOption, Scheduler, check_engine

@@ -10,7 +10,7 @@ from typing import Any
 
 from .._version import __version__
 from ..runtime.registry import find_model
-from ..testset.format import CUSTOM
+from ..testset.format import CUSTOM, protocol_of
 from ..utils.atomic_write import write_files
 from .model_readme import update
 
@@ -22,7 +22,7 @@ def entry_name(about: Mapping[str, Any], latency: float | None = None) -> str:
     1; a chosen latency is added in seconds.
     """
     what = about["name"] if about["preset"] == CUSTOM else about["preset"]
-    protocol = about.get("protocol", 1)
+    protocol = protocol_of(about)
     rooms = " in measured rooms" if about["rirs"] else "" if protocol == 1 else f", protocol {protocol}"
     kept = "" if latency is None else f", latency {latency:g} s"
     return f"{what}{rooms}, seed {about['seed']}{kept}"

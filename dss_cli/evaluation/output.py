@@ -2,22 +2,20 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
 from typing import Any
 
+from ..utils.tables import csv_table
+
 
 def csv_text(result: Mapping[str, Any]) -> str:
-    """Return CSV with a line for every scene of every run; undefined figures are empty."""
-    text = io.StringIO()
+    """Every scene of every run on a line; an empty cell where a figure has no meaning."""
     rows = [
         {"system": run["system"]["name"], "test_set": run["test_set"]["name"], **row}
         for run in result["runs"]
         for row in run["scenes"]
     ]
-    columns = [name for name in rows[0] if name != "alone"]  # lists of any length have no column
-    writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    for row in rows:
+        for name in ("alone", "activity"):  # no single figures
+            row.pop(name, None)
+    return csv_table(rows)

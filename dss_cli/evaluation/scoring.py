@@ -10,7 +10,9 @@ import numpy.typing as npt
 from ..constants import STEMS
 from ..errors import DssError
 from ..metrics import attenuation, leakage, si_sdr
-from .conversation import CHANGES, score_conversation
+from .conversation import CHANGES, LONG, score_conversation
+from .speech_activity import FIGURES as ACTIVITY
+from .speech_activity import score_activity
 from .testset import ScoredScene
 
 Floats = npt.NDArray[np.float32]
@@ -58,7 +60,10 @@ def score(
         "pair": scene.pair,
         **dict.fromkeys((*FIGURES, "leakage", "swapped", *CHANGES)),
         **score_conversation(references, outputs, rate, _starts(scene)),
+        **dict.fromkeys((*ACTIVITY, "activity")),
     }
+    if len(mixture) >= LONG * rate:
+        row |= score_activity(references, outputs, rate)
     active = [stem for stem in STEMS if np.abs(references[stem]).max() > SILENCE]
     noise_level = _level(mixture - references["near"] - references["far"])
     for stem in STEMS:

@@ -12,6 +12,7 @@ from ..constants import STEMS
 from .conversation import CHANGES, summarise_seconds
 from .perceptual import MEASURES
 from .scoring import FIGURES, Row
+from .speech_activity import summarise_activity
 
 SEED = 0
 RESAMPLES = 1000
@@ -106,7 +107,7 @@ def _stratum(rows: list[Row]) -> dict[str, Any]:
     for figure in figures(rows):
         values = [row[figure] for row in rows if row.get(figure) is not None]
         result[figure] = summarise(values, high_is_worse=figure.endswith("_residual"))
-    result |= summarise_seconds(rows)
+    result |= summarise_seconds(rows) | summarise_activity(rows)
     swaps = [row["swapped"] for row in rows if row["swapped"] is not None]
     if swaps:
         result["swap_rate"] = {"count": len(swaps), "rate": _short(np.mean(swaps))}

@@ -44,13 +44,19 @@ def title(run: Mapping[str, Any]) -> str:
 
 
 def _strata(run: Mapping[str, Any]) -> Table:
-    table = Table(title=title(run), title_justify="left", caption_justify="left")
-    table.caption = (
-        "Median [95 % interval], and start of the worst tenth; dB. Silent: attenuation below the mixture and "
-        "level above the noise, for the output whose reference is silent. Swapped: share of "
-        "scenes whose only talker is in the wrong output."
+    return _table(
+        title(run),
+        "Median [95 % interval], and where the worst tenth begins; dB. Silent: of the output whose reference "
+        "is silent, the attenuation below the mixture and the level above the noise. Swapped: share of "
+        "scenes whose only talker left by the wrong output.",
+        strata_cells(run),
     )
-    head, rows = strata_cells(run)
+
+
+def _table(title: str, caption: str, cells: tuple[list[str], list[list[str]]]) -> Table:
+    """Return a table of such cells, all but the first column at the right."""
+    table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
+    head, rows = cells
     table.add_column(head[0], no_wrap=True)
     for name in head[1:]:
         table.add_column(name, justify="right")
@@ -88,21 +94,15 @@ CONVERSATIONS = "By seconds in which one role alone speaks"
 
 
 def _conversations(cells: tuple[list[str], list[list[str]]]) -> Table:
-    table = Table(title=CONVERSATIONS, title_justify="left", caption_justify="left")
-    table.caption = (
-        "Wrong: share of those seconds with more energy in the wrong output. Over: level of the "
-        "right output relative to the wrong one, dB, median and worst tenth of the seconds. Delay: from a "
-        "talker's first sound to the right output, s, median and worst tenth of the talkers. Change: gain "
-        "in SI-SDR over the same conversation alone, dB, median [95 % interval] and worst tenth of the "
-        "scenes."
+    return _table(
+        CONVERSATIONS,
+        "Wrong: share of those seconds in which more energy left by the wrong output. Over: level of the "
+        "right output over the wrong one, dB, median and worst tenth of the seconds. Delay: from a talker's "
+        "first sound to the right output, s, median and worst tenth of the talkers. Activity: missed and "
+        "false seconds of who speaks when over spoken ones. Change: gain in SI-SDR over the same "
+        "conversation alone, dB, median [95 % interval] and worst tenth of the scenes.",
+        cells,
     )
-    head, rows = cells
-    table.add_column(head[0], no_wrap=True)
-    for name in head[1:]:
-        table.add_column(name, justify="right")
-    for row in rows:
-        table.add_row(*row)
-    return table
 
 
 def conversation_cells(run: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
@@ -115,7 +115,7 @@ def conversation_cells(run: Mapping[str, Any]) -> tuple[list[str], list[list[str
     paired = [stem for stem in STEMS if any(f"{stem}_change" in summary for summary in talking.values())]
     head = ["stratum", "n"]
     for stem in STEMS:
-        head += [f"{stem} s", "wrong", "over", "worst", "delay", "worst"]
+        head += [f"{stem} s", "wrong", "over", "worst", "delay", "worst", "activity"]
     for stem in paired:
         head += [f"{stem} change", "worst"]
     rows = []
@@ -126,6 +126,8 @@ def conversation_cells(run: Mapping[str, Any]) -> tuple[list[str], list[list[str
             row += [str(wrong["seconds"]), f"{100 * wrong['rate']:.1f} %"] if wrong else ["", ""]
             for measure in ("over", "delay"):
                 row += _middle_and_tail(summary.get(f"{stem}_{measure}"))
+            activity = summary.get(f"{stem}_activity")
+            row.append(f"{100 * activity['rate']:.1f} %" if activity else "")
         for stem in paired:
             change = summary.get(f"{stem}_change")
             row += [median_text(change), number(tail(change))] if change else ["", ""]

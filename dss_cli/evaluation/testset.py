@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ..audio import AudioReader
 from ..errors import DssError
-from ..testset.format import INDEX, METADATA, PARTS, SCHEMA
+from ..testset.format import INDEX, METADATA, PARTS, SCHEMA, protocol_of
 
 Floats = npt.NDArray[np.float32]
 
@@ -116,7 +116,7 @@ def read_test_set(path: Path) -> TestSet:
     about = {
         "name": path.resolve().name,
         **{key: header.get(key) for key in (*_SETTINGS, *_MATERIAL)},
-        "protocol": header.get("protocol", 1),  # older test sets do not state it
+        "protocol": protocol_of(header),
         "scenes": len(scenes),
         "sha256": hashlib.sha256(data).hexdigest(),
     }

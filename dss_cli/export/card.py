@@ -11,15 +11,14 @@ from types import MappingProxyType
 from typing import Any
 
 from ..constants import OVERLAP, SignalConfig
+from ..distances import limits
 from ..errors import UsageError
 from ..runtime.registry import SCHEMA, SUFFIX
 from ..runtime.timing import Timing, whole_chunks
 from ..utils.atomic_write import Content, write_files
 from .diff import Check
 
-# Shortest and longest distance from talker to microphone in the training scenes, in metres.
-LIMITS = {"near": [0.2, 0.8], "far": [1.2, 6.0], "far_outdoor": [1.2, 15.0]}
-MERGED = ("training", "scores")  # sections written by training and evaluation
+MERGED = ("training", "scores")  # sections that others write
 
 
 def make_card(
@@ -64,7 +63,7 @@ def make_card(
         "latency_seconds": whole_chunks(signal, OVERLAP).seconds(signal),
         **({"latencies": [timing.to_dict(signal) for timing in timings]} if timings else {}),
         **_described(state),
-        "limits": LIMITS,
+        "limits": limits(),
         "parameters": parameters,
         "macs_per_second": macs_per_second,
         "training": sections.get("training", {}),

@@ -18,6 +18,7 @@ from .interpolation import Interpolator
 
 if TYPE_CHECKING:
     from ..runtime.network import Network
+    from ..runtime.timing import Timing
 
 Floats = npt.NDArray[np.float32]
 Keep = Literal["near", "far", "both"]
@@ -110,6 +111,17 @@ class LiveSeparator:
     def latency(self) -> float:
         """Delay of the output in seconds, with rate conversion but without computing time."""
         return self.delay / self.rate
+
+    @property
+    def timing(self) -> Timing:
+        """Of the model's chunks."""
+        return self._engine.timing
+
+    @property
+    def advance_seconds(self) -> float:
+        """From one chunk to the next, each of which is computed in one go."""
+        signal = self.network.signal
+        return self.timing.advance * signal.hop / signal.sample_rate
 
     @property
     def keep(self) -> Keep:

@@ -66,7 +66,7 @@ class ActivityMeter:
         """Add a block of both stems, float32 `(frames, channels)` each."""
         self._frames += len(near)
         for stem, block in zip(STEMS, (near, far), strict=True):
-            self._energies[stem].push(np.einsum("ij,ij->i", block, block, dtype=np.float64))
+            self._energies[stem].push(block)
 
     def finish(self) -> Activity:
         """Return the intervals of speech in all blocks."""
@@ -91,7 +91,8 @@ class _Energies:
         self._rest = np.empty(0)
         self._begin = 0  # position of the rest, in samples
 
-    def push(self, energies: npt.NDArray[np.float64]) -> None:
+    def push(self, block: Floats) -> None:
+        energies = np.einsum("ij,ij->i", block, block, dtype=np.float64)
         self._rest = np.concatenate((self._rest, energies))
         there = self._begin + len(self._rest)
         edges = self._edges(len(self._means), int(there / (FRAME * self._rate)))
@@ -108,6 +109,13 @@ class _Energies:
 
     def _edges(self, first: int, last: int) -> npt.NDArray[np.int64]:
         return np.round(np.arange(first, last + 1) * FRAME * self._rate).astype(np.int64)
+
+
+def level_track(samples: Floats, rate: int) -> Levels:
+    """Return the level of float32 `(frames, channels)` in dB, every 20 ms, over 0.1 s."""
+    energies = _Energies(rate)
+    energies.push(samples)
+    return smoothed(energies.finish())
 
 
 def smoothed(energies: npt.NDArray[np.float64]) -> Levels:

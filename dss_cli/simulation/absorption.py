@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .limits import SPEED_OF_SOUND
+from ..constants import SPEED_OF_SOUND
 from .octaves import AIR
 
 MOST = 0.97  # largest share of energy absorbed by a wall

@@ -27,10 +27,9 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from ..constants import SAMPLE_RATE
+from ..constants import SAMPLE_RATE, SPEED_OF_SOUND
 from .absorption import directions
 from .directivity import Microphone, Mouth
-from .limits import SPEED_OF_SOUND
 from .octaves import AIR, BANDS, band_weights, rumble_filter
 
 Array = NDArray[np.float64]

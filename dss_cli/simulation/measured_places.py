@@ -15,22 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..constants import SAMPLE_RATE
+from ..distances import FAR_OUTDOOR, NEAR, Range
 from ..errors import DssError
 from .corpus import read_mono
 from .image_sources import FADE, LEAD
-from .limits import FAR_OUTDOOR, NEAR
 from .measured_rirs import MeasuredResponse, read_rows
 from .rir import direct_to_reverberant, onset, reverberation_time, split_at_onset
 from .rooms import LONGEST
 
-Range = tuple[float, float]
-
-ALIKE_RT60 = 1.6  # largest ratio of the reverberation times of two similar rooms
-ALIKE_RATIO = 4.0  # largest difference in dB of their direct sound at the same distance
-SAME_STATE = 1.1  # largest ratio within one room, whose walls may be variable
-ANECHOIC = 18.0  # direct-to-reverberant ratio at 1 m in dB, above which a room counts as anechoic
-ANECHOIC_SHARE = 0.1  # share of the places
-DRY_RT60 = 0.05  # seconds, for a room without a measurable decay
+ALIKE_RT60 = 1.6  # greatest ratio of the reverberation times of two rooms that are alike
+ALIKE_RATIO = 4.0  # dB, likewise of their direct sound at one distance
+SAME_STATE = 1.1  # greatest ratio within one room, whose walls may have been changed
+ANECHOIC = 18.0  # dB of direct sound at 1 m from which on a room hardly reverberates
+ANECHOIC_SHARE = 0.1  # of the places
+DRY_RT60 = 0.05  # seconds, of a room without a decay that can be measured
 
 
 @dataclass(frozen=True)

@@ -13,10 +13,10 @@ from typing import Any
 import numpy as np
 
 from ..constants import SAMPLE_RATE
+from ..distances import FAR_INDOOR, NEAR
 from ..errors import DssError
 from .corpus import read_mono
 from .image_sources import LEAD
-from .limits import FAR_INDOOR, NEAR
 from .rir import Response, direct_to_reverberant, onset, reverberation_time, split_at_onset
 
 LONGEST = 2.0  # seconds; longer responses are cut

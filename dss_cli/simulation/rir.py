@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..constants import SAMPLE_RATE
+from ..constants import SAMPLE_RATE, SPEED_OF_SOUND
 from .image_sources import LEAD
-from .limits import SPEED_OF_SOUND
 from .octaves import AIR, BANDS
 
 if TYPE_CHECKING:

@@ -12,20 +12,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..constants import SAMPLE_RATE
+from ..distances import FAR_OUTDOOR, NEAR, Range, far_span, limits
 from ..errors import DssError
 from ..utils.atomic_write import write_files
 from .corpus import DAMAGED
-from .limits import FAR_OUTDOOR, NEAR, far_limits
 from .measured_places import TrainingRooms
 from .room_checks import rings_as_asked
 from .rooms import Room, simulate_room
 from .rooms_protocol1 import simulate_place
 
-Range = tuple[float, float]
-
-NEAR_SOURCES = 3  # in the closer half of the near range, in the other half, in the whole range
-FAR_SOURCES = 4  # largest number of simultaneous far talkers in a scene
-SECONDS = 0.6  # length of responses of protocol 1
+NEAR_SOURCES = 3  # in the nearer half of the near range, in its further half, anywhere in it
+FAR_SOURCES = 4  # as many as far talkers speak at once in a scene
+SECONDS = 0.6  # of protocol 1
 PROTOCOLS = (1, 2)
 MOST_REDRAWS = 100  # redraws of a place with a wrong reverberation time
 MEASURED_SHARE = 0.15  # number of measured places relative to indoor ones
@@ -74,9 +72,8 @@ class Bank:
 
     @property
     def limits(self) -> dict[str, list[float]]:
-        """Distances of near and far talkers in metres, for the model card."""
-        indoor, outdoor = (list(_far_span(self.far, where)) for where in ("indoor", "outdoor"))
-        return {"near": list(self.near), "far": indoor, "far_outdoor": outdoor}
+        """The distances of near and far talkers in metres, as a model card has them."""
+        return limits(self.near, self.far)
 
     def save(self, path: Path) -> None:
         """Write the bank as one .npz file.
@@ -139,14 +136,14 @@ def simulate_bank(
     """Simulate `indoor` rooms and `outdoor` places; place i depends only on (seed, i), near and far.
 
     Args:
-        seed: seed of all random numbers.
-        indoor, outdoor: numbers of places.
-        jobs: number of processes.
-        progress: called with (places made, all places).
-        near: (least, most) distance of near talkers in metres.
-        far: (least, most) distance of far talkers in metres, limited by `far_limits`.
-        protocol: 2 (rooms similar to measured ones) or 1 (the former rooms).
-        rooms: measured responses, from which MEASURED_SHARE times `indoor` additional places are composed.
+        seed: of every random number.
+        indoor, outdoor: how many places.
+        jobs: processes.
+        progress: called with the places made and those to make.
+        near: (least, most) metres to a near talker.
+        far: (least, most) metres to a far talker; rooms end it where `far_span` does.
+        protocol: 2, rooms as measured ones are, or 1, the former ones.
+        rooms: measured responses, of which MEASURED_SHARE times `indoor` further places are put together.
 
     Raises:
         DssError: no place passes the check of its reverberation time.
@@ -197,7 +194,7 @@ Sources = tuple[Sequence[NDArray[np.float16]], NDArray[np.float64], float]
 
 def _ranges(near: Range, far: Range, environment: str) -> list[Range]:
     middle = (near[0] + near[1]) / 2
-    return [(near[0], middle), (middle, near[1]), near, *[_far_span(far, environment)] * FAR_SOURCES]
+    return [(near[0], middle), (middle, near[1]), near, *[far_span(far, environment)] * FAR_SOURCES]
 
 
 def _one(seed: int, near: Range, far: Range, index: int, environment: str) -> Sources:
@@ -228,7 +225,3 @@ def _one_of_protocol_1(seed: int, near: Range, far: Range, index: int, environme
     ranges = _ranges(near, far, environment)
     place = simulate_place(rng, environment, ranges, (rt60, rt60), SECONDS, facing, mouth=MOUTH)
     return [r.astype(np.float16) for r in place.responses], place.distances, place.rt60
-
-
-def _far_span(far: Range, environment: str) -> Range:
-    return far[0], min(far[1], far_limits(environment)[1])

@@ -9,9 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..constants import SAMPLE_RATE
+from ..constants import SAMPLE_RATE, SPEED_OF_SOUND
 from .image_sources import LEAD, Images, pulses
-from .limits import SPEED_OF_SOUND
 from .octaves import AIR, band_weights
 from .rir import (
     DIRECT_TOLERANCE,

@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..distances import FAR_INDOOR, GUARD, NEAR
 from .corpus import read_mono
-from .limits import FAR_INDOOR, GUARD, NEAR
 from .measured_rirs import read_rows
 from .octaves import BANDS
 from .rir import direct_to_reverberant, onset, reverberation_time, split_at_onset

@@ -16,10 +16,10 @@ import numpy as np
 import pyroomacoustics as pra
 from numpy.typing import NDArray
 
-from ..constants import SAMPLE_RATE
+from ..constants import SAMPLE_RATE, SPEED_OF_SOUND
+from ..distances import FAR_INDOOR
 from .absorption import scale_for
 from .image_sources import LEAD
-from .limits import FAR_INDOOR, SPEED_OF_SOUND
 from .positions import stand, talker_position
 
 BANDS = [125.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0]

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..constants import SAMPLE_RATE
+from .format import INDEX, MANIFEST, METADATA
 
 ENCODINGS = {"flac": "24-bit FLAC", "wav": "32-bit float WAV"}
 
@@ -60,8 +61,8 @@ neither and is `mixture - near - far`; a scene without environmental noise still
 {_rows(list(index["strata"].items()))}
 
 Files: {", ".join(f"`{part}/ID.{index['format']}`" for part in parts)};
-`metadata.jsonl` has every number drawn, one scene a line; `manifest.csv` the same as a flat table;
-`test-set.json` the settings and the sha256 of the material. Each scene depends on the seed, the name of
+`{METADATA}` has every number drawn, one scene a line; `{MANIFEST}` the same as a flat table;
+`{INDEX}` the settings and the sha256 of the material. Each scene depends on the seed, the name of
 its stratum, its index and the material alone. The licences are those of the speech, noise and responses.
 """
 

@@ -2,10 +2,21 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from ..constants import STEMS
 
 SCHEMA = 1  # version of both files
 INDEX = "test-set.json"  # settings and strata
-METADATA = "metadata.jsonl"  # one scene per line, with the path of each part
-CUSTOM = "custom"  # instead of a preset's name
-PARTS = ("mixture", *STEMS)  # files of every scene, and names of their folders
+METADATA = "metadata.jsonl"  # a scene a line, with the path of each of its parts
+MANIFEST = "manifest.csv"  # the same as a flat table
+CARD = "README.md"  # for people
+CUSTOM = "custom"  # in the place of a preset's name
+PARTS = ("mixture", *STEMS)  # files of every scene, and the names of their folders
+
+
+def protocol_of(index: Mapping[str, Any]) -> int:
+    """Return the protocol of a test set's rooms; those from before there were two do not say it."""
+    protocol: int = index.get("protocol", 1)
+    return protocol

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ..distances import far_limits
 from ..errors import DssError
-from ..simulation.limits import far_limits
 from ..simulation.measured_rirs import Rooms
 from ..simulation.rir import Response, check_place
 from ..simulation.room_checks import check_room

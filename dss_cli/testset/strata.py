@@ -6,13 +6,11 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from ..distances import GUARD, NEAR, UR0, Range
 from ..errors import UsageError
-from ..simulation.limits import GUARD, NEAR, UR0
 from ..simulation.mixing import KINDS
 from .preambles import SOUNDS
 from .stories import LEAST, STORIES
-
-Range = tuple[float, float]
 
 ENVIRONMENTS = ("indoor", "outdoor")
 SNRS = (None, 20.0, 10.0, 5.0, 0.0)

@@ -6,8 +6,6 @@ tables, the card and test-set.json are written last; then `.scenes/` is removed.
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import shutil
 from collections.abc import Sequence
@@ -22,8 +20,9 @@ from scipy.io import wavfile
 
 from ..errors import UsageError
 from ..utils.atomic_write import write_files
+from ..utils.tables import csv_table
 from .card import card
-from .format import INDEX, METADATA, PARTS
+from .format import CARD, INDEX, MANIFEST, METADATA, PARTS, protocol_of
 from .render import FULL_SCALE, RenderedScene
 
 
@@ -100,8 +99,8 @@ class TestSetFolder:
         write_files(
             {
                 self.path / METADATA: "".join(json.dumps(record) + "\n" for record in records),
-                self.path / "manifest.csv": _csv(records),
-                self.path / "README.md": card(index, records, self.stems),
+                self.path / MANIFEST: csv_table([_flat(record) for record in records]),
+                self.path / CARD: card(index, records, self.stems),
             }
         )
         write_files({self.path / INDEX: _json(index)})
@@ -121,7 +120,7 @@ class TestSetFolder:
             there = json.loads(known.read_bytes())
         except (OSError, ValueError) as error:
             raise UsageError(f"{known}: damaged ({error}); name a new folder") from None
-        there.setdefault("protocol", 1)  # older test sets do not state it
+        there["protocol"] = protocol_of(there)
         for key, value in json.loads(_json(self.settings)).items():
             if there.get(key) != value:
                 raise UsageError(
@@ -152,17 +151,6 @@ ENCODERS = {"flac": _flac, "wav": _float_wav}  # by extension
 
 def _json(value: object) -> str:
     return json.dumps(value, indent=2) + "\n"
-
-
-def _csv(records: Sequence[dict[str, Any]]) -> str:
-    rows = [_flat(record) for record in records]
-    table = io.StringIO()
-    writer = csv.DictWriter(
-        table, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n"
-    )
-    writer.writeheader()
-    writer.writerows(rows)
-    return table.getvalue()
 
 
 def _flat(record: dict[str, Any]) -> dict[str, Any]:

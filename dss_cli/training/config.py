@@ -10,9 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
+from ..distances import FAR_OUTDOOR, NEAR
 from ..errors import UsageError
 from ..network.config import CONFIGS, NetworkConfig
-from ..simulation.limits import FAR_OUTDOOR, NEAR
 from ..simulation.scene_sampling import Recipe
 from ..utils.layers import Layers, find_settings, merged, read_layers
 from ..utils.settings import Bounds, Count, Positive, Share, Weight, build_settings

@@ -17,8 +17,8 @@ from scipy import fft
 
 from ..constants import SignalConfig
 from ..simulation.corpus import Material
-from ..simulation.mixing import TYPICAL_GAIN, TYPICAL_NEAR
 from ..simulation.recording_chain import Capture
+from ..simulation.rendering import Levels
 from ..simulation.scene_sampling import KINDS, KNOTS, Draw, Recipe, Voice
 from ..simulation.turns import Turns
 from .data import Sources, chunk_length
@@ -165,25 +165,18 @@ class Desk:
         return spans
 
     def _scene(self, drawn: Draw, row: Numbers) -> None:
-        values: dict[str, Any] = {
-            "colour": drawn.colour,
-            "corner": drawn.corner,
-            "balance": 0 if drawn.balance is None else 10 ** (-drawn.balance / 20),
+        levels = {name: value for name, value in vars(Levels.of(drawn)).items() if value is not None}
+        capture = asdict(levels.pop("capture", Capture()))
+        first: dict[str, Any] = {
             "hiss": drawn.hiss_first,
-            "floor": 10 ** (drawn.floor_db / 20),
             "begins": drawn.begins,
             "noise_span": drawn.noise_spans[0],
-            "active": drawn.active_levels,
-            "free": drawn.free,
-            "gain": 10 ** (drawn.gain_db / 20) * (1 if drawn.free else TYPICAL_GAIN),
         }
-        if drawn.noise is not None and drawn.snr_db is not None:
-            values["noise_row"], values["noise_shift"] = self.noise.find(*drawn.noise)
-            values["noise"] = 10 ** (-drawn.snr_db / 20)
+        if "noise" in levels and drawn.noise is not None:
+            first["noise_row"], first["noise_shift"] = self.noise.find(*drawn.noise)
         if drawn.tone is not None:
-            values["tone"] = TYPICAL_NEAR * 10 ** (-drawn.tone.level_db / 20)
-            values["tone_first"], values["tone_colour"] = drawn.tone.first, drawn.tone.colour
-        for name, value in (values | asdict(drawn.capture or Capture())).items():
+            first["tone_first"] = drawn.tone.first
+        for name, value in (levels | capture | first).items():
             row[name][0] = value
 
 

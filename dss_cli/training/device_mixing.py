@@ -6,6 +6,7 @@ computed from outputs alone, in `compute_loss`, which Keras's trainers call with
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 import keras
@@ -15,17 +16,54 @@ from scipy import fft
 
 from ..constants import SAMPLE_RATE, STEMS
 from ..separation.stft import root_hann
-from ..simulation.mixing import BALANCING
-from ..simulation.recording_chain import Capture, device_gain, low_pass
+from ..simulation.recording_chain import Capture
+from ..simulation.rendering import Levels, Renderer, Sounds
 from ..simulation.scene_sampling import KNOTS
 from ..simulation.turns import FOREVER, RAMP
 from .cut import Cut, in_segments, inputs_of
 from .device_batches import DEVICE, ROW, SLOTS, STRETCH, TURNS, Desk, number_shapes
 
-Spectrum = tuple[Any, Any]  # real and imaginary part
+ROLES = (slice(SLOTS[0]), slice(SLOTS[0], None))  # slots of near and of far voices
+CURVES = ("colour", "tone_colour")  # numbers with a value at each knot
+EASE = 0.06  # of half the rate: what the low-pass of a faster voice takes to close
+TINY = 1e-30  # power below which a bin is silent
 
-EASE = 0.06  # width of the transition of the low-pass of a faster voice, relative to its edge
-TINY = 1e-30  # power below which a bin counts as silent
+
+class KerasArrays:
+    """Keras tensors as `rendering.Arrays`: float32 throughout, a spectrum is its real and imaginary part."""
+
+    xp = ops
+
+    def __init__(self, size: int) -> None:
+        hertz = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
+        place = np.log(np.maximum(hertz, 1.0))
+        self.size, self._hertz = size, hertz
+        self._basis = np.array([np.interp(place, np.log(KNOTS), knot) for knot in np.eye(len(KNOTS))]) / 20
+
+    @property
+    def hertz(self) -> Any:
+        return _constant(self._hertz)
+
+    def spectrum(self, samples: Any) -> Any:
+        return ops.rfft(samples, self.size)
+
+    def samples(self, spectrum: Any) -> Any:
+        return ops.irfft(spectrum, self.size)
+
+    def filtered(self, spectrum: Any, factors: Any) -> Any:
+        return tuple(part * factors for part in spectrum)
+
+    def convolved(self, one: Any, other: Any) -> Any:
+        return one[0] * other[0] - one[1] * other[1], one[0] * other[1] + one[1] * other[0]
+
+    def curve(self, decibels: Any) -> Any:
+        return ops.power(10.0, ops.matmul(decibels, _constant(self._basis)))
+
+    def single(self, values: Any) -> Any:
+        return values
+
+    def precise(self, values: Any) -> Any:
+        return values
 
 
 class Mixing(keras.layers.Layer):
@@ -42,7 +80,7 @@ class Mixing(keras.layers.Layer):
         super().__init__(name="mixing", dtype="float32", trainable=False)
         self.signal, self.length, self.taps = desk.signal, desk.length, desk.taps
         self.reach, self.noise_reach = desk.speech.reach, desk.noise.reach
-        self.size = fft.next_fast_len(self.length + self.taps, real=True)
+        self.arrays = KerasArrays(fft.next_fast_len(self.length + self.taps, real=True))
         self.speech = self._table("speech", desk.speech.rows)
         self.noise = self._table("noise", desk.noise.rows)
         self.responses = self._table("responses", desk.responses)
@@ -60,29 +98,26 @@ class Mixing(keras.layers.Layer):
 
     def call(self, numbers: Any) -> Any:
         n = numbers
+        renderer = Renderer(self.arrays, self._levels(n), self.length, self.taps)
         gates = self._gates(n)
-        images = self._images(n, gates)
-        near, far, talkers = self._balanced(images[:, 0], images[:, 1], n, gates[..., self.taps :])
-        hiss = ops.take(self.hiss, n["hiss"][:, None] + ops.arange(self.length, dtype="int32"), axis=0)
-        band = self._band(n)
-        hiss = ops.irfft(tuple(part * band for part in ops.rfft(hiss, self.size)), self.size)[
-            :, : self.length
-        ]
-        noise = self._noise(n)
-        level = _level(noise)
-        share = ops.where(level > 1e-6, n["noise"][:, None] / ops.maximum(level, 1e-6), 0.0)
-        noise *= self._gate(n["noise_span"], self.length)
-        rest = talkers * (hiss * n["floor"][:, None] + noise * share) + self._tone(n)
+        dry = self._dry(n) * n["level"][..., None] * gates
+        responses = ops.cast(ops.take(self.responses, n["response"], axis=0), "float32")
+        voices = renderer.voice(dry, responses, n["timbre"])
+        near, far = (
+            renderer.heard(tuple(ops.sum(part[:, slots], axis=1) for part in voices)) for slots in ROLES
+        )
+        gates *= ops.cast(n["level"] > 0, "float32")[..., None]
         begins = ops.stack([n["begins"], ops.full_like(n["begins"], FOREVER)], axis=-1)
-        begun = self._gate(begins, self.length)
-        near, far, rest = near * begun, far * begun, rest * begun
-        mixture = near + far + rest
-        gain = n["gain"][:, None]
-        gain = ops.where(n["free"][:, None], gain / (_level(mixture) + 1e-9), gain)
-        gain = ops.minimum(gain, 0.99 / (ops.max(ops.abs(mixture), axis=1, keepdims=True) + 1e-9))
-        device = Capture(**{name: n[name][:, None] for name in DEVICE})
-        gain = gain * device_gain(mixture * gain, device, ops)
-        real, imaginary = self._spectra(ops.stack([near, far, mixture], axis=1) * gain[:, None])
+        sounds = Sounds(
+            self._hiss(n["hiss"]),
+            self._noise(n),
+            self._hiss(n["tone_first"]),
+            self._gate(n["noise_span"], self.length),
+            tuple(ops.max(gates[:, slots, self.taps :], axis=1) for slots in ROLES),
+            self._gate(begins, self.length),
+        )
+        near, far, rest, _ = renderer.mix(near, far, sounds)
+        real, imaginary = self._spectra(ops.stack([near, far, near + far + rest], axis=1))
         heard = [real[:, 2], imaginary[:, 2]]
         return {
             "inputs": self._compressed(*heard),
@@ -92,59 +127,23 @@ class Mixing(keras.layers.Layer):
             },
         }
 
+    @staticmethod
+    def _levels(n: Any) -> Levels:
+        """Return a batch's numbers as the renderer takes them."""
+        names = [field.name for field in fields(Levels) if field.name != "capture"]
+        values = {name: n[name] if name in CURVES else n[name][:, None] for name in names}
+        return Levels(**values, capture=Capture(**{name: n[name][:, None] for name in DEVICE}))
+
     def _gate(self, span: Any, length: int) -> Any:
-        """Return the factors (..., length) of one interval (..., 2), as `turns.gate`."""
+        """Return (..., length) factors of one interval (..., 2), as of `turns.gate`."""
         samples = ops.arange(length, dtype="float32")
         rise, fall = (ops.clip((samples - span[..., i : i + 1]) / RAMP, 0.0, 1.0) for i in range(2))
         return rise - fall
 
     def _gates(self, n: Any) -> Any:
-        """Return the factors of the voices' intervals, (size, slots, length + taps)."""
+        """Return when each voice speaks, (size, slots, length + taps)."""
         whole = self.length + self.taps
         return sum(self._gate(n["spans"][..., i, :], whole) for i in range(TURNS))
-
-    def _balanced(self, near: Any, far: Any, n: Any, gates: Any) -> tuple[Any, Any, Any]:
-        """Return near and far at their relative level, and the joint level while voices speak, (size, 1)."""
-        gates *= ops.cast(n["level"] > 0, "float32")[..., None]
-        near_gate, far_gate = (
-            ops.max(gates[:, slots], axis=1) for slots in (slice(SLOTS[0]), slice(SLOTS[0], None))
-        )
-        active = n["active"][:, None]
-
-        def level(samples: Any, gate: Any) -> Any:
-            share = ops.maximum(ops.mean(gate, axis=-1, keepdims=True), RAMP / self.length)
-            return _level(samples) / ops.sqrt(ops.where(active, share, 1.0))
-
-        factor = (level(near, near_gate) + 1e-9) / (level(far, far_gate) + 1e-9) * n["balance"][:, None]
-        factor = ops.where(active, ops.clip(factor, *BALANCING), factor)
-        far = ops.where(n["balance"][:, None] > 0, far * factor, far)
-        both = level(near + far, ops.maximum(near_gate, far_gate))
-        return near, far, ops.sqrt(ops.square(both) + 1e-12)
-
-    def _tone(self, n: Any) -> Any:
-        """Return the stationary noise at the microphone, at its level, (size, length)."""
-        white = ops.take(self.hiss, n["tone_first"][:, None] + ops.arange(self.length, dtype="int32"), axis=0)
-        curve = self._curve(n["tone_colour"]) * self._microphone(n)
-        spectrum = ops.rfft(white, self.size)
-        heard = ops.irfft((spectrum[0] * curve, spectrum[1] * curve), self.size)[:, : self.length]
-        return heard * (n["tone"][:, None] / (_level(heard) + 1e-9))
-
-    def _images(self, n: Any, gates: Any) -> Any:
-        """Return the images of near and of far talkers at the microphone, (size, 2, length)."""
-        dry = self._dry(n) * n["level"][..., None] * gates
-        responses = ops.cast(ops.take(self.responses, n["response"], axis=0), "float32")
-        real, imaginary = _product(ops.rfft(dry, self.size), ops.rfft(responses, self.size))
-        timbre = self._curve(n["timbre"])
-        colour = self._microphone(n)[:, None]
-        parts = [
-            tuple(
-                ops.sum((part * timbre)[:, slots], axis=1)
-                for slots in (slice(SLOTS[0]), slice(SLOTS[0], None))
-            )
-            for part in (real, imaginary)
-        ]
-        real, imaginary = (ops.stack(part, axis=1) * colour for part in parts)
-        return self._heard((real, imaginary))
 
     def _dry(self, n: Any) -> Any:
         """Return the dry voices at their pace, (size, slots, length + taps).
@@ -183,34 +182,18 @@ class Mixing(keras.layers.Layer):
         return sum(w * ops.take(coefficients, position + i, axis=0) for i, w in enumerate(weights, -1))
 
     def _noise(self, n: Any) -> Any:
-        """Return the environmental noise at the microphone, at any level, (size, length)."""
+        """Return the environment's noise, (size, taps + length)."""
         pieces = _pieces(self.noise, n["noise_row"], self.noise_reach)
         batch, samples = pieces.shape
         first = n["noise_shift"] + samples * ops.arange(batch, dtype="int32")
         index = first[:, None] + ops.arange(self.length + self.taps, dtype="int32")
-        colour = self._microphone(n)
-        heard = ops.rfft(ops.take(ops.reshape(pieces, (-1,)), index, axis=0), self.size)
-        return self._heard((heard[0] * colour, heard[1] * colour))
+        return ops.take(ops.reshape(pieces, (-1,)), index, axis=0)
 
-    def _heard(self, spectrum: Spectrum) -> Any:
-        return ops.irfft(spectrum, self.size)[..., self.taps : self.taps + self.length]
+    def _hiss(self, first: Any) -> Any:
+        """Return white noise (size, length) from those samples on."""
+        return ops.take(self.hiss, first[:, None] + ops.arange(self.length, dtype="int32"), axis=0)
 
-    def _curve(self, decibels: Any) -> Any:
-        """Return factors for the bins of the transform, from decibels at the knots (..., knots)."""
-        hertz = np.fft.rfftfreq(self.size, 1 / SAMPLE_RATE)
-        place = np.log(np.maximum(hertz, 1.0))
-        basis = [np.interp(place, np.log(KNOTS), knot) for knot in np.eye(len(KNOTS))]
-        return ops.power(10.0, ops.matmul(decibels, _constant(np.array(basis) / 20)))
-
-    def _microphone(self, n: Any) -> Any:
-        square = _constant(np.fft.rfftfreq(self.size, 1 / SAMPLE_RATE) ** 2)
-        high_pass = square / (square + ops.square(n["corner"])[:, None])
-        return self._curve(n["colour"]) * high_pass * self._band(n)
-
-    def _band(self, n: Any) -> Any:
-        return low_pass(_constant(np.fft.rfftfreq(self.size, 1 / SAMPLE_RATE)), n["band"][:, None], ops)
-
-    def _spectra(self, samples: Any) -> Spectrum:
+    def _spectra(self, samples: Any) -> tuple[Any, Any]:
         frames = ops.extract_sequences(samples, self.signal.window, self.signal.hop)
         real, imaginary = ops.rfft(frames * _constant(root_hann(self.signal.window)), self.signal.window)
         return real[..., : self.signal.bins], imaginary[..., : self.signal.bins]
@@ -258,11 +241,3 @@ def _pieces(table: Any, rows: Any, reach: int) -> Any:
 
 def _constant(values: Any) -> Any:
     return ops.convert_to_tensor(values, "float32")
-
-
-def _product(one: Spectrum, other: Spectrum) -> Spectrum:
-    return one[0] * other[0] - one[1] * other[1], one[0] * other[1] + one[1] * other[0]
-
-
-def _level(samples: Any) -> Any:
-    return ops.sqrt(ops.mean(ops.square(samples), axis=-1, keepdims=True))

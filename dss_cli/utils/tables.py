@@ -1,10 +1,12 @@
-"""Tables as plain text and as Markdown, and the console for framed tables."""
+"""Tables: rows in columns as plain text, as Markdown and as CSV, and the console that draws framed ones."""
 
 from __future__ import annotations
 
+import csv
+import io
 import re
-from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING
+from collections.abc import Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -32,6 +34,16 @@ def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]], figures: 
     rules = ["---", *["---:" if figures else "---"] * (len(head) - 1)]
     lines = [head, rules, *rows]
     return "\n".join(f"| {' | '.join(cell.replace('|', '&#124;') for cell in line)} |" for line in lines)
+
+
+def csv_table(rows: Sequence[Mapping[str, Any]]) -> str:
+    """Return CSV with a header that names the columns of all rows in their order; missing cells are empty."""
+    text = io.StringIO()
+    columns = list(dict.fromkeys(name for row in rows for name in row))
+    writer = csv.DictWriter(text, columns, lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
+    return text.getvalue()
 
 
 def table_console() -> Console:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -16,7 +15,7 @@ import pytest
 import soundfile as sf
 
 from dss_cli.utils.machine import default_threads
-from tests.helpers import tiny
+from tests.helpers import terminal, tiny
 from tests.helpers.stub import files
 
 
@@ -116,26 +115,9 @@ def test_ctrl_c_while_it_starts_is_130_without_a_traceback(recording, here, mill
 
 @pytest.mark.skipif(os.name == "nt", reason="a pseudo-terminal")
 def test_the_bar_is_for_terminals_alone(stubbed, recording):
-    import pty
-
     recording("a.wav", seconds=20)
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [*stubbed("Stub.pause = 0.02"), "separate", "a.wav"],
-        stdout=subprocess.PIPE,
-        stderr=theirs,
-        env={**os.environ, "TERM": "xterm"},
-    )
-    os.close(theirs)
-    seen = b""
-    try:
-        while chunk := os.read(ours, 65_536):
-            seen += chunk
-    except OSError:  # how Linux says that the other end has closed
-        pass
-    os.close(ours)
-    assert process.stdout.read() == b""
-    assert process.wait(60) == 0
+    status, out, seen = terminal.run([*stubbed("Stub.pause = 0.02"), "separate", "a.wav"])
+    assert (status, out) == (0, b"")
     assert b"%" in seen
     assert 0 < seen.index(b"a.wav: separating") < seen.index(b"a.wav: writing")
     assert b"a.wav -> a.near.wav" in seen
@@ -147,23 +129,10 @@ def test_the_bar_is_for_terminals_alone(stubbed, recording):
 )
 def test_terminals_without_colours_get_none(stubbed, recording, variables, escapes):
     """NO_COLOR allows no colour but a moving bar; a dumb terminal allows no escape sequence at all."""
-    import pty
-
     recording("a.wav", seconds=10)
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [*stubbed("Stub.pause = 0.02"), "separate", "a.wav"],
-        stdout=subprocess.DEVNULL,
-        stderr=theirs,
-        env={**os.environ, "TERM": "xterm-256color", **variables},
-    )
-    os.close(theirs)
-    seen = b""
-    with contextlib.suppress(OSError):  # how Linux says that the other end has closed
-        while chunk := os.read(ours, 65_536):
-            seen += chunk
-    os.close(ours)
-    assert process.wait(60) == 0
+    command = [*stubbed("Stub.pause = 0.02"), "separate", "a.wav"]
+    status, out, seen = terminal.run(command, **{"TERM": "xterm-256color", **variables})
+    assert (status, out) == (0, b"")
     assert b"a.wav -> a.near.wav" in seen
     colours = [
         code for code in re.findall(escapes, seen.decode()) if code not in ("\x1b[0m", "\x1b[m", "\x1b[1m")

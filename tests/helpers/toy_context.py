@@ -32,11 +32,13 @@ def network() -> Any:
 def write(folder: Path, made: Any, name: str = "toy-context") -> Model:
     """Write the model file of the network and its card; return the model."""
     from dss_cli.export.convert import convert
-    from dss_cli.export.pipeline import states
+    from dss_cli.export.pipeline import states, timings
     from dss_cli.network import configuration
 
     path = tiny.write(folder, name, convert(made, "float32"), configuration("toy").signal)
     card = json.loads(path.with_suffix(".json").read_text())
+    signal = configuration("toy").signal
+    card["latencies"] = [timing.to_dict(signal) for timing in timings(made)]
     card["state"] = {state: list(shape) for state, shape in states(made).items()}
     path.with_suffix(".json").write_text(json.dumps(card))
     return find_model(path)

@@ -15,7 +15,7 @@ from dss_cli.runtime.registry import list_models
 from dss_cli.separation.separator import load_model
 from dss_cli.separation.workers import default_jobs, shared_threads
 from dss_cli.utils import machine
-from tests.helpers import tiny
+from tests.helpers import terminal, tiny
 from tests.helpers.stub import files
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="processes of POSIX")
@@ -189,26 +189,11 @@ def test_a_gpu_is_not_shared_unless_asked(dss, stub, recording, here):
 
 
 def test_one_bar_shows_the_whole_batch(stubbed, recording):
-    import pty
-
-    for name in ("a.wav", "b.wav", "c.wav"):
+    names = ("a.wav", "b.wav", "c.wav")
+    for name in names:
         recording(name, seconds=5)
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [*stubbed("Stub.pause = 0.01"), "separate", "a.wav", "b.wav", "c.wav", "--jobs", "2"],
-        stdout=subprocess.DEVNULL,
-        stderr=theirs,
-        env={**os.environ, "TERM": "xterm"},
-    )
-    os.close(theirs)
-    seen = b""
-    try:
-        while chunk := os.read(ours, 65_536):
-            seen += chunk
-    except OSError:  # how Linux says that the other end has closed
-        pass
-    os.close(ours)
-    assert process.wait(60) == 0
+    status, out, seen = terminal.run([*stubbed("Stub.pause = 0.01"), "separate", *names, "--jobs", "2"])
+    assert (status, out) == (0, b"")
     assert b"3 recordings" in seen
     assert b"separating" not in seen
     assert b"3 separated" in seen

@@ -11,7 +11,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dss_cli.simulation.corpus import SPEECH_RMS, Material
-from dss_cli.simulation.mixing import TYPICAL_GAIN, TYPICAL_NEAR, mix
+from dss_cli.simulation.mixing import mix
+from dss_cli.simulation.rendering import TYPICAL_GAIN, TYPICAL_NEAR
 from dss_cli.simulation.scene_sampling import CONVERSATIONS, Recipe, draw
 from dss_cli.simulation.turns import ALWAYS, FOREVER, RAMP, Turns, draw_turns, gate
 

@@ -15,9 +15,9 @@ from tests.helpers.testsets import contents, records
 
 pytest.importorskip("pyroomacoustics")
 
+from dss_cli.distances import UR0
 from dss_cli.errors import UsageError
 from dss_cli.evaluation.testset import read_test_set
-from dss_cli.simulation.limits import UR0
 from dss_cli.simulation.mixing import KINDS, render
 from dss_cli.testset.build import build_test_set
 from dss_cli.testset.plan import draw_up

@@ -1,0 +1,274 @@
+"""Microphones and loudspeakers through PortAudio (the extra `live`); one that disappears is waited for."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from ..errors import DssError, UsageError
+from .ring import Ring
+from .session import QUEUE_SECONDS
+
+EXTRA = "`pip install 'dss-cli[live]'`, on Debian also `apt install libportaudio2`, brings it"
+CALLBACK_SECONDS = 0.01  # of sound that a callback is asked to bring or take
+SILENT_SECONDS = 2.0  # without a callback, after which a device counts as gone
+AGAIN_SECONDS = 1.0  # between two looks for a device that has gone
+
+
+@dataclass(frozen=True)
+class DeviceFacts:
+    """What PortAudio says of a device.
+
+    Attributes:
+        number, name: by which it is asked for.
+        system: ALSA, PulseAudio, Core Audio and so on.
+        inputs, outputs: channels.
+        rate: in Hz, its own.
+        default: `input`, `output`, `both` or nothing.
+    """
+
+    number: int
+    name: str
+    system: str
+    inputs: int
+    outputs: int
+    rate: int
+    default: str
+
+
+def portaudio() -> Any:
+    """Return the module `sounddevice`.
+
+    Raises:
+        DssError: it, or PortAudio behind it, is not installed.
+    """
+    try:
+        import sounddevice
+    except ImportError as error:
+        raise DssError(f"`dss live` needs the Python package sounddevice: {EXTRA}") from error
+    except OSError as error:
+        raise DssError(f"`dss live` needs PortAudio ({error}): {EXTRA}") from error
+    return sounddevice
+
+
+def list_devices() -> list[DeviceFacts]:
+    """Return every device there is.
+
+    Raises:
+        DssError: PortAudio is not installed, or does not run.
+    """
+    sd = portaudio()
+    try:
+        systems = sd.query_hostapis()
+        first, second = sd.default.device
+        found = []
+        for number, device in enumerate(sd.query_devices()):
+            roles = [name for name, at in (("input", first), ("output", second)) if at == number]
+            found.append(
+                DeviceFacts(
+                    number,
+                    device["name"],
+                    systems[device["hostapi"]]["name"],
+                    device["max_input_channels"],
+                    device["max_output_channels"],
+                    round(device["default_samplerate"]),
+                    "both" if len(roles) == 2 else "".join(roles),
+                )
+            )
+    except sd.PortAudioError as error:
+        raise DssError(f"PortAudio does not run: {_reason(error)}") from error
+    return found
+
+
+def find_device(asked: str | None, role: str) -> DeviceFacts:
+    """Return the device of that number or name, or the default one.
+
+    Args:
+        asked: a number, a name or a part of one that no other device has; None: the default.
+        role: `input` or `output`.
+
+    Raises:
+        UsageError: there is none, or several.
+        DssError: PortAudio is not installed, or does not run.
+    """
+    devices = list_devices()
+    fitting = [d for d in devices if (d.inputs if role == "input" else d.outputs)]
+    way_out = "`dss live --list` shows what there is"
+    if asked is None:
+        usual = [d for d in fitting if d.default in (role, "both")]
+        if not usual:
+            raise UsageError(f"there is no {role} device; {way_out}")
+        return usual[0]
+    if asked.isdecimal():
+        found = [d for d in fitting if d.number == int(asked)]
+    else:
+        found = [d for d in fitting if d.name == asked]
+        found = found or [d for d in fitting if asked.lower() in d.name.lower()]
+    if not found:
+        raise UsageError(f"--{role} {asked}: no such {role} device; {way_out}")
+    if len(found) > 1:
+        names = ", ".join(f"{d.number} {d.name} ({d.system})" for d in found[:4])
+        raise UsageError(f"--{role} {asked}: several are called so: {names}; give the number")
+    return found[0]
+
+
+class _Device:
+    """One direction of sound, reopened whenever it stops; callbacks never wait and never raise."""
+
+    def __init__(
+        self, asked: str | None, role: str, channels: int | None, say: Callable[[str], None]
+    ) -> None:
+        self.facts = find_device(asked, role)
+        self._asked, self._role, self._say = asked, role, say
+        limit = self.facts.inputs if role == "input" else self.facts.outputs
+        self._channels = min(channels or 2, limit)
+        self.rate = self.facts.rate
+        self.queue = Ring(round(QUEUE_SECONDS * self.rate))
+        self.errors = 0
+        self._called = time.monotonic()
+        self._stream: Any = None
+        self._missed = False  # it was said that the device has gone
+
+    def open(self) -> None:
+        """Begin to hear or play.
+
+        Raises:
+            DssError: the device is refused: no permission, in use, another rate.
+        """
+        sd = portaudio()
+        make = sd.InputStream if self._role == "input" else sd.OutputStream
+        try:
+            self._stream = make(
+                device=self.facts.number,
+                channels=self._channels,
+                samplerate=self.rate,
+                blocksize=round(CALLBACK_SECONDS * self.rate),
+                dtype="float32",
+                latency="low",
+                callback=self._hear if self._role == "input" else self._play,
+            )
+            self._stream.start()
+        except (sd.PortAudioError, ValueError) as error:
+            self.close()
+            raise DssError(f"{self._role} {self.facts.name!r}: {_reason(error)}") from error
+        self._called = time.monotonic()
+
+    def close(self) -> None:
+        """Stop, whatever state the device is in."""
+        stream, self._stream = self._stream, None
+        if stream is not None:
+            try:
+                stream.abort()
+                stream.close()
+            except Exception:  # a device that has gone cannot be stopped
+                return
+
+    @property
+    def gone(self) -> bool:
+        """Whether the device has stopped calling."""
+        return time.monotonic() - self._called > SILENT_SECONDS
+
+    def say_gone(self) -> None:
+        """Say that the device has gone, once."""
+        if not self._missed:
+            self._say(f"{self._role} {self.facts.name!r} has gone; waiting for it")
+        self._missed = True
+
+    def reopen(self) -> None:
+        """Take the device again if it is there; if not, it is looked for later."""
+        try:
+            self.facts = find_device(self._asked or self.facts.name, self._role)
+            self.open()
+        except DssError:
+            self._called = time.monotonic() - SILENT_SECONDS + AGAIN_SECONDS
+            return
+        if self._missed:
+            self._say(f"{self._role} {self.facts.name!r} is back")
+        self._missed = False
+
+    def _hear(self, block: Any, frames: int, when: Any, status: Any) -> None:
+        self._called = time.monotonic()
+        lost = self.queue.write(block.mean(axis=1) if block.shape[1] > 1 else block[:, 0])
+        if lost or (status and status.input_overflow):
+            self.errors += 1
+
+    def _play(self, block: Any, frames: int, when: Any, status: Any) -> None:
+        self._called = time.monotonic()
+        samples = self.queue.read(frames)
+        block[: len(samples)] = np.clip(samples, -1.0, 1.0)[:, np.newaxis]
+        block[len(samples) :] = 0.0
+        if self._started and (len(samples) < frames or (status and status.output_underflow)):
+            self.errors += 1
+        self._started = self._started or len(samples) > 0
+
+    _started = False  # silence before the first sample is no gap
+
+
+class Microphone(_Device):
+    """A device that is heard; several channels are averaged.
+
+    Args:
+        asked: number or name; None: the default.
+        channels: at most; None: two.
+        say: told in one line when the device goes and when it is back.
+
+    Raises:
+        UsageError, DssError: as `find_device`.
+    """
+
+    def __init__(self, asked: str | None, channels: int | None, say: Callable[[str], None]) -> None:
+        super().__init__(asked, "input", channels, say)
+
+    @property
+    def lost(self) -> int:
+        """Times at which sound was lost."""
+        return self.errors
+
+
+class Loudspeaker(_Device):
+    """A device that plays, the same in all channels.
+
+    Args:
+        asked: number or name; None: the default.
+        say: told in one line when the device goes and when it is back.
+
+    Raises:
+        UsageError, DssError: as `find_device`.
+    """
+
+    def __init__(self, asked: str | None, say: Callable[[str], None]) -> None:
+        super().__init__(asked, "output", None, say)
+
+    @property
+    def starved(self) -> int:
+        """Times at which there was nothing to play."""
+        return self.errors
+
+
+def look_after(devices: Sequence[_Device]) -> None:
+    """Notice devices that have gone, and take them again when they are back. To be called now and then.
+
+    PortAudio looks for devices only when it starts, and no stream outlives that: all devices are reopened.
+    """
+    gone = [device for device in devices if device.gone]
+    if not gone:
+        return
+    for device in gone:
+        device.say_gone()
+    for device in devices:
+        device.close()
+    sd = portaudio()
+    sd._terminate()
+    sd._initialize()
+    for device in devices:
+        device.reopen()
+
+
+def _reason(error: Exception) -> str:
+    """PortAudio's words without its numbers."""
+    text = str(error.args[0] if error.args else error)
+    return text.split(" [PaErrorCode")[0].rstrip(".")
