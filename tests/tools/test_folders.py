@@ -10,7 +10,7 @@ import pytest
 from tools.folders import LABEL, floors, folders, imported, picture
 
 ROOT = Path(__file__).parents[2]
-GROUND = {"_version", "constants", "errors", "utils"}
+GROUND = {"_version", "constants", "distances", "errors", "utils"}
 MAY = {  # import, beside the ground floor
     "metrics": set(),
     "energy": set(),
@@ -34,6 +34,7 @@ BELOW = {  # the ground floor itself
     "_version": set(),
     "errors": set(),
     "constants": {"errors"},
+    "distances": set(),
     "utils": {"_version", "errors"},
 }
 RUNTIME = {
