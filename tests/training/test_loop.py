@@ -20,7 +20,7 @@ from dss_cli.errors import DssError  # noqa: E402
 from dss_cli.metrics import si_sdr  # noqa: E402
 from dss_cli.network import build, configuration  # noqa: E402
 from dss_cli.separation.stft import compress  # noqa: E402
-from dss_cli.simulation.mixing import Recipe  # noqa: E402
+from dss_cli.simulation.recipe import Recipe  # noqa: E402
 from dss_cli.training.config import DataConfig, MachineConfig, read_config  # noqa: E402
 from dss_cli.training.cut import inputs_of, whole_scenes  # noqa: E402
 from dss_cli.training.data import examples, spectra  # noqa: E402
@@ -136,6 +136,7 @@ def stopped(sources, tmp_path_factory):
     return train(until(3), sources, folder), folder
 
 
+@pytest.mark.slow
 @untraced()
 def test_a_resumed_run_ends_where_an_unbroken_one_does(sources, stopped, tmp_path):
     whole = train(SETTINGS, sources, tmp_path / "whole")
