@@ -14,7 +14,7 @@ from .errors import DssError
 
 STEMS = ("near", "far")  # outputs of a model, in this order everywhere
 SAMPLE_RATE = 16_000  # Hz
-SPEED_OF_SOUND = 343.0  # metres per second, of air at 20 °C
+SPEED_OF_SOUND = 343.0  # metres per second, in air at 20 °C
 WINDOW = 512  # samples: 32 ms, square-root Hann for analysis and synthesis
 HOP = 128  # samples: 8 ms
 BINS = WINDOW // 2  # the lowest 256 of 257; the Nyquist bin uses the mask of the bin below it

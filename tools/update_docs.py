@@ -3,13 +3,13 @@
 `python -m tools.update_docs [PART ...]` updates the parts, by default those that take seconds. `--check`
 writes nothing, and the exit code is 1 if a part is outdated.
 
-folders     docs/development/architecture.md: which folder imports which
-models      models/README.md: what the cards say
-share       share/: the man page, and completions for bash, zsh and fish
-schema      dss_cli/benchmark/schema.json: what `dss bench --json` prints, from the types of its results
-scores      README.md: how far apart the stems of the examples are; separates them
-bench       docs/benchmarks.md: the tables of `dss bench`; takes minutes, on an idle machine
-bench-gpu   docs/benchmarks.md: the same on a machine with a GPU
+folders     docs/development/architecture.md: table of imports between folders
+models      models/README.md: content of the model cards
+share       share/: man page, and completions for bash, zsh and fish
+schema      dss_cli/benchmark/schema.json: schema of `dss bench --json`, from the types of the results
+scores      README.md: scores of the stems of the examples; separates the examples
+bench       docs/benchmarks.md: tables of `dss bench`; takes minutes, on an idle machine
+bench-gpu   docs/benchmarks.md: tables of `dss bench` on a machine with a GPU
 """
 
 from __future__ import annotations

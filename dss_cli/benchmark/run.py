@@ -23,7 +23,7 @@ from .worker import ProcessWorker
 if TYPE_CHECKING:
     from .schema import BenchmarkedModel, Machine, Results, Settings
 
-_DYNAMIC_INT8 = "int8 products, else float32"  # of the CPU, where the weights are int8
+_DYNAMIC_INT8 = "int8 products, else float32"  # arithmetic of the CPU for int8 weights
 
 
 def benchmark(
@@ -41,7 +41,7 @@ def benchmark(
     tell: Callable[[str], None] = lambda message: None,
     warn: Callable[[str], None] = lambda message: None,
 ) -> Results:
-    """Measure, and return the results, which `schema.json` describes.
+    """Measure, and return the results as described by `schema.json`.
 
     Args:
         models: names or paths, without duplicates.
@@ -123,7 +123,7 @@ def benchmark(
         if entry.proof.fallback_reason:
             say(f"{entry.row.model}: running on the CPU: {entry.proof.fallback_reason}")
     for what, why in session.missing:
-        warn(f"no {what}: {why}")  # the results name it among what was not measured
+        warn(f"no {what}: {why}")  # the results list it under `not_measured`
     settings = {"delegate": delegate, "duration": duration, "repeat": repeat}
     return results(
         session,
@@ -137,7 +137,7 @@ def benchmark(
 
 
 def _describe(model: Model) -> BenchmarkedModel:
-    """Which model it is, whatever it was called by, and the type of most of its weights."""
+    """Return a description of a model, independent of its name, with the type of most of its weights."""
     inspection = inspect_model(model.path)
     storage = inspection.storage
     weights = max(storage, key=lambda dtype: storage[dtype]["numbers"], default=None)

@@ -36,7 +36,7 @@ def ratio(values: Sequence[float | None], others: Sequence[float | None]) -> Spr
 
 
 def inverse(values: Spread) -> Spread:
-    """The spread of 1 / value where all are more than 0; the median is that of an odd number of runs."""
+    """Return the spread of 1 / value if all values are positive; the number of runs is odd."""
     return {
         "median": 1 / values["median"],
         "min": 1 / values["max"],

@@ -14,8 +14,8 @@ if TYPE_CHECKING:
     from .schema import Spread
 
 FLOOR, GOAL = 0.042, 0.014  # real-time factors on one thread; the floor is DTLN's
-SPEED_UP = 1.6  # of two threads
-OVERHEAD = 0.1  # share of the time that is not the network's
+SPEED_UP = 1.6  # two threads relative to one
+OVERHEAD = 0.1  # share of the time outside the network
 START_UP = 1.0  # seconds
 
 

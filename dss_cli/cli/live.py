@@ -1,4 +1,4 @@
-"""`dss live`: the near talkers while they speak."""
+"""`dss live`: separate a live signal with a short delay."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ PIPE = "-"
 
 
 class KeepName(str, enum.Enum):
-    """Which talkers are kept."""
+    """Talkers to keep."""
 
     near = "near"
     far = "far"
@@ -33,7 +33,7 @@ class KeepName(str, enum.Enum):
 
 
 class EncodingName(str, enum.Enum):
-    """Raw PCM, little-endian."""
+    """Encodings of raw PCM, little-endian."""
 
     s16 = "s16"
     s24 = "s24"
@@ -46,59 +46,62 @@ def live(
         str | None,
         typer.Argument(
             metavar="[-]",
-            help="'-' reads standard input and writes standard output, WAV or raw PCM, instead of devices.",
+            help="'-': standard input and output, as WAV or raw PCM, instead of devices.",
         ),
     ] = None,
-    keep: Annotated[KeepName, typer.Option(help="Which talkers are kept.")] = KeepName.near,
+    keep: Annotated[KeepName, typer.Option(help="Talkers to keep.")] = KeepName.near,
     balance: Annotated[
         float,
-        typer.Option(metavar="DB", help="With --keep both: decibels of the far talkers over the near ones."),
+        typer.Option(
+            metavar="DB", help="With --keep both: level of the far talkers relative to the near talkers."
+        ),
     ] = 0.0,
     latency: Annotated[
-        float, typer.Option(min=0.0, metavar="SECONDS", help="Of the model, at most; see `dss models`.")
+        float,
+        typer.Option(min=0.0, metavar="SECONDS", help="Largest latency of the model; see `dss models`."),
     ] = 0.25,
     input: Annotated[
-        str | None, typer.Option(metavar="DEVICE", help="Number or name of the microphone; see --list.")
+        str | None, typer.Option(metavar="DEVICE", help="Microphone, by number or name; see --list.")
     ] = None,
     output: Annotated[
-        str | None, typer.Option(metavar="DEVICE", help="Number or name of what plays; see --list.")
+        str | None, typer.Option(metavar="DEVICE", help="Loudspeaker, by number or name; see --list.")
     ] = None,
     virtual: Annotated[
         str | None,
-        typer.Option(metavar="NAME", help="Be a microphone of that name for other programs (Linux)."),
+        typer.Option(metavar="NAME", help="Provide a microphone of this name to other programs (Linux)."),
     ] = None,
-    list_: Annotated[bool, typer.Option("--list", help="List the devices, and end.")] = False,
+    list_: Annotated[bool, typer.Option("--list", help="List the devices and exit.")] = False,
     record: Annotated[
         Path | None,
-        typer.Option(metavar="FOLDER", help="Keep mixture.wav, near.wav and far.wav there, growing."),
+        typer.Option(metavar="FOLDER", help="Record mixture.wav, near.wav and far.wav in this folder."),
     ] = None,
     passthrough: Annotated[
-        bool, typer.Option("--passthrough", help="Begin with the microphone as it is; the key p switches.")
+        bool, typer.Option("--passthrough", help="Begin with the unprocessed microphone; the key p switches.")
     ] = False,
     raw: Annotated[
         EncodingName | None,
-        typer.Option(help="Standard input is raw PCM of this encoding, and so will standard output be."),
+        typer.Option(help="Encoding of standard input and output as raw PCM; default: WAV."),
     ] = None,
     rate: Annotated[int | None, typer.Option(min=8000, max=384_000, help="Of raw PCM, in Hz.")] = None,
     channels: Annotated[
-        int | None, typer.Option(min=1, max=64, help="Of raw PCM; they are averaged. Default: 1.")
+        int | None, typer.Option(min=1, max=64, help="Channels of raw PCM, which are averaged; default: 1.")
     ] = None,
     model: options.Model = "lite",
     delegate: options.Delegate = options.DelegateName.auto,
     strict_delegate: options.StrictDelegate = False,
     threads: options.Threads = None,
     as_json: Annotated[
-        bool, typer.Option("--json", help="A JSON line every second on stdout; with --list one object.")
+        bool, typer.Option("--json", help="Print a JSON line every second on stdout; with --list one object.")
     ] = False,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     debug: options.Debug = False,
 ) -> None:
-    """Keep the near or the far talkers of a live signal, a fraction of a second behind.
+    """Keep the near or the far talkers of a live signal, with a delay of a fraction of a second.
 
-    From a microphone to a loudspeaker or a virtual microphone; or, with '-', from standard input to standard
-    output: `arecord -f S16_LE -r 48000 | dss live - | aplay`. While it runs, the keys n, f and b choose who
-    is played, p the microphone as it is, q ends.
+    The signal goes from a microphone to a loudspeaker or a virtual microphone; with '-', from standard input
+    to standard output: `arecord -f S16_LE -r 48000 | dss live - | aplay`. Keys: n near, f far, b both, p
+    unprocessed microphone, q quit.
     """
     _check(source, raw, rate, channels, input, output, virtual, record, as_json)
     log_lines(verbose)
@@ -147,22 +150,22 @@ def _check(
     record: Path | None,
     as_json: bool,
 ) -> None:
-    """Refuse options that do not go together.
+    """Check the combination of options.
 
     Raises:
-        UsageError: they do not.
+        UsageError: options exclude each other.
     """
     if source not in (None, PIPE):
         raise UsageError(f"{source}: '-' stands for standard input; `dss separate` takes files")
     if (raw is None) != (rate is None):
-        raise UsageError("--raw and --rate go together: raw PCM does not say its rate, all else does")
+        raise UsageError("--raw and --rate require each other: only raw PCM has an unknown rate")
     if channels is not None and raw is None:
-        raise UsageError("--channels is of raw PCM, with --raw")
+        raise UsageError("--channels requires --raw")
     if raw is not None and source is None:
-        raise UsageError("--raw is of standard input: `dss live - --raw ...`")
+        raise UsageError("--raw requires standard input: `dss live - --raw ...`")
     given = {"input": input, "output": output, "virtual": virtual, "record": record, "json": as_json or None}
     if source == PIPE and (odd := [name for name, value in given.items() if value is not None]):
-        raise UsageError(f"--{odd[0]} is of devices, not of standard input")
+        raise UsageError(f"--{odd[0]} requires devices, not standard input")
 
 
 def _list(as_json: bool) -> None:
@@ -235,7 +238,7 @@ def _devices(
     if not quiet:
         info_line(
             f"{microphone.facts.name} ({microphone.rate} Hz) to {loudspeaker.facts.name} "
-            f"({loudspeaker.rate} Hz), latency {separator.latency:.3f} s and that of the devices"
+            f"({loudspeaker.rate} Hz), latency {separator.latency:.3f} s without the devices"
         )
     session.start()
     try:

@@ -1,4 +1,4 @@
-"""The terminal of `dss live`: meters, and keys that change what is played."""
+"""Terminal of `dss live`: level meters, and keys that change the output."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from ..live.session import SILENCE_DB, LiveSession, LiveStatus
 if TYPE_CHECKING:
     from ..live.separator import Keep
 
-PERIOD = 0.1  # seconds from one look to the next
-JSON_EVERY = 10  # looks
-WIDTH = 30  # of a meter
-QUIETEST = -60.0  # dB at a meter's left end
+PERIOD = 0.1  # seconds between updates
+JSON_EVERY = 10  # updates
+WIDTH = 30  # characters of a meter
+QUIETEST = -60.0  # dB at the left end of a meter
 CHOICES: dict[str, Keep] = {"n": "near", "f": "far", "b": "both"}
-HELP = "keys: n near, f far, b both, p microphone as it is, q quit"
+HELP = "keys: n near, f far, b both, p unprocessed microphone, q quit"
 
 
 def watch(session: LiveSession, look: Callable[[], None], as_json: bool, quiet: bool) -> None:
-    """Show what goes on until a key, a signal or a failure ends it.
+    """Show the status of a session until a key, a signal or a failure ends it.
 
     Args:
-        session: that runs.
+        session: running session.
         look: called every PERIOD.
-        as_json: a line for machines every second, on stdout, instead of meters.
-        quiet: neither.
+        as_json: print a JSON line every second on stdout, instead of meters.
+        quiet: print neither.
     """
     with _keys() as pressed, _meters(shown=not (as_json or quiet)) as show:
         said, turn = session.status, 0
@@ -51,7 +51,7 @@ def watch(session: LiveSession, look: Callable[[], None], as_json: bool, quiet: 
 
 
 def press(session: LiveSession, key: str) -> None:
-    """Do what a key is for; other keys do nothing."""
+    """Perform the action of a key; ignore other keys."""
     if key in CHOICES:
         session.passthrough = False
         session.choose(CHOICES[key])
@@ -60,13 +60,13 @@ def press(session: LiveSession, key: str) -> None:
 
 
 def bar(decibels: float) -> str:
-    """A level as a bar of WIDTH characters."""
+    """Return a level as a bar of WIDTH characters."""
     filled = round(WIDTH * min(max((decibels - QUIETEST) / -QUIETEST, 0.0), 1.0))
     return "#" * filled + "-" * (WIDTH - filled)
 
 
 def rows(status: LiveStatus) -> list[str]:
-    """The lines of the screen."""
+    """Return the lines of the screen."""
     playing = "microphone" if status.passthrough else status.keep
 
     def told(decibels: float) -> str:
@@ -84,7 +84,7 @@ def rows(status: LiveStatus) -> list[str]:
 def _say_glitches(status: LiveStatus) -> None:
     from .console import warning_line
 
-    warning_line(f"{status.lost} times sound was lost, {status.starved} gaps so far")
+    warning_line(f"{status.lost} losses of input and {status.starved} gaps in the output so far")
 
 
 @contextlib.contextmanager
@@ -102,7 +102,7 @@ def _meters(shown: bool) -> Iterator[Callable[[LiveStatus], None]]:
 
 @contextlib.contextmanager
 def _keys() -> Iterator[Callable[[], str]]:
-    """Yield a function that gives the keys pressed since its last call; none where stdin is no terminal."""
+    """Yield a function that returns the keys since its last call, none if stdin is not a terminal."""
     if not sys.stdin or not sys.stdin.isatty():
         yield lambda: ""
         return

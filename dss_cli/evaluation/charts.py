@@ -1,4 +1,4 @@
-"""Small charts: axes, dots, lines with error bars, and nothing else."""
+"""Small charts with axes, dots, and lines with error bars."""
 
 from __future__ import annotations
 
@@ -59,13 +59,13 @@ def round_axis(label: str, values: Sequence[float]) -> Axis:
 
 @dataclass(frozen=True)
 class Chart:
-    """Series over two axes, and where they are drawn; `templates/chart.svg` draws them.
+    """Chart of series over two axes, with positions for `templates/chart.svg`.
 
     Attributes:
-        title: above it.
-        x, y: axes; the horizontal line at zero of `y` is drawn darker.
-        series: drawn in this order, and named in a legend.
-        band: part of the x axis that is shaded.
+        title: title above the chart.
+        x, y: axes; the horizontal line at zero of `y` is darker.
+        series: series in drawing order, named in a legend.
+        band: shaded part of the x axis.
     """
 
     title: str
@@ -82,9 +82,9 @@ class Chart:
     bottom: ClassVar = height - 46
 
     def across(self, value: float) -> float:
-        """Return where a value of the x axis stands."""
+        """Return the position of a value on the x axis."""
         return round(self.left + self.x.place(value) * (self.right - self.left), 1)
 
     def down(self, value: float) -> float:
-        """Return where a value of the y axis stands."""
+        """Return the position of a value on the y axis."""
         return round(self.bottom - self.y.place(value) * (self.bottom - self.top), 1)

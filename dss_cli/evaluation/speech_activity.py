@@ -1,4 +1,4 @@
-"""Errors of who speaks when: activity found in the outputs, against that of the references."""
+"""Errors of the speech activity of the outputs, relative to the activity of the references."""
 
 from __future__ import annotations
 
@@ -14,27 +14,28 @@ from ..separation.activity import FRAME, ActivityMeter, Levels, Span, level_trac
 Floats = npt.NDArray[np.float32]
 Row = dict[str, Any]
 
-COLLAR = 0.25  # seconds on both sides of where speech begins or ends that are not scored (NIST)
-BELOW_LOUD = 25.0  # dB below a reference's loud parts (its 90th percentile) from which nobody speaks in it
-_SPEECH_RANGE = 40.0  # dB below a reference's loudest level that its loud parts are taken from
+COLLAR = 0.25  # seconds around each start and end of speech that are not scored (NIST)
+BELOW_LOUD = 25.0  # dB: speech is less than this below the loud parts of a reference (90th percentile)
+_SPEECH_RANGE = 40.0  # dB: the percentile covers levels less than this below the loudest level
 _SILENT_DB = -90.0
 FIGURES = tuple(f"{stem}_activity" for stem in STEMS)
 
 
 def score_activity(references: Mapping[str, Floats], outputs: Mapping[str, Floats], rate: int) -> Row:
-    """Score who speaks when in the outputs, as `separation.activity` finds it.
+    """Score the speech activity that `separation.activity` finds in the outputs.
 
-    Truth are the references' own levels: somebody speaks while a reference is less than 25 dB below its loud
-    parts, pauses shorter than 0.3 s included. A quarter of a second around each begin and end is not scored.
+    The levels of the references define the truth: speech is less than 25 dB below the loud parts of the
+    reference; pauses shorter than 0.3 s are included. 0.25 s around each start and end are not scored.
 
     Args:
-        references: `(samples,)` of each stem.
-        outputs: `(samples,)` of each stem.
+        references: samples `(samples,)` of each stem.
+        outputs: samples `(samples,)` of each stem.
         rate: sample rate in Hz.
 
     Returns:
-        By stem `near_activity`, the detection error rate (missed and false seconds over spoken ones; None if
-        nobody speaks), and `activity`, which has the seconds `missed`, `false` and `spoken` of each stem.
+        `near_activity` and `far_activity`, the detection error rates (missed plus false seconds, divided by
+        spoken seconds; None without speech), and `activity` with the seconds `missed`, `false` and `spoken`
+        of each stem.
     """
     meter = ActivityMeter(rate)
     meter.push(*(outputs[stem][:, None] for stem in STEMS))
@@ -56,10 +57,10 @@ def score_activity(references: Mapping[str, Floats], outputs: Mapping[str, Float
 
 
 def summarise_activity(rows: Sequence[Row]) -> dict[str, Any]:
-    """Pool the seconds of many scenes.
+    """Return the error rates over the seconds of many scenes.
 
     Returns:
-        `near_activity` {rate, missed, false, spoken} and the same for far, where anybody speaks.
+        `near_activity` {rate, missed, false, spoken} and `far_activity`, each if there is speech.
     """
     pooled = {}
     for stem in STEMS:

@@ -54,7 +54,7 @@ def _strata(run: Mapping[str, Any]) -> Table:
 
 
 def _table(title: str, caption: str, cells: tuple[list[str], list[list[str]]]) -> Table:
-    """Return a table of such cells, all but the first column at the right."""
+    """Return a table of cells, all but the first column aligned right."""
     table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
     head, rows = cells
     table.add_column(head[0], no_wrap=True)

@@ -18,7 +18,7 @@ from ..runtime.timing import Timing, whole_chunks
 from ..utils.atomic_write import Content, write_files
 from .diff import Check
 
-MERGED = ("training", "scores")  # sections that others write
+MERGED = ("training", "scores")  # sections from other commands
 
 
 def make_card(

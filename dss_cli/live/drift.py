@@ -1,24 +1,24 @@
-"""Two sound cards have two clocks: the ratio of their rates is found from how full the queue between them is.
+"""Compensation of the clock drift between two sound cards, from the length of the queue between them.
 
-A proportional-integral controller on the smoothed length of the queue, in seconds: the plant is an
-integrator, so that the loop is of second order, critically damped with INTEGRAL = PROPORTIONAL ** 2 / 4.
+A proportional-integral controller acts on the smoothed length of the queue in seconds. The plant is an
+integrator, so the loop is of second order; INTEGRAL = PROPORTIONAL ** 2 / 4 gives critical damping.
 """
 
 from __future__ import annotations
 
 import math
 
-PROPORTIONAL = 0.04  # of the ratio, for each second that the queue is too long; settles in a minute
+PROPORTIONAL = 0.04  # change of the ratio per second of excess length; settles in a minute
 INTEGRAL = PROPORTIONAL**2 / 4
-SMOOTHING = 5.0  # seconds over which the length is averaged: it comes and goes in whole chunks
-LIMIT = 0.005  # of the ratio: 5000 ppm, more than any two sound cards are apart, and hardly to be heard
+SMOOTHING = 5.0  # seconds of averaging, because the length changes in whole chunks
+LIMIT = 0.005  # of the ratio: 5000 ppm, more than the drift of sound cards, and hardly audible
 
 
 class DriftController:
-    """Says how much faster than their nominal rate samples are to be used up.
+    """Controller of the rate ratio that keeps a queue at its target length.
 
     Args:
-        target: seconds that the queue is to be long.
+        target: target length of the queue in seconds.
     """
 
     def __init__(self, target: float) -> None:
@@ -28,15 +28,15 @@ class DriftController:
 
     @property
     def drift(self) -> float:
-        """The ratio of the clocks less one, as found so far: positive where the input's runs faster."""
+        """Estimated ratio of the clocks minus one, positive if the clock of the input is faster."""
         return self._drift
 
     def update(self, length: float, seconds: float) -> float:
-        """Return the factor on the nominal step, near 1.
+        """Return the factor for the nominal step, near 1.
 
         Args:
-            length: of the queue in seconds.
-            seconds: since the last call.
+            length: length of the queue in seconds.
+            seconds: seconds since the last call.
         """
         if self._mean is None:
             self._mean = length
@@ -47,5 +47,5 @@ class DriftController:
         return 1.0 + min(max(PROPORTIONAL * error + self._drift, -LIMIT), LIMIT)
 
     def restart(self) -> None:
-        """Forget the length, not the drift: the queue was emptied or filled at one go."""
+        """Forget the smoothed length but keep the drift, after the queue was emptied or filled at once."""
         self._mean = None

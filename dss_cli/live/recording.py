@@ -1,4 +1,4 @@
-"""What `dss live` hears and says, in WAV files that grow and can be read at any time, after a kill too."""
+"""Recording of `dss live` in growing WAV files, which are readable at any time, even after a kill."""
 
 from __future__ import annotations
 
@@ -16,24 +16,25 @@ from ..errors import DssError, UsageError
 Floats = NDArray[np.float32]
 
 NAMES = ("mixture", "near", "far")
-LARGEST = 1 << 31  # bytes of samples in one file, 18 hours at 16 kHz; then another is begun
+LARGEST = 1 << 31  # bytes of samples per file (18 hours at 16 kHz), after which the next file begins
 _HEADER = 44
 _FRAME = 2  # bytes: 16 bits, mono
 
 
 class Recording:
-    """Mixture, near and far, mono and aligned to the sample, in a folder.
+    """Recorder of mixture, near and far in a folder, mono and aligned to the sample.
 
-    The header of each file is true after every block: whatever ends the program, all blocks before are there.
+    The header of each file is correct after every block, so that no complete block is lost when the program
+    ends.
 
     Args:
-        folder: is made; may hold no recording yet.
-        rate: in Hz.
-        largest: bytes of samples in one file.
+        folder: folder to create; it must not contain a recording.
+        rate: sample rate in Hz.
+        largest: bytes of samples per file.
 
     Raises:
-        UsageError: the folder holds a recording.
-        DssError: it cannot be written to.
+        UsageError: the folder contains a recording.
+        DssError: the folder cannot be written.
     """
 
     def __init__(self, folder: Path, rate: int, largest: int = LARGEST) -> None:
@@ -44,9 +45,9 @@ class Recording:
         try:
             folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise DssError(f"{folder}: cannot be made a folder: {error.strerror}") from error
+            raise DssError(f"{folder}: the folder cannot be created: {error.strerror}") from error
         if there := [name for name in NAMES if (folder / f"{name}.wav").exists()]:
-            raise UsageError(f"{folder / there[0]}.wav: exists already; --record takes a folder without one")
+            raise UsageError(f"{folder / there[0]}.wav: exists already; --record needs another folder")
         self._begin_part()
 
     def __enter__(self) -> Recording:
@@ -61,7 +62,7 @@ class Recording:
         """Append blocks of equal length, by name.
 
         Raises:
-            DssError: the disk is full, or the folder has gone.
+            DssError: the disk is full, or the folder is missing.
         """
         if self._files[NAMES[0]].bytes + _FRAME * len(blocks[NAMES[0]]) > self._largest:
             self._begin_part()
@@ -82,7 +83,7 @@ class Recording:
 
 
 class _GrowingWav:
-    """16-bit mono WAV whose header is written anew with each block."""
+    """16-bit mono WAV file whose header is updated with each block."""
 
     def __init__(self, path: Path, rate: int) -> None:
         self.path, self.bytes = path, 0

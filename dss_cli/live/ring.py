@@ -1,4 +1,4 @@
-"""A queue of samples between a sound card's callback and a thread: one writes, one reads, nobody waits."""
+"""Lock-free queue of samples between a sound card's callback and a thread (one writer, one reader)."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ Floats = NDArray[np.float32]
 
 
 class Ring:
-    """Samples of one channel, first in, first out, at most `size` of them.
+    """Queue of at most `size` samples of one channel, first in, first out.
 
-    One thread writes and one reads. Each moves a counter of its own, after the samples are in place, so that
-    neither needs a lock that the other could hold.
+    One thread writes and one reads. Each advances its own counter after copying the samples, so that neither
+    needs a lock.
     """
 
     def __init__(self, size: int) -> None:
@@ -23,7 +23,7 @@ class Ring:
         return self._written - self._taken
 
     def write(self, block: Floats) -> int:
-        """Append what fits of a block; return the number of samples that did not."""
+        """Append as much of a block as fits; return the number of samples that do not fit."""
         size = len(self._samples)
         fitting = min(len(block), size - len(self))
         start = self._written % size
@@ -34,7 +34,7 @@ class Ring:
         return len(block) - fitting
 
     def read(self, most: int) -> Floats:
-        """Return the oldest samples, at most so many."""
+        """Return at most `count` of the oldest samples."""
         size = len(self._samples)
         count = min(most, len(self))
         start = self._taken % size

@@ -114,12 +114,12 @@ class LiveSeparator:
 
     @property
     def timing(self) -> Timing:
-        """Of the model's chunks."""
+        """Timing of the chunks."""
         return self._engine.timing
 
     @property
     def advance_seconds(self) -> float:
-        """From one chunk to the next, each of which is computed in one go."""
+        """Seconds between chunks, each of which is computed in one call."""
         signal = self.network.signal
         return self.timing.advance * signal.hop / signal.sample_rate
 

@@ -1,4 +1,4 @@
-"""A virtual microphone on PulseAudio and PipeWire, made and removed by `pactl`."""
+"""Virtual microphone on PulseAudio and PipeWire, created and removed with `pactl`."""
 
 from __future__ import annotations
 
@@ -12,34 +12,34 @@ from types import TracebackType
 
 from ..errors import DssError, UsageError
 
-_PREFIX = "dss_"  # of the names in PulseAudio
-# Waits for its input to end, which it does with the program that holds the other side, however that ends.
+_PREFIX = "dss_"  # prefix of the names in PulseAudio
+# Waits for the end of its input, which ends with the program at the other end, even after a kill.
 _GUARD = 'cat >/dev/null; for module in "$@"; do pactl unload-module "$module" 2>/dev/null; done'
 
 
 class VirtualMicrophone:
-    """A source that other programs list as a microphone, fed by what is played into a null sink.
+    """Source that other programs list as a microphone; its sound is the output played into a null sink.
 
-    It goes when it is closed, and when the program is killed: a process of its own waits for that.
+    The source is removed when it is closed, and by a separate process when the program is killed.
 
     Args:
-        name: as other programs show it.
+        name: name in other programs.
 
     Attributes:
-        sink: PulseAudio's name of what is played into.
+        sink: PulseAudio's name of the null sink.
 
     Raises:
-        UsageError: a system other than Linux, or a name that PulseAudio does not take.
-        DssError: no pactl, or no sound server that answers.
+        UsageError: the system is not Linux, or PulseAudio does not accept the name.
+        DssError: pactl is missing, or the sound server does not answer.
     """
 
     def __init__(self, name: str) -> None:
         if not sys.platform.startswith("linux"):
-            raise UsageError("--virtual is of Linux; docs/user/live.md has macOS and Windows")
+            raise UsageError("--virtual requires Linux; docs/user/live.md describes macOS and Windows")
         if not re.fullmatch(r"[\w .-]{1,60}", name):
-            raise UsageError(f"--virtual {name!r}: letters, digits, spaces, '.', '_' and '-' make a name")
+            raise UsageError(f"--virtual {name!r}: use only letters, digits, spaces, '.', '_' and '-'")
         if shutil.which("pactl") is None:
-            raise DssError("--virtual needs pactl, of Debian's package pulseaudio-utils")
+            raise DssError("--virtual needs pactl (Debian package pulseaudio-utils)")
         self.name = name
         self.sink = _PREFIX + re.sub(r"\W+", "_", name)
         self._remove_leftovers()
@@ -71,7 +71,7 @@ class VirtualMicrophone:
             stdin=subprocess.PIPE,
             stdout=subprocess.DEVNULL,
             stderr=subprocess.DEVNULL,
-            start_new_session=True,  # Ctrl-C in the terminal is not for it
+            start_new_session=True,  # not affected by Ctrl-C in the terminal
         )
 
     @property
@@ -88,7 +88,7 @@ class VirtualMicrophone:
         self.close()
 
     def close(self) -> None:
-        """Remove it."""
+        """Remove the microphone."""
         _unload(list(reversed(self._modules)))
         self._modules = []
         assert self._guard.stdin is not None
@@ -97,11 +97,11 @@ class VirtualMicrophone:
             self._guard.wait(5)
 
     def play_into(self) -> None:
-        """Let what this process plays through PulseAudio go there. To be called before PortAudio starts."""
+        """Route the output of this process into the sink; to be called before PortAudio starts."""
         os.environ["PULSE_SINK"] = self.sink
 
     def _remove_leftovers(self) -> None:
-        """Modules of the same name, of a program that ended with the computer."""
+        """Return modules of the same name, left by a program that ended with the computer."""
         listed = _pactl("list", "short", "modules")
         old = [line.split("\t")[0] for line in listed.splitlines() if re.search(rf"={self.sink}\b", line)]
         _unload(list(reversed(old)))

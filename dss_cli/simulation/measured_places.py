@@ -23,12 +23,12 @@ from .measured_rirs import MeasuredResponse, read_rows
 from .rir import direct_to_reverberant, onset, reverberation_time, split_at_onset
 from .rooms import LONGEST
 
-ALIKE_RT60 = 1.6  # greatest ratio of the reverberation times of two rooms that are alike
-ALIKE_RATIO = 4.0  # dB, likewise of their direct sound at one distance
-SAME_STATE = 1.1  # greatest ratio within one room, whose walls may have been changed
-ANECHOIC = 18.0  # dB of direct sound at 1 m from which on a room hardly reverberates
-ANECHOIC_SHARE = 0.1  # of the places
-DRY_RT60 = 0.05  # seconds, of a room without a decay that can be measured
+ALIKE_RT60 = 1.6  # largest ratio of the reverberation times of similar rooms
+ALIKE_RATIO = 4.0  # dB, largest difference of their direct sound at equal distance
+SAME_STATE = 1.1  # largest ratio within one room, whose walls may have been changed
+ANECHOIC = 18.0  # dB of direct sound at 1 m above which a room hardly reverberates
+ANECHOIC_SHARE = 0.1  # share of the places
+DRY_RT60 = 0.05  # seconds, for rooms without a measurable decay
 
 
 @dataclass(frozen=True)

@@ -80,7 +80,7 @@ def mix(
     speech: Material,
     noise: Material | None,
 ) -> Scene:
-    """Return the scene of a draw, from the responses and the material that it was drawn for."""
+    """Return the scene of a draw, rendered with the responses and the material of the draw."""
     length, taps = drawn.length, drawn.taps
     arrays = NumPyArrays(fft.next_fast_len(length + taps, real=True))
     renderer = Renderer(arrays, Levels.of(drawn), length, taps)

@@ -21,9 +21,9 @@ from .room_checks import rings_as_asked
 from .rooms import Room, simulate_room
 from .rooms_protocol1 import simulate_place
 
-NEAR_SOURCES = 3  # in the nearer half of the near range, in its further half, anywhere in it
-FAR_SOURCES = 4  # as many as far talkers speak at once in a scene
-SECONDS = 0.6  # of protocol 1
+NEAR_SOURCES = 3  # in the nearer half, the farther half, and the whole near range
+FAR_SOURCES = 4  # largest number of simultaneous far talkers
+SECONDS = 0.6  # length of responses of protocol 1
 PROTOCOLS = (1, 2)
 MOST_REDRAWS = 100  # redraws of a place with a wrong reverberation time
 MEASURED_SHARE = 0.15  # number of measured places relative to indoor ones
@@ -72,7 +72,7 @@ class Bank:
 
     @property
     def limits(self) -> dict[str, list[float]]:
-        """The distances of near and far talkers in metres, as a model card has them."""
+        """Distances of near and far talkers in metres, in the form of a model card."""
         return limits(self.near, self.far)
 
     def save(self, path: Path) -> None:

@@ -23,14 +23,14 @@ from ..simulation.turns import FOREVER, RAMP
 from .cut import Cut, in_segments, inputs_of
 from .device_batches import DEVICE, ROW, SLOTS, STRETCH, TURNS, Desk, number_shapes
 
-ROLES = (slice(SLOTS[0]), slice(SLOTS[0], None))  # slots of near and of far voices
-CURVES = ("colour", "tone_colour")  # numbers with a value at each knot
-EASE = 0.06  # of half the rate: what the low-pass of a faster voice takes to close
+ROLES = (slice(SLOTS[0]), slice(SLOTS[0], None))  # slots of near and far voices
+CURVES = ("colour", "tone_colour")  # parameters with a value at each knot
+EASE = 0.06  # transition of the low-pass for faster voices, as a share of half the rate
 TINY = 1e-30  # power below which a bin is silent
 
 
 class KerasArrays:
-    """Keras tensors as `rendering.Arrays`: float32 throughout, a spectrum is its real and imaginary part."""
+    """Keras tensors as `rendering.Arrays`: float32; a spectrum is a pair of real and imaginary part."""
 
     xp = ops
 
@@ -129,19 +129,19 @@ class Mixing(keras.layers.Layer):
 
     @staticmethod
     def _levels(n: Any) -> Levels:
-        """Return a batch's numbers as the renderer takes them."""
+        """Return the parameters of a batch in the form of the renderer."""
         names = [field.name for field in fields(Levels) if field.name != "capture"]
         values = {name: n[name] if name in CURVES else n[name][:, None] for name in names}
         return Levels(**values, capture=Capture(**{name: n[name][:, None] for name in DEVICE}))
 
     def _gate(self, span: Any, length: int) -> Any:
-        """Return (..., length) factors of one interval (..., 2), as of `turns.gate`."""
+        """Return gates (..., length) of intervals (..., 2), as `turns.gate`."""
         samples = ops.arange(length, dtype="float32")
         rise, fall = (ops.clip((samples - span[..., i : i + 1]) / RAMP, 0.0, 1.0) for i in range(2))
         return rise - fall
 
     def _gates(self, n: Any) -> Any:
-        """Return when each voice speaks, (size, slots, length + taps)."""
+        """Return the gates of all voices, (size, slots, length + taps)."""
         whole = self.length + self.taps
         return sum(self._gate(n["spans"][..., i, :], whole) for i in range(TURNS))
 
@@ -182,7 +182,7 @@ class Mixing(keras.layers.Layer):
         return sum(w * ops.take(coefficients, position + i, axis=0) for i, w in enumerate(weights, -1))
 
     def _noise(self, n: Any) -> Any:
-        """Return the environment's noise, (size, taps + length)."""
+        """Return the environmental noise, (size, taps + length)."""
         pieces = _pieces(self.noise, n["noise_row"], self.noise_reach)
         batch, samples = pieces.shape
         first = n["noise_shift"] + samples * ops.arange(batch, dtype="int32")
@@ -190,7 +190,7 @@ class Mixing(keras.layers.Layer):
         return ops.take(ops.reshape(pieces, (-1,)), index, axis=0)
 
     def _hiss(self, first: Any) -> Any:
-        """Return white noise (size, length) from those samples on."""
+        """Return white noise (size, length) that begins at given samples."""
         return ops.take(self.hiss, first[:, None] + ops.arange(self.length, dtype="int32"), axis=0)
 
     def _spectra(self, samples: Any) -> tuple[Any, Any]:

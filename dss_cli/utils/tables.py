@@ -1,4 +1,4 @@
-"""Tables: rows in columns as plain text, as Markdown and as CSV, and the console that draws framed ones."""
+"""Tables as plain text, Markdown and CSV, and a console for framed tables."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def markdown_table(head: Sequence[str], rows: Iterable[Sequence[str]], figures: 
 
 
 def csv_table(rows: Sequence[Mapping[str, Any]]) -> str:
-    """Return CSV with a header that names the columns of all rows in their order; missing cells are empty."""
+    """Return CSV with a header of the columns of all rows in order; missing cells are empty."""
     text = io.StringIO()
     columns = list(dict.fromkeys(name for row in rows for name in row))
     writer = csv.DictWriter(text, columns, lineterminator="\n")

@@ -1,4 +1,4 @@
-"""Errors of who speaks when: by hand-made stems whose truth is known."""
+"""Errors of the speech activity, for constructed stems with known truth."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The thread between microphone and loudspeaker, with fakes for both: drift, gaps, recordings, failures."""
+"""Session between fakes of microphone and loudspeaker: drift, gaps, recordings, failures."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ from tests.live.test_separator import LATENCY, Sharing, tone
 
 
 class End:
-    """A microphone or a loudspeaker without a sound card."""
+    """Microphone or loudspeaker without a sound card."""
 
     def __init__(self, rate=16_000, seconds=2.0):
         self.rate, self.queue = rate, Ring(round(seconds * rate))
@@ -39,13 +39,13 @@ def session(source=None, sink=None, **options):
 
 
 def noise(seconds=0.5):
-    """Low noise, of which a shift by half a sample changes little."""
+    """Return low-frequency noise, which a shift by half a sample changes little."""
     white = np.random.default_rng(0).standard_normal(round(16_000 * seconds))
     return (0.1 * np.convolve(white, np.hanning(40) / 4, "same")).astype(np.float32)
 
 
 def played(live, sink, samples):
-    """What a loudspeaker plays that takes as much as comes."""
+    """Return the output of a loudspeaker that plays without waiting."""
     out = []
     for block in np.array_split(samples, len(samples) // 320):
         live.process(block)
@@ -54,7 +54,7 @@ def played(live, sink, samples):
 
 
 def offset(found, samples):
-    """Samples by which what was found is later, by correlation."""
+    """Return the delay of a signal in samples, from the correlation."""
     return int(np.argmax(np.correlate(found, samples[:3000], "valid")))
 
 
@@ -95,7 +95,7 @@ def test_a_ring_between_two_threads_loses_nothing():
 
 @pytest.mark.parametrize("ppm", [200, -200, 1000])
 def test_an_hour_of_drift_neither_fills_nor_empties_the_queue(ppm):
-    """The input's clock is `ppm` fast and chunks come in bursts of 160 ms; a gap would need 200 ms."""
+    """The clock of the input is `ppm` fast, and chunks arrive in bursts of 160 ms; a gap needs 200 ms."""
     target, burst, seconds = 0.2, 0.16, 0.02
     control, length, factor = DriftController(target), target, 1.0
     lengths, drifts, owed = [], [], 0.0
@@ -120,7 +120,7 @@ def test_a_correction_is_too_small_to_be_heard():
 
 
 def test_sound_is_played_from_clocks_that_are_apart_without_a_gap_or_a_jump():
-    """A minute at 1040 ppm: a tone goes on smoothly, and the queue stays as long as it should be."""
+    """In a minute at 1040 ppm, a tone stays smooth, and the queue keeps its target length."""
     source, sink = End(8000), End(8000)
     live = session(source, sink)
     phase, heard, lengths = 0, [], []
@@ -241,7 +241,7 @@ def test_a_recording_replaces_no_other_and_needs_a_folder(tmp_path):
     with pytest.raises(UsageError, match="exists already"):
         Recording(tmp_path, 16_000)
     (tmp_path / "file").write_text("")
-    with pytest.raises(DssError, match="cannot be made a folder"):
+    with pytest.raises(DssError, match="the folder cannot be created"):
         Recording(tmp_path / "file" / "folder", 16_000)
 
 
@@ -272,7 +272,7 @@ def test_a_killed_recording_is_whole_up_to_the_kill(tmp_path):
 
 
 class Slow(Sharing):
-    """Takes 30 ms for a chunk of any length."""
+    """Network that takes 30 ms for a chunk of any length."""
 
     timings = (Timing(10, 2, 2, 1), Timing(10, 6, 2, 1), Timing(12, 10, 2, 0))  # 16, 48 and 80 ms
 
@@ -289,7 +289,7 @@ def test_a_computer_that_is_too_slow_is_told_the_latency_that_works(monkeypatch)
     latencies = [timing.seconds(SMALL) for timing in Slow.timings]
     separator = make(latencies[0])
     assert computing_seconds(separator) >= 0.03
-    computing = 0.03  # whatever else the computer does meanwhile
+    computing = 0.03  # independent of the load of the computer
     monkeypatch.setattr("dss_cli.live.session.computing_seconds", lambda separator: computing)
     problem = too_slow(separator, computing, make, latencies)
     assert latency_that_works(make, latencies) == latencies[1]
