@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import functools
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,6 +19,7 @@ from .session import QUEUE_SECONDS
 
 EXTRA = "`pip install 'dss-cli[live]'`, on Debian also `apt install libportaudio2`, brings it"
 CALLBACK_SECONDS = 0.01  # of sound that a callback is asked to bring or take
+DEVICE_SECONDS = 0.04  # of sound that the system may keep on either side
 SILENT_SECONDS = 2.0  # without a callback, after which a device counts as gone
 AGAIN_SECONDS = 1.0  # between two looks for a device that has gone
 
@@ -52,7 +57,21 @@ def portaudio() -> Any:
         raise DssError(f"`dss live` needs the Python package sounddevice: {EXTRA}") from error
     except OSError as error:
         raise DssError(f"`dss live` needs PortAudio ({error}): {EXTRA}") from error
+    if sys.platform.startswith("linux"):
+        _silence_alsa()
     return sounddevice
+
+
+@functools.cache
+def _silence_alsa() -> Any:
+    """Let ALSA keep what it would print on stderr; the callbacks count what matters of it."""
+    kind = ctypes.CFUNCTYPE(
+        None, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p
+    )
+    handler = kind(lambda file, line, function, error, form: None)
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL("libasound.so.2").snd_lib_error_set_handler(handler)
+    return handler  # kept, since ALSA calls it as long as the program runs
 
 
 def list_devices() -> list[DeviceFacts]:
@@ -148,7 +167,7 @@ class _Device:
                 samplerate=self.rate,
                 blocksize=round(CALLBACK_SECONDS * self.rate),
                 dtype="float32",
-                latency="low",
+                latency=DEVICE_SECONDS,
                 callback=self._hear if self._role == "input" else self._play,
             )
             self._stream.start()
