@@ -227,7 +227,7 @@ class _Device:
     _started = False  # silence before the first sample is no gap
 
 
-class Microphone(_Device):
+class MicrophoneStream(_Device):
     """A device that is heard; several channels are averaged.
 
     Args:

@@ -30,7 +30,7 @@ MARGIN_SECONDS = 0.03  # that the queue to the loudspeaker is longer than the lo
 SILENCE_DB = -120.0
 
 
-class Source(Protocol):
+class FrameSource(Protocol):
     """Where sound comes from."""
 
     @property
@@ -112,7 +112,7 @@ class LiveSession:
     def __init__(
         self,
         separator: LiveSeparator,
-        source: Source,
+        source: FrameSource,
         sink: Sink,
         record: Recording | None = None,
         computing: float = 0.0,
