@@ -7,6 +7,7 @@ folders     docs/development/architecture.md: table of imports between folders
 models      models/README.md: content of the model cards
 share       share/: man page, and completions for bash, zsh and fish
 schema      dss_cli/benchmark/schema.json: schema of `dss bench --json`, from the types of the results
+bars        README.md and models/README.md: floors and goals beside the scores in the card of `lite`
 scores      README.md: scores of the stems of the examples; separates the examples
 bench       docs/benchmarks.md: tables of `dss bench`; takes minutes, on an idle machine
 bench-gpu   docs/benchmarks.md: tables of `dss bench` on a machine with a GPU
@@ -29,12 +30,13 @@ from dss_cli.separation.files import separate_file
 from dss_cli.separation.listening import CONTEXTS
 from dss_cli.utils.markdown import write_section
 from examples import demo
-from tools import benchmark_document, command_files, folders, json_schema
+from tools import bars, benchmark_document, command_files, folders, json_schema
 
 ARCHITECTURE = Path("docs/development/architecture.md")
 BENCHMARKS = Path("docs/benchmarks.md")
 README = Path("README.md")
 SHARE = Path("share")
+MODELS = Path("models/README.md")
 
 
 def _folders(root: Path) -> None:
@@ -51,6 +53,12 @@ def _share(root: Path) -> None:
 
 def _schema(root: Path) -> None:
     json_schema.write(root / json_schema.BENCH)
+
+
+def _bars(root: Path) -> None:
+    text = bars.table(root / "models" / "lite.json")
+    for document in (README, MODELS):
+        write_section(root / document, bars.LABEL, text)
 
 
 def _scores(root: Path) -> None:
@@ -74,14 +82,15 @@ def _bench_gpu(root: Path) -> None:
 
 PARTS: dict[str, tuple[Path, Callable[[Path], None]]] = {
     "folders": (ARCHITECTURE, _folders),
-    "models": (Path("models/README.md"), _models),
+    "models": (MODELS, _models),
     "share": (SHARE, _share),
     "schema": (json_schema.BENCH, _schema),
+    "bars": (README, _bars),
     "scores": (README, _scores),
     "bench": (BENCHMARKS, _bench),
     "bench-gpu": (BENCHMARKS, _bench_gpu),
 }
-QUICK = ("folders", "models", "share", "schema", "scores")
+QUICK = ("folders", "models", "share", "schema", "bars", "scores")
 
 
 def stale(parts: Sequence[str], root: Path) -> list[str]:
