@@ -24,13 +24,14 @@ from pathlib import Path
 
 from dss_cli.cli.console import error_line, line
 from dss_cli.constants import STEMS
-from dss_cli.errors import DssError, ExitCode
+from dss_cli.errors import ExitCode
 from dss_cli.evaluation import model_readme
 from dss_cli.separation.files import separate_file
 from dss_cli.separation.listening import CONTEXTS
 from dss_cli.utils.markdown import write_section
 from examples import demo
 from tools import bars, benchmark_document, command_files, folders, json_schema
+from tools.exits import one_line_errors
 
 ARCHITECTURE = Path("docs/development/architecture.md")
 BENCHMARKS = Path("docs/benchmarks.md")
@@ -110,6 +111,7 @@ def _contents(path: Path) -> dict[Path, bytes]:
     return {file: file.read_bytes() for file in files if file.is_file()}
 
 
+@one_line_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     parser = argparse.ArgumentParser(
@@ -121,21 +123,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing, fail if a part is outdated")
     given = parser.parse_args(arguments)
     parts, root = given.parts or list(QUICK), Path.cwd()
-    try:
-        if given.check:
-            with tempfile.TemporaryDirectory() as copy:
-                for name in ("docs", "models", SHARE, json_schema.BENCH, README):
-                    source = root / name
-                    (Path(copy) / name).parent.mkdir(parents=True, exist_ok=True)
-                    (shutil.copytree if source.is_dir() else shutil.copy)(source, Path(copy) / name)
-                old = stale(parts, Path(copy))
-        else:
-            for part in stale(parts, root):
-                line(f"{PARTS[part][0]}: {part} updated")
-            old = []
-    except DssError as error:
-        error_line(str(error))
-        return error.exit_code
+    if given.check:
+        with tempfile.TemporaryDirectory() as copy:
+            for name in ("docs", "models", SHARE, json_schema.BENCH, README):
+                source = root / name
+                (Path(copy) / name).parent.mkdir(parents=True, exist_ok=True)
+                (shutil.copytree if source.is_dir() else shutil.copy)(source, Path(copy) / name)
+            old = stale(parts, Path(copy))
+    else:
+        for part in stale(parts, root):
+            line(f"{PARTS[part][0]}: {part} updated")
+        old = []
     for part in old:
         error_line(f"{PARTS[part][0]}: {part}: outdated; `python -m tools.update_docs {part}` updates it")
     return ExitCode.FAILED if old else ExitCode.OK
