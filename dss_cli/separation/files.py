@@ -192,12 +192,13 @@ def _context(
     warn: Callable[[str], None],
 ) -> Context:
     """The context that a source and a network can have; `warn` hears where that is not what was asked for."""
+    explicit = asked not in (None, "none")
     asked = settled_context(asked, latency) if latency is not None else asked
     pipe = os.fspath(source) == "-"
     if asked == "recording" and pipe:
         warn("standard input passes only once: each chunk is decided on the past, not on the recording")
     wanted: Context = "past" if pipe and asked in (None, "recording") else asked or "recording"
     used = used_context(network, wanted)
-    if asked not in (None, "none") and used == "none":
+    if explicit and used == "none":
         warn("the model carries no context: each chunk is decided alone")
     return used
