@@ -88,8 +88,8 @@ def live_row(separator: LiveSeparator, duration: float, meters: Sequence[Meter] 
     Returns:
         `latency` of the model and the rates; `end_to_end`, that with the queue that the slowest hundredth of
         the chunks needs; `load`, computing per second of sound; `call_ms` by percentile, and at most;
-        `budget_ms` from one chunk to the next; `late`, blocks that came later than the queue to a loudspeaker lasts,
-        and `late_per_hour`; `joules` by meter.
+        `budget_ms` from one chunk to the next; `late`, blocks that came later than the queue to a
+        loudspeaker lasts, and `late_per_hour`; `joules` by meter.
     """
     size = round(BLOCK_SECONDS * separator.rate)
     sound = synthetic(10.0, separator.rate)
