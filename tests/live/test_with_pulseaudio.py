@@ -86,9 +86,9 @@ def ended(process):
 
 
 def voice(seconds, rate=RATE):
-    """Noise in syllables: its autocorrelation has one peak."""
+    """Low noise in syllables: its autocorrelation has one peak, and a shift by a sample changes little."""
     generator = np.random.default_rng(0)
-    samples = np.convolve(generator.standard_normal(round(seconds * rate)), np.hanning(24) / 6, "same")
+    samples = np.convolve(generator.standard_normal(round(seconds * rate)), np.hanning(160) / 16, "same")
     syllables = 0.3 + np.abs(np.sin(2 * np.pi * 2.3 * np.arange(len(samples)) / rate))
     return (0.1 * samples * syllables).astype(np.float32)
 
@@ -101,14 +101,15 @@ def offset(long, short):
 
 
 def aligned_db(found, expected):
-    """SI-SDR in dB of the best second: two clocks may drift apart over more."""
-    best = -100.0
-    for first in range(RATE, len(expected) - 2 * RATE, RATE):
-        part = expected[first : first + RATE]
-        at = offset(found, part)
-        if at + RATE <= len(found):
-            best = max(best, si_sdr(found[at : at + RATE], part))
-    return best
+    """SI-SDR in dB of each fifth of a second, where it lies best: two clocks drift apart over more."""
+    size, values = RATE // 5, []
+    start = offset(found, expected)
+    for first in range(RATE, len(expected) - 2 * RATE, size):
+        part = expected[first : first + size]
+        near = found[max(0, start + first - RATE // 2) : start + first + size + RATE // 2]
+        at = offset(near, part)
+        values.append(si_sdr(near[at : at + size], part) if at + size <= len(near) else -100.0)
+    return np.array(values)
 
 
 def test_a_recording_comes_out_of_the_virtual_microphone_separated(server, live, model, tmp_path):
@@ -138,7 +139,8 @@ def test_a_recording_comes_out_of_the_virtual_microphone_separated(server, live,
         check=True,
     )
     near, _ = soundfile.read(tmp_path / "near.wav", dtype="float32")
-    assert aligned_db(heard, near) > 20.0
+    levels = aligned_db(heard, near)
+    assert (np.median(levels) if idle else levels.max()) > 20.0, levels
     # Mixture and near of the recording are aligned, and whole: all that was played is in them.
     mixture, _ = soundfile.read(tmp_path / "take" / "mixture.wav", dtype="float32")
     recorded, take_rate = soundfile.read(tmp_path / "take" / "near.wav", dtype="float32")

@@ -20,7 +20,7 @@ MAY = {  # permitted imports, in addition to the ground floor
     "separation": {"audio", "cluster", "runtime"},
     "tflite": {"runtime"},
     "diagnostics": {"energy", "runtime"},
-    "benchmark": {"audio", "energy", "metrics", "runtime", "separation", "tflite"},
+    "benchmark": {"audio", "energy", "live", "metrics", "runtime", "separation", "tflite"},
     "live": {"audio", "runtime", "separation"},
     "network": set(),
     "simulation": set(),
