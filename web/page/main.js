@@ -96,6 +96,7 @@ async function run(source, length) {
   let heard = 0;
   let ready = 0;
   const bar = find("progress");
+  delete bar.dataset.first;
   bar.hidden = false;
   const show = () => {
     // Listening ahead and separating cost about the same.
