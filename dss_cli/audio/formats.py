@@ -57,7 +57,7 @@ class OutputFormat:
 
     @property
     def floating(self) -> bool:
-        """Whether the encoding stores samples beyond full scale."""
+        """True for encodings that store samples beyond full scale."""
         return self.subtype in FLOATING
 
     def size(self, frames: int) -> int:

@@ -44,7 +44,7 @@ class Proof:
 
     @property
     def on_cpu(self) -> bool:
-        """Whether the CPU does all the work."""
+        """True if the CPU does all the work."""
         return self.used == "cpu" or self.software
 
     def to_dict(self) -> dict[str, Any]:

@@ -123,6 +123,9 @@ def fill(
 
     Returns:
         Layers without stored weights, which stay unchanged, and stored layers that the network lacks.
+
+    Raises:
+        DssError: no layer matches, or the shapes of a layer differ.
     """
     layers: dict[str, list[Any]] = {}
     for variable in network.weights:

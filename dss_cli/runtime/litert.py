@@ -130,7 +130,7 @@ class LiteRTNetwork:
 
     @property
     def fully_accelerated(self) -> bool:
-        """Whether LiteRT reports that the delegate in use (on the CPU: XNNPACK) runs every operator."""
+        """True if LiteRT reports that the delegate in use (on the CPU: XNNPACK) runs every operator."""
         return bool(self._session.compiled.is_fully_accelerated())
 
     def begin(self) -> State | None:
@@ -149,8 +149,8 @@ class LiteRTNetwork:
             state: context of the recording from `begin`; None runs the chunk without context.
             update: whether to advance `state` by this chunk.
 
-            Returns:
-                Compressed spectra of near and far, float32 `[1, frames, bins, 2]` each.
+        Returns:
+            Compressed spectra of near and far, float32 `[1, frames, bins, 2]` each.
 
         Raises:
             UsageError: the shape or dtype is wrong, or the state belongs to another model.

@@ -43,10 +43,10 @@ class Splitter:
         context: context of each channel, as in `StreamingSeparator`.
         latency: latency in seconds, as in `StreamingSeparator`; rate conversion adds its own delay.
 
-        Raises:
-            UsageError: the overlap is out of range, the context is unknown, or the network offers no latency
-                that short.
-            DssError: there are more than `MAX_CHANNELS` channels.
+    Raises:
+        UsageError: the overlap is out of range, the context is unknown, or the network offers no latency
+            that short.
+        DssError: there are more than `MAX_CHANNELS` channels.
     """
 
     def __init__(

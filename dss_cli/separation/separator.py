@@ -53,13 +53,13 @@ def load_model(
         warn: receives one line if the CPU replaces a requested or existing GPU, if float32 replaces
             float16, or if the model is untrained; the default issues a UserWarning.
 
-        Returns:
-            Network for `Separator`, `StreamingSeparator` and `separate_file`.
+    Returns:
+        Network for `Separator`, `StreamingSeparator` and `separate_file`.
 
-        Raises:
-            UsageError: there is no such model, an option is unknown, float16 is combined with `cpu`, or the
-                model offers no latency that short.
-            DssError: the model is damaged, or the delegate cannot be used.
+    Raises:
+        UsageError: there is no such model, an option is unknown, float16 is combined with `cpu`, or the
+            model offers no latency that short.
+        DssError: the model is damaged, or the delegate cannot be used.
     """
     from ..runtime.litert import LiteRTNetwork
     from ..runtime.registry import find_model
@@ -98,10 +98,10 @@ class Separator:
         latency: largest latency of a stream in seconds. Shorter latencies use shorter chunks, at some cost
             in quality and computing time. None: latency of the network.
 
-        Raises:
-            UsageError: there is no such model, an option is unknown, the overlap is out of range, or the
-                model offers no latency that short.
-            DssError: the model is damaged, or the delegate cannot be used.
+    Raises:
+        UsageError: there is no such model, an option is unknown, the overlap is out of range, or the
+            model offers no latency that short.
+        DssError: the model is damaged, or the delegate cannot be used.
     """
 
     def __init__(

@@ -43,13 +43,13 @@ class StreamingSeparator:
             requires the context `past` or `none`. None: latency for which the network was loaded
             (`load_model`), by default the latency of whole chunks.
 
-        Attributes:
-            context: context in use; `none` if the network carries no context.
-            timing: timing of the chunks.
+    Attributes:
+        context: context in use; `none` if the network carries no context.
+        timing: timing of the chunks.
 
-        Raises:
-            UsageError: the overlap is out of range, the context is unknown, the network offers no latency
-                that short, or a latency is combined with the context `recording`.
+    Raises:
+        UsageError: the overlap is out of range, the context is unknown, the network offers no latency
+            that short, or a latency is combined with the context `recording`.
     """
 
     def __init__(

@@ -75,7 +75,7 @@ class Stratum:
 
     @property
     def ur0(self) -> bool:
-        """Whether the near talker is in the boundary band UR-0."""
+        """True if the near talker is in the boundary band UR-0."""
         return self.near_band is not None and UR0[0] <= self.near[0] and self.near[1] <= UR0[1]
 
     @property

@@ -1,4 +1,4 @@
-"""What the tests of the page share."""
+"""Helpers for the tests of the page."""
 
 from __future__ import annotations
 
@@ -102,7 +102,7 @@ class Visit:
         return *sf.read(path, dtype="float32"), path
 
     def complaints(self):
-        """What a developer would see in the console that is no mere information."""
+        """Return the warnings and errors in the console."""
         found = []
         for event in self.page.console():
             entry = event["params"].get("entry", event["params"])

@@ -21,7 +21,7 @@ PAGE = Path(__file__).parents[2] / "web" / "page"
 
 @pytest.fixture
 def folder(tmp_path):
-    """As much of a built page as a server needs."""
+    """Folder with the part of a built page that a server needs."""
     made = tmp_path / "page"
     (made / "sub").mkdir(parents=True)
     (made / "headers.json").write_bytes((PAGE / "headers.json").read_bytes())
