@@ -226,13 +226,13 @@ def _devices(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    from ..live.devices import Loudspeaker, MicrophoneStream, look_after
+    from ..live.devices import InputDevice, OutputDevice, look_after
     from ..live.recording import Recording
     from ..live.session import LiveSession, computing_seconds, too_slow
     from ..runtime.timing import offered
     from .live_screen import watch
 
-    microphone, loudspeaker = MicrophoneStream(input, None, warning_line), Loudspeaker(output, warning_line)
+    microphone, loudspeaker = InputDevice(input, None, warning_line), OutputDevice(output, warning_line)
     separator = make(microphone.rate)
     computing = computing_seconds(separator)
     latencies = [timing.seconds(separator.network.signal) for timing in offered(separator.network)]

@@ -227,7 +227,7 @@ class _Device:
     _started = False  # silence before the first sample is no gap
 
 
-class MicrophoneStream(_Device):
+class InputDevice(_Device):
     """A device that is heard; several channels are averaged.
 
     Args:
@@ -248,7 +248,7 @@ class MicrophoneStream(_Device):
         return self.errors
 
 
-class Loudspeaker(_Device):
+class OutputDevice(_Device):
     """A device that plays, the same in all channels.
 
     Args:

@@ -30,7 +30,7 @@ MARGIN_SECONDS = 0.03  # that the queue to the loudspeaker is longer than the lo
 SILENCE_DB = -120.0
 
 
-class FrameSource(Protocol):
+class SoundSource(Protocol):
     """Where sound comes from."""
 
     @property
@@ -46,7 +46,7 @@ class FrameSource(Protocol):
         """Times at which something was lost because the queue was full, or the device says so."""
 
 
-class Sink(Protocol):
+class SoundSink(Protocol):
     """Where sound goes."""
 
     @property
@@ -112,8 +112,8 @@ class LiveSession:
     def __init__(
         self,
         separator: LiveSeparator,
-        source: FrameSource,
-        sink: Sink,
+        source: SoundSource,
+        sink: SoundSink,
         record: Recording | None = None,
         computing: float = 0.0,
         keep: Keep = "near",

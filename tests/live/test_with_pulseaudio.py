@@ -101,8 +101,8 @@ def offset(long, short):
 
 
 def aligned_db(found, expected):
-    """SI-SDR in dB of each fifth of a second, where it lies best: two clocks drift apart over more."""
-    size, values = RATE // 5, []
+    """SI-SDR in dB of each tenth of a second, where it lies best: two clocks drift apart over more."""
+    size, values = RATE // 10, []
     start = offset(found, expected)
     for first in range(RATE, len(expected) - 2 * RATE, size):
         part = expected[first : first + size]
@@ -140,7 +140,7 @@ def test_a_recording_comes_out_of_the_virtual_microphone_separated(server, live,
     )
     near, _ = soundfile.read(tmp_path / "near.wav", dtype="float32")
     levels = aligned_db(heard, near)
-    assert (np.median(levels) if idle else levels.max()) > 20.0, levels
+    assert np.median(levels) > 20.0 if idle else levels.max() > 12.0, levels
     # Mixture and near of the recording are aligned, and whole: all that was played is in them.
     mixture, _ = soundfile.read(tmp_path / "take" / "mixture.wav", dtype="float32")
     recorded, take_rate = soundfile.read(tmp_path / "take" / "near.wav", dtype="float32")
