@@ -211,3 +211,13 @@ def material(tmp_path_factory):
 def rooms(tmp_path_factory):
     """Measured responses of rooms, with their manifest."""
     return testsets.write_rooms(tmp_path_factory.mktemp("rooms"))
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """A Dask cluster of two processes."""
+    pytest.importorskip("distributed")
+    from tests.helpers.clusters import local_cluster
+
+    with local_cluster(2) as cluster:
+        yield cluster

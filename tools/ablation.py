@@ -16,12 +16,13 @@ from pathlib import Path
 
 import numpy as np
 
-from dss_cli.cli.console import error_line, line
-from dss_cli.errors import DssError, ExitCode, UsageError
+from dss_cli.cli.console import line
+from dss_cli.errors import ExitCode
 from dss_cli.network.keras_backend import load_keras
 from dss_cli.utils.atomic_write import write_files
 from dss_cli.utils.markdown import write_section
 from dss_cli.utils.tables import markdown_table
+from tools.exits import one_line_errors
 
 LABEL = "ablations"
 SCENES = 32  # per stratum of validation
@@ -191,6 +192,7 @@ def _train(given: argparse.Namespace, wanted: Sequence[str]) -> None:
         keras.utils.clear_session()
 
 
+@one_line_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     parser = argparse.ArgumentParser(prog=f"python -m {__spec__.name}", description=__doc__)
@@ -200,22 +202,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--document", type=Path, metavar="FILE")
     parser.add_argument("--only", action="append", choices=list(plan()), metavar="NAME")
     given = parser.parse_args(arguments)
-    try:
-        if given.document:
-            write_section(given.document, LABEL, None)
-        wanted = [n for n in given.only or plan() if not (given.folder / n / "rows.json").exists()]
-        if wanted:  # otherwise only the table is written, which needs no data
-            _train(given, wanted)
-        if given.document:
-            found = {
-                name: json.loads((given.folder / name / "rows.json").read_bytes())
-                for name in plan()
-                if (given.folder / name / "rows.json").exists()
-            }
-            write_section(given.document, LABEL, tables(found))
-    except (DssError, UsageError) as error:
-        error_line(str(error))
-        return error.exit_code
+    if given.document:
+        write_section(given.document, LABEL, None)
+    wanted = [n for n in given.only or plan() if not (given.folder / n / "rows.json").exists()]
+    if wanted:  # otherwise only the table is written, which needs no data
+        _train(given, wanted)
+    if given.document:
+        found = {
+            name: json.loads((given.folder / name / "rows.json").read_bytes())
+            for name in plan()
+            if (given.folder / name / "rows.json").exists()
+        }
+        write_section(given.document, LABEL, tables(found))
     return ExitCode.OK
 
 

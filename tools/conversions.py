@@ -16,8 +16,8 @@ from typing import Any
 
 from dss_cli.benchmark.measurement import run_first_chunk
 from dss_cli.benchmark.statistics import ratio
-from dss_cli.cli.console import error_line, progress_bar, warning_line
-from dss_cli.errors import DssError, ExitCode
+from dss_cli.cli.console import progress_bar, warning_line
+from dss_cli.errors import ExitCode
 from dss_cli.evaluation.conversion_table import LABEL, Conversion, markdown
 from dss_cli.evaluation.run import Labelled, evaluate
 from dss_cli.evaluation.systems import ModelSystem, System, WeightsSystem
@@ -26,6 +26,7 @@ from dss_cli.runtime.litert import LiteRTNetwork
 from dss_cli.runtime.registry import find_model
 from dss_cli.utils.machine import describe_machine
 from dss_cli.utils.markdown import write_section
+from tools.exits import one_line_errors
 
 STORED = (
     "float32",
@@ -125,6 +126,7 @@ def _on_gpu(model: str) -> tuple[ModelSystem | None, str | None]:
     return ModelSystem(name, model, "gpu", gpu_precision=ON_GPU), None
 
 
+@one_line_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     parser = argparse.ArgumentParser(prog=f"python -m {__spec__.name}", description=__doc__)
@@ -138,19 +140,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         warnings.append(message)
         warning_line(message)
 
-    try:
-        write_section(given.document, LABEL, None)  # checks the document before the work
-        test_sets = [read_test_set(path) for path in given.test_sets]
-        with progress_bar(shown=True) as start:
-            conversions, no_gpu = measure(given.weights, test_sets, start=start, warn=warn)
-        command = [*parser.prog.split(), *(test_set.about["name"] for test_set in test_sets)]
-        command += ["--weights", str(given.weights), "--document", str(given.document)]
-        about = [test_set.about for test_set in test_sets]
-        text = markdown(conversions, about, describe_machine(), command, no_gpu, warnings)
-        write_section(given.document, LABEL, text)
-    except DssError as error:
-        error_line(str(error))
-        return error.exit_code
+    write_section(given.document, LABEL, None)  # checks the document before the work
+    test_sets = [read_test_set(path) for path in given.test_sets]
+    with progress_bar(shown=True) as start:
+        conversions, no_gpu = measure(given.weights, test_sets, start=start, warn=warn)
+    command = [*parser.prog.split(), *(test_set.about["name"] for test_set in test_sets)]
+    command += ["--weights", str(given.weights), "--document", str(given.document)]
+    about = [test_set.about for test_set in test_sets]
+    text = markdown(conversions, about, describe_machine(), command, no_gpu, warnings)
+    write_section(given.document, LABEL, text)
     return ExitCode.OK
 
 

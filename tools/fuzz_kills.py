@@ -20,6 +20,8 @@ ROOT = Path(__file__).resolve().parent.parent
 
 def kills(seed: int, numbers: range, deadline: float) -> Iterator[tuple[int, str, str]]:
     """End the command by a signal at a random moment, and check what is left; yield the cases' results."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under `nohup` or in the background the command would
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # inherit that both are ignored
     statuses = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129, "SIGKILL": -9}
     with tempfile.TemporaryDirectory(prefix="dss-fuzz-") as name:
         folder = Path(name)

@@ -22,6 +22,7 @@ from dss_cli.cli.console import error_line, line
 from dss_cli.errors import DssError, ExitCode
 from dss_cli.utils.atomic_write import write_files
 from tools.command_files import BASH, FISH, MAN, ZSH
+from tools.exits import one_line_errors
 
 ROOT = Path(__file__).parents[1]
 WEB = ROOT / "web"  # project of the second wheel
@@ -128,17 +129,14 @@ def _run(command: Sequence[str], cwd: str | Path, env: Mapping[str, str]) -> str
     return done.stdout
 
 
+@one_line_errors
 def main(arguments: Sequence[str]) -> int:
     """Run the command; return its exit code."""
     if len(arguments) != 1:
         error_line("one folder is needed: python -m tools.release dist")
         return ExitCode.USAGE
-    try:
-        for path in release(Path(arguments[0])):
-            line(f"{path}: {path.stat().st_size:,} bytes")
-    except DssError as error:
-        error_line(str(error))
-        return error.exit_code
+    for path in release(Path(arguments[0])):
+        line(f"{path}: {path.stat().st_size:,} bytes")
     return ExitCode.OK
 
 

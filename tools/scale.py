@@ -22,11 +22,11 @@ from typing import Any
 import numpy as np
 import soundfile as sf
 
-from dss_cli.cli.console import error_line
 from dss_cli.errors import DssError, ExitCode
 from dss_cli.utils.machine import busy, describe_machine
 from dss_cli.utils.markdown import write_section
 from dss_cli.utils.tables import markdown_table
+from tools.exits import one_line_errors
 
 LABEL = "scale"
 RATE = 16_000
@@ -163,6 +163,7 @@ def section(measured: Measured, arguments: argparse.Namespace, command: str, mac
     return f"```sh\n{command}\n```\n\n{table}\n\n" + "\n".join(f"- {note}" for note in notes) + "\n"
 
 
+@one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m tools.scale", description=__doc__)
@@ -176,19 +177,15 @@ def main(argv: Sequence[str] | None = None) -> int:
     parser.add_argument("--document", type=Path, help="document with the section; default: print")
     arguments = parser.parse_args(argv)
     given = sys.argv[1:] if argv is None else argv
-    try:
-        if arguments.document:
-            write_section(arguments.document, LABEL, None)
-        machine = describe_machine()
-        measured = measure(arguments.workers, arguments.recordings, arguments.seconds, arguments.model)
-        text = section(measured, arguments, shlex.join(["python", "-m", "tools.scale", *given]), machine)
-        if arguments.document:
-            write_section(arguments.document, LABEL, text)
-        else:
-            print(text)
-    except DssError as error:
-        error_line(str(error))
-        return error.exit_code
+    if arguments.document:
+        write_section(arguments.document, LABEL, None)
+    machine = describe_machine()
+    measured = measure(arguments.workers, arguments.recordings, arguments.seconds, arguments.model)
+    text = section(measured, arguments, shlex.join(["python", "-m", "tools.scale", *given]), machine)
+    if arguments.document:
+        write_section(arguments.document, LABEL, text)
+    else:
+        print(text)
     return ExitCode.OK
 
 

@@ -7,6 +7,7 @@ folders     docs/development/architecture.md: table of imports between folders
 models      models/README.md: content of the model cards
 share       share/: man page, and completions for bash, zsh and fish
 schema      dss_cli/benchmark/schema.json: schema of `dss bench --json`, from the types of the results
+bars        README.md and models/README.md: floors and goals beside the scores in the card of `lite`
 scores      README.md: scores of the stems of the examples; separates the examples
 bench       docs/benchmarks.md: tables of `dss bench`; takes minutes, on an idle machine
 bench-gpu   docs/benchmarks.md: tables of `dss bench` on a machine with a GPU
@@ -23,18 +24,20 @@ from pathlib import Path
 
 from dss_cli.cli.console import error_line, line
 from dss_cli.constants import STEMS
-from dss_cli.errors import DssError, ExitCode
+from dss_cli.errors import ExitCode
 from dss_cli.evaluation import model_readme
 from dss_cli.separation.files import separate_file
 from dss_cli.separation.listening import CONTEXTS
 from dss_cli.utils.markdown import write_section
 from examples import demo
-from tools import benchmark_document, command_files, folders, json_schema
+from tools import bars, benchmark_document, command_files, folders, json_schema
+from tools.exits import one_line_errors
 
 ARCHITECTURE = Path("docs/development/architecture.md")
 BENCHMARKS = Path("docs/benchmarks.md")
 README = Path("README.md")
 SHARE = Path("share")
+MODELS = Path("models/README.md")
 
 
 def _folders(root: Path) -> None:
@@ -51,6 +54,12 @@ def _share(root: Path) -> None:
 
 def _schema(root: Path) -> None:
     json_schema.write(root / json_schema.BENCH)
+
+
+def _bars(root: Path) -> None:
+    text = bars.table(root / "models" / "lite.json")
+    for document in (README, MODELS):
+        write_section(root / document, bars.LABEL, text)
 
 
 def _scores(root: Path) -> None:
@@ -74,14 +83,15 @@ def _bench_gpu(root: Path) -> None:
 
 PARTS: dict[str, tuple[Path, Callable[[Path], None]]] = {
     "folders": (ARCHITECTURE, _folders),
-    "models": (Path("models/README.md"), _models),
+    "models": (MODELS, _models),
     "share": (SHARE, _share),
     "schema": (json_schema.BENCH, _schema),
+    "bars": (README, _bars),
     "scores": (README, _scores),
     "bench": (BENCHMARKS, _bench),
     "bench-gpu": (BENCHMARKS, _bench_gpu),
 }
-QUICK = ("folders", "models", "share", "schema", "scores")
+QUICK = ("folders", "models", "share", "schema", "bars", "scores")
 
 
 def stale(parts: Sequence[str], root: Path) -> list[str]:
@@ -101,6 +111,7 @@ def _contents(path: Path) -> dict[Path, bytes]:
     return {file: file.read_bytes() for file in files if file.is_file()}
 
 
+@one_line_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     parser = argparse.ArgumentParser(
@@ -112,21 +123,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--check", action="store_true", help="write nothing, fail if a part is outdated")
     given = parser.parse_args(arguments)
     parts, root = given.parts or list(QUICK), Path.cwd()
-    try:
-        if given.check:
-            with tempfile.TemporaryDirectory() as copy:
-                for name in ("docs", "models", SHARE, json_schema.BENCH, README):
-                    source = root / name
-                    (Path(copy) / name).parent.mkdir(parents=True, exist_ok=True)
-                    (shutil.copytree if source.is_dir() else shutil.copy)(source, Path(copy) / name)
-                old = stale(parts, Path(copy))
-        else:
-            for part in stale(parts, root):
-                line(f"{PARTS[part][0]}: {part} updated")
-            old = []
-    except DssError as error:
-        error_line(str(error))
-        return error.exit_code
+    if given.check:
+        with tempfile.TemporaryDirectory() as copy:
+            for name in ("docs", "models", SHARE, json_schema.BENCH, README):
+                source = root / name
+                (Path(copy) / name).parent.mkdir(parents=True, exist_ok=True)
+                (shutil.copytree if source.is_dir() else shutil.copy)(source, Path(copy) / name)
+            old = stale(parts, Path(copy))
+    else:
+        for part in stale(parts, root):
+            line(f"{PARTS[part][0]}: {part} updated")
+        old = []
     for part in old:
         error_line(f"{PARTS[part][0]}: {part}: outdated; `python -m tools.update_docs {part}` updates it")
     return ExitCode.FAILED if old else ExitCode.OK

@@ -30,7 +30,8 @@ This page is part of dss (Apache License 2.0, below), and contains:
 
 @litertjs/core {core} and @litertjs/wasm-utils {utils}, https://github.com/google-ai-edge/LiteRT
   Copyright the LiteRT authors. Apache License 2.0, below; the packages carry no copy of it.
-  Changed here: one import in core/dist/index.js names a file instead of a package.
+  Changed here: one import in core/dist/index.js names a file instead of a package. The WebAssembly is
+  as LiteRT has built it, with libraries of others (XNNPACK and more), which that project lists.
 The model {model}: Apache License 2.0, below; what it has learned from stands in models/README.md of dss.
 
 """

@@ -27,6 +27,11 @@ def write_recording(path: Path, seconds: float, rate: int) -> None:
             file.write(period[: frames - start])
 
 
+def synthetic(seconds: float, rate: int) -> npt.NDArray[np.float32]:
+    """The same sound in memory, `(frames,)`."""
+    return _sound(round(seconds * rate), rate)
+
+
 def _sound(frames: int, rate: int) -> npt.NDArray[np.float32]:
     """Return harmonics of gliding pitches, modulated like syllables, `(frames,)` within full scale."""
     generator = np.random.default_rng(SEED)

@@ -2,18 +2,16 @@
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from ..constants import STEMS
+from ..utils.tables import markdown_table
 
 UNKNOWN = "not measured"
-_WIDE = 10_000  # columns, so that Markdown is not wrapped
 
 Result = Mapping[str, Any]
 Line = tuple[str, list[str]]  # title, and a cell for each row
@@ -57,13 +55,8 @@ def markdown_profile(result: Result) -> str:
 
 
 def markdown_lines(header: Sequence[str], told: Sequence[Line]) -> str:
-    """Return one table as Markdown with aligned columns."""
-    table = Table(*header, box=box.MARKDOWN)
-    for title, cells in told:
-        table.add_row(title, *cells)
-    text = io.StringIO()
-    Console(file=text, width=_WIDE).print(table)
-    return "\n".join(filter(None, map(str.strip, text.getvalue().splitlines())))
+    """Return one table as Markdown."""
+    return markdown_table(header, [[title, *cells] for title, cells in told])
 
 
 def lines(result: Result, model: str) -> list[list[Line]]:

@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from ..errors import UsageError
+from ..errors import DssError, UsageError
 from ..utils.tables import table_console
 from . import options
 from .console import line, warning_line
@@ -55,6 +55,14 @@ def bench(
     profile: Annotated[
         bool, typer.Option("--profile", help="Show where the time goes, by one more run of each row.")
     ] = False,
+    live: Annotated[
+        bool,
+        typer.Option(
+            "--live",
+            help="Instead: what a live signal costs at each latency of a model, by the call, with another "
+            "core idle, half and nearly busy; --duration seconds of it each.",
+        ),
+    ] = False,
     table: Annotated[
         str | None, typer.Option("--csv", metavar="FILE", help="Write one CSV line per row; '-' for stdout.")
     ] = None,
@@ -69,6 +77,11 @@ def bench(
     are interleaved. A fallback to the CPU is never reported as a GPU. Figures that cannot be measured are
     listed with the reason.
     """
+    if live:
+        if table or profile or delegate_library or tdp or threads:
+            raise UsageError("--live goes with --model, --delegate, --duration and --json")
+        _live(models or [], delegate, duration, as_json, quiet)
+        return
     if as_json and table == "-":
         raise UsageError("--json and '--csv -' would both write to standard output")
 
@@ -106,6 +119,29 @@ def bench(
         sys.stdout.write(sheet_text(result))
     else:
         print_results(result, table_console())
+
+
+def _live(models: list[str], delegate: BenchDelegate, duration: float, as_json: bool, quiet: bool) -> None:
+    from ..benchmark.live import live_table, measure_live
+    from ..separation.separator import DEFAULT_MODEL
+    from ..utils.tables import print_columns
+
+    tell = (lambda message: None) if quiet else line
+    delegates = ["cpu", "gpu"] if delegate is BenchDelegate.all else [delegate.value]
+    results = []
+    for model in dict.fromkeys(models or [DEFAULT_MODEL]):
+        for one in delegates:
+            try:
+                results.append(measure_live(model, [one], duration, tell=tell, warn=warning_line))
+            except DssError as error:
+                if len(delegates) == 1 or one != "gpu":
+                    raise
+                warning_line(f"no row of the GPU: {error}")
+    if as_json:
+        print(json.dumps({"live": results}, indent=2, allow_nan=False))
+        return
+    for result in results:
+        print_columns(live_table(result))
 
 
 def _threads(text: str) -> list[int]:

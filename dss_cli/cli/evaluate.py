@@ -176,8 +176,9 @@ def _systems(
 def _command(runs: list[dict[str, Any]], model: str) -> str:
     """Return the command line that gives these scores, without the folders of this machine."""
     names = [run["test_set"]["name"] for run in runs]
-    latency = runs[0]["system"].get("latency")
-    chosen = [] if latency is None else ["--latency", f"{latency:g}"]
+    system = runs[0]["system"]
+    past = ["--context", "past"] if system.get("context") == "past" else []
+    chosen = past if (latency := system.get("latency")) is None else ["--latency", f"{latency:g}"]
     return shlex.join(["dss", "evaluate", *names, "--model", model, *chosen])
 
 

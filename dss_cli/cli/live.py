@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import enum
+import functools
 import json
 from collections.abc import Callable
 from contextlib import ExitStack
@@ -20,6 +21,7 @@ from .console import info_line, line, log_lines, warning_line
 
 if TYPE_CHECKING:
     from ..live.separator import LiveSeparator
+    from ..runtime.litert import LiteRTNetwork
 
 PIPE = "-"
 
@@ -108,34 +110,32 @@ def live(
     if list_:
         _list(as_json)
         return
-    from ..separation.separator import load_model
 
-    network = load_model(
-        model,
-        delegate.value,
-        threads or 1,
-        strict_delegate=strict_delegate,
-        verbose=verbose,
-        latency=latency,
-        warn=warning_line,
-    )
-    from ..live.separator import LiveSeparator
+    @functools.cache
+    def network() -> LiteRTNetwork:
+        from ..separation.separator import load_model
+
+        return load_model(
+            model,
+            delegate.value,
+            threads or 1,
+            strict_delegate=strict_delegate,
+            verbose=verbose,
+            latency=latency,
+            warn=warning_line,
+        )
 
     def separator(rate: int, seconds: float = latency) -> LiveSeparator:
-        return LiveSeparator(network, rate, seconds, keep.value, balance)
+        from ..live.separator import LiveSeparator
+
+        return LiveSeparator(network(), rate, seconds, keep.value, balance)
 
     if source == PIPE:
         _pipe(separator, (raw.value, rate, channels or 1) if raw and rate else None, quiet)
         return
     with ExitStack() as stack:
         if virtual is not None:
-            from ..live.virtual import VirtualMicrophone
-
-            microphone = stack.enter_context(VirtualMicrophone(virtual))
-            microphone.play_into()
-            if not quiet:
-                info_line(f"virtual microphone {virtual!r} ({microphone.source})")
-            output = output or "pulse"
+            output = _virtual(stack, virtual, output, quiet)
         _devices(stack, separator, input, output, record, passthrough, as_json, quiet)
 
 
@@ -205,6 +205,17 @@ def _pipe(separator: Callable[[int], LiveSeparator], raw: tuple[str, int, int] |
         )
 
 
+def _virtual(stack: ExitStack, name: str, output: str | None, quiet: bool) -> str:
+    """Make a virtual microphone that lasts as long as the stack; the output that leads to it."""
+    from ..live.virtual import VirtualMicrophone
+
+    microphone = stack.enter_context(VirtualMicrophone(name))
+    microphone.play_into()
+    if not quiet:
+        info_line(f"virtual microphone {name!r} ({microphone.source})")
+    return output or "pulse"
+
+
 def _devices(
     stack: ExitStack,
     make: Callable[..., LiveSeparator],
@@ -215,13 +226,13 @@ def _devices(
     as_json: bool,
     quiet: bool,
 ) -> None:
-    from ..live.devices import Loudspeaker, Microphone, look_after
+    from ..live.devices import InputDevice, OutputDevice, look_after
     from ..live.recording import Recording
     from ..live.session import LiveSession, computing_seconds, too_slow
     from ..runtime.timing import offered
     from .live_screen import watch
 
-    microphone, loudspeaker = Microphone(input, None, warning_line), Loudspeaker(output, warning_line)
+    microphone, loudspeaker = InputDevice(input, None, warning_line), OutputDevice(output, warning_line)
     separator = make(microphone.rate)
     computing = computing_seconds(separator)
     latencies = [timing.seconds(separator.network.signal) for timing in offered(separator.network)]

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Mapping
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -15,16 +16,17 @@ from ..utils.atomic_write import write_files
 from .model_readme import update
 
 
-def entry_name(about: Mapping[str, Any], latency: float | None = None) -> str:
+def entry_name(about: Mapping[str, Any], latency: float | None = None, context: str | None = None) -> str:
     """Return the name of a test set in a card's scores: `PRESET, seed S`.
 
     A test set of chosen strata is named by its folder. The protocol of simulated rooms is added unless it is
-    1; a chosen latency is added in seconds.
+    1; a chosen latency is added in seconds, and so is the past, if chunks of full length were decided on it.
     """
     what = about["name"] if about["preset"] == CUSTOM else about["preset"]
     protocol = protocol_of(about)
     rooms = " in measured rooms" if about["rirs"] else "" if protocol == 1 else f", protocol {protocol}"
-    kept = "" if latency is None else f", latency {latency:g} s"
+    past = ", past context" if context == "past" else ""
+    kept = past if latency is None else f", latency {latency:g} s"
     return f"{what}{rooms}, seed {about['seed']}{kept}"
 
 
@@ -48,8 +50,12 @@ def write_scores(model: str, runs: list[Mapping[str, Any]], command: str) -> Pat
     found = find_model(model)
     scores = dict(found.card.get("scores") or {})
     for run in runs:
-        scores[entry_name(run["test_set"], run["system"].get("latency"))] = {
+        latency, context = run["system"].get("latency"), run["system"].get("context")
+        scores[entry_name(run["test_set"], latency, context)] = {
             "command": command,
+            "date": date.today().isoformat(),
+            "context": context,
+            "latency": latency,
             "version": __version__,
             "test_set": run["test_set"],
             "delegate": run["system"]["delegate"],

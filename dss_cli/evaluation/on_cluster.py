@@ -12,6 +12,7 @@ from typing import Any
 from ..cluster.dask import cluster
 from ..cluster.work import Work
 from ..errors import DssError
+from ..separation.on_cluster import PACKAGES
 from .scenes import score_scene
 from .scoring import Row
 from .systems import Outputs, System
@@ -21,7 +22,7 @@ WORK = Work(
     "scenes",
     "scored again",
     "score one scene",
-    ("dss-cli", "numpy", "ai-edge-litert", "soundfile", "soxr"),
+    PACKAGES,
     "the same command starts again",
 )
 _PERCEPTUAL = ("pesq", "pystoi")

@@ -1,7 +1,11 @@
-"""Microphones and loudspeakers through PortAudio (extra `live`), with reconnection of lost devices."""
+"""Microphones and loudspeakers through PortAudio (the extra `live`); one that disappears is waited for."""
 
 from __future__ import annotations
 
+import contextlib
+import ctypes
+import functools
+import sys
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -13,22 +17,23 @@ from ..errors import DssError, UsageError
 from .ring import Ring
 from .session import QUEUE_SECONDS
 
-EXTRA = "`pip install 'dss-cli[live]'`, on Debian also `apt install libportaudio2`, installs it"
-CALLBACK_SECONDS = 0.01  # requested length of sound per callback
-SILENT_SECONDS = 2.0  # a device without callbacks for longer is considered lost
-AGAIN_SECONDS = 1.0  # interval between searches for a lost device
+EXTRA = "`pip install 'dss-cli[live]'`, on Debian also `apt install libportaudio2`, brings it"
+CALLBACK_SECONDS = 0.01  # of sound that a callback is asked to bring or take
+DEVICE_SECONDS = 0.04  # of sound that the system may keep on either side
+SILENT_SECONDS = 2.0  # without a callback, after which a device counts as gone
+AGAIN_SECONDS = 1.0  # between two looks for a device that has gone
 
 
 @dataclass(frozen=True)
 class DeviceFacts:
-    """Description of a device by PortAudio.
+    """What PortAudio says of a device.
 
     Attributes:
-        number, name: identification of the device.
-        system: ALSA, PulseAudio, Core Audio or another system.
-        inputs, outputs: numbers of channels.
-        rate: default sample rate in Hz.
-        default: `input`, `output`, `both` or empty.
+        number, name: by which it is asked for.
+        system: ALSA, PulseAudio, Core Audio and so on.
+        inputs, outputs: channels.
+        rate: in Hz, its own.
+        default: `input`, `output`, `both` or nothing.
     """
 
     number: int
@@ -44,7 +49,7 @@ def portaudio() -> Any:
     """Return the module `sounddevice`.
 
     Raises:
-        DssError: the module or PortAudio is not installed.
+        DssError: it, or PortAudio behind it, is not installed.
     """
     try:
         import sounddevice
@@ -52,11 +57,25 @@ def portaudio() -> Any:
         raise DssError(f"`dss live` needs the Python package sounddevice: {EXTRA}") from error
     except OSError as error:
         raise DssError(f"`dss live` needs PortAudio ({error}): {EXTRA}") from error
+    if sys.platform.startswith("linux"):
+        _silence_alsa()
     return sounddevice
 
 
+@functools.cache
+def _silence_alsa() -> Any:
+    """Let ALSA keep what it would print on stderr; the callbacks count what matters of it."""
+    kind = ctypes.CFUNCTYPE(
+        None, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p
+    )
+    handler = kind(lambda file, line, function, error, form: None)
+    with contextlib.suppress(OSError, AttributeError):
+        ctypes.CDLL("libasound.so.2").snd_lib_error_set_handler(handler)
+    return handler  # kept, since ALSA calls it as long as the program runs
+
+
 def list_devices() -> list[DeviceFacts]:
-    """Return all devices.
+    """Return every device there is.
 
     Raises:
         DssError: PortAudio is not installed, or does not run.
@@ -85,19 +104,19 @@ def list_devices() -> list[DeviceFacts]:
 
 
 def find_device(asked: str | None, role: str) -> DeviceFacts:
-    """Return the device with a number or name, or the default device.
+    """Return the device of that number or name, or the default one.
 
     Args:
-        asked: number, name or unique part of a name; None: default device.
+        asked: a number, a name or a part of one that no other device has; None: the default.
         role: `input` or `output`.
 
     Raises:
-        UsageError: no device or several devices match.
+        UsageError: there is none, or several.
         DssError: PortAudio is not installed, or does not run.
     """
     devices = list_devices()
     fitting = [d for d in devices if (d.inputs if role == "input" else d.outputs)]
-    way_out = "`dss live --list` shows the devices"
+    way_out = "`dss live --list` shows what there is"
     if asked is None:
         usual = [d for d in fitting if d.default in (role, "both")]
         if not usual:
@@ -112,12 +131,12 @@ def find_device(asked: str | None, role: str) -> DeviceFacts:
         raise UsageError(f"--{role} {asked}: no such {role} device; {way_out}")
     if len(found) > 1:
         names = ", ".join(f"{d.number} {d.name} ({d.system})" for d in found[:4])
-        raise UsageError(f"--{role} {asked}: several devices match: {names}; use the number")
+        raise UsageError(f"--{role} {asked}: several are called so: {names}; give the number")
     return found[0]
 
 
 class _Device:
-    """Stream in one direction, reopened after a loss; callbacks never wait and never raise an error."""
+    """One direction of sound, reopened whenever it stops; callbacks never wait and never raise."""
 
     def __init__(
         self, asked: str | None, role: str, channels: int | None, say: Callable[[str], None]
@@ -131,13 +150,13 @@ class _Device:
         self.errors = 0
         self._called = time.monotonic()
         self._stream: Any = None
-        self._missed = False  # whether the loss was reported
+        self._missed = False  # it was said that the device has gone
 
     def open(self) -> None:
-        """Start recording or playback.
+        """Begin to hear or play.
 
         Raises:
-            DssError: the device cannot be opened: no permission, in use, unsupported rate.
+            DssError: the device is refused: no permission, in use, another rate.
         """
         sd = portaudio()
         make = sd.InputStream if self._role == "input" else sd.OutputStream
@@ -148,7 +167,7 @@ class _Device:
                 samplerate=self.rate,
                 blocksize=round(CALLBACK_SECONDS * self.rate),
                 dtype="float32",
-                latency="low",
+                latency=DEVICE_SECONDS,
                 callback=self._hear if self._role == "input" else self._play,
             )
             self._stream.start()
@@ -158,28 +177,28 @@ class _Device:
         self._called = time.monotonic()
 
     def close(self) -> None:
-        """Stop the stream in any state of the device."""
+        """Stop, whatever state the device is in."""
         stream, self._stream = self._stream, None
         if stream is not None:
             try:
                 stream.abort()
                 stream.close()
-            except Exception:  # a lost device cannot be stopped
+            except Exception:  # a device that has gone cannot be stopped
                 return
 
     @property
     def gone(self) -> bool:
-        """Return whether the callbacks have stopped."""
+        """Whether the device has stopped calling."""
         return time.monotonic() - self._called > SILENT_SECONDS
 
     def say_gone(self) -> None:
-        """Report the loss of the device, once."""
+        """Say that the device has gone, once."""
         if not self._missed:
-            self._say(f"{self._role} {self.facts.name!r} is lost; waiting for it")
+            self._say(f"{self._role} {self.facts.name!r} has gone; waiting for it")
         self._missed = True
 
     def reopen(self) -> None:
-        """Open the device again if it exists."""
+        """Take the device again if it is there; if not, it is looked for later."""
         try:
             self.facts = find_device(self._asked or self.facts.name, self._role)
             self.open()
@@ -205,16 +224,16 @@ class _Device:
             self.errors += 1
         self._started = self._started or len(samples) > 0
 
-    _started = False  # silence before the first sample is not a gap
+    _started = False  # silence before the first sample is no gap
 
 
-class Microphone(_Device):
-    """Recording device; several channels are averaged.
+class InputDevice(_Device):
+    """A device that is heard; several channels are averaged.
 
     Args:
-        asked: number or name; None: default device.
-        channels: largest number of channels; None: two.
-        say: receives one line when the device is lost and when it returns.
+        asked: number or name; None: the default.
+        channels: at most; None: two.
+        say: told in one line when the device goes and when it is back.
 
     Raises:
         UsageError, DssError: as `find_device`.
@@ -225,16 +244,16 @@ class Microphone(_Device):
 
     @property
     def lost(self) -> int:
-        """Number of losses of input."""
+        """Times at which sound was lost."""
         return self.errors
 
 
-class Loudspeaker(_Device):
-    """Playback device, with equal channels.
+class OutputDevice(_Device):
+    """A device that plays, the same in all channels.
 
     Args:
-        asked: number or name; None: default device.
-        say: receives one line when the device is lost and when it returns.
+        asked: number or name; None: the default.
+        say: told in one line when the device goes and when it is back.
 
     Raises:
         UsageError, DssError: as `find_device`.
@@ -245,14 +264,14 @@ class Loudspeaker(_Device):
 
     @property
     def starved(self) -> int:
-        """Number of gaps in the output."""
+        """Times at which there was nothing to play."""
         return self.errors
 
 
 def look_after(devices: Sequence[_Device]) -> None:
-    """Detect lost devices, and reopen them when they return; to be called regularly.
+    """Notice devices that have gone, and take them again when they are back. To be called now and then.
 
-    PortAudio searches for devices only at its start, which ends all streams: all devices are reopened.
+    PortAudio looks for devices only when it starts, and no stream outlives that: all devices are reopened.
     """
     gone = [device for device in devices if device.gone]
     if not gone:
@@ -269,6 +288,6 @@ def look_after(devices: Sequence[_Device]) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """Return PortAudio's message without its numbers."""
+    """PortAudio's words without its numbers."""
     text = str(error.args[0] if error.args else error)
     return text.split(" [PaErrorCode")[0].rstrip(".")

@@ -10,20 +10,28 @@ import math
 
 PROPORTIONAL = 0.04  # change of the ratio per second of excess length; settles in a minute
 INTEGRAL = PROPORTIONAL**2 / 4
-SMOOTHING = 5.0  # seconds of averaging, because the length changes in whole chunks
-LIMIT = 0.005  # of the ratio: 5000 ppm, more than the drift of sound cards, and hardly audible
+SMOOTHING = 5.0  # seconds over which the length is averaged: it comes and goes in whole chunks
+ROOM = 0.05  # seconds by which the queue may be longer than asked for, and stay so
+LIMIT = 0.005  # of the ratio: 5000 ppm, more than any two sound cards are apart, and hardly to be heard
 
 
 class DriftController:
     """Controller of the rate ratio that keeps a queue at its target length.
 
+    For the first SMOOTHING seconds it only looks: a queue that is a little longer than asked for stays so
+    rather than have its sound bent.
+
     Args:
-        target: target length of the queue in seconds.
+        target: seconds that the queue is to be long, at least.
+
+    Attributes:
+        target: that it is kept to, up to ROOM longer.
     """
 
     def __init__(self, target: float) -> None:
-        self.target = target
+        self.target = self._asked = target
         self._mean: float | None = None
+        self._looked = self._sum = 0.0
         self._drift = 0.0
 
     @property
@@ -39,7 +47,12 @@ class DriftController:
             seconds: seconds since the last call.
         """
         if self._mean is None:
-            self._mean = length
+            self._looked += seconds
+            self._sum += length * seconds
+            if self._looked < SMOOTHING:
+                return 1.0 + self._drift
+            self._mean = self._sum / self._looked
+            self.target = min(max(self._mean, self._asked), self._asked + ROOM)
         self._mean += (length - self._mean) * (1 - math.exp(-seconds / SMOOTHING))
         error = self._mean - self.target
         wanted = self._drift + INTEGRAL * error * seconds
@@ -49,3 +62,4 @@ class DriftController:
     def restart(self) -> None:
         """Forget the smoothed length but keep the drift, after the queue was emptied or filled at once."""
         self._mean = None
+        self._looked = self._sum = 0.0

@@ -238,12 +238,13 @@ def _context(
     warn: Callable[[str], None],
 ) -> Context:
     """Return the context that source and network allow; warn if it differs from the requested one."""
+    explicit = asked not in (None, "none")
     asked = settled_context(asked, latency) if latency is not None else asked
     pipe = os.fspath(source) == "-"
     if asked == "recording" and pipe:
         warn("standard input can be read only once: the context of each chunk is the past, not the recording")
     wanted: Context = "past" if pipe and asked in (None, "recording") else asked or "recording"
     used = used_context(network, wanted)
-    if asked not in (None, "none") and used == "none":
+    if explicit and used == "none":
         warn("the model carries no context: each chunk is separated alone")
     return used

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..cluster.dask import cluster, this_worker
-from ..cluster.work import Work
+from ..cluster.work import SHARING, Work
 from ..errors import DssError, ExitCode, UsageError
 from ..utils import urls
 from ..utils.descriptors import is_stream
@@ -27,14 +27,14 @@ if TYPE_CHECKING:
 
     Load = partial[LiteRTNetwork]
 
+PACKAGES = ("dss-cli", "numpy", "ai-edge-litert", "soundfile", "soxr")  # that make the stems
 WORK = Work(
     "recordings",
     "separated again",
     "separate one recording",
-    ("dss-cli", "numpy", "ai-edge-litert", "soundfile", "soxr"),
+    PACKAGES,
     "with --skip-existing the same command goes on where it stopped",
 )
-SHARING = 60.0  # seconds until a network file system shows files that were written on another machine
 _LEFTOVER = ".{}.[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f].part"
 
 

@@ -17,11 +17,10 @@ from scipy import fft
 
 from ..constants import SAMPLE_RATE, STEMS
 from .corpus import Material
+from .recipe import KINDS, Recipe
 from .rendering import Levels, NumPyArrays, Renderer, Sounds
-from .scene_sampling import KINDS, KNOTS, Draw, Recipe, Samples, Voice, draw
+from .scene_sampling import Draw, Samples, Voice, draw
 from .turns import ALWAYS, FOREVER, gate
-
-__all__ = ["KINDS", "KNOTS", "Recipe", "Scene", "mix", "render"]
 
 
 @dataclass(frozen=True)

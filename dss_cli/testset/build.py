@@ -16,7 +16,7 @@ import pyroomacoustics as pra
 
 from ..cluster.dask import cluster
 from ..cluster.processes import processes
-from ..cluster.work import Work
+from ..cluster.work import SHARING, Work
 from ..errors import DssError
 from .format import PARTS
 from .plan import Plan
@@ -24,7 +24,6 @@ from .render import make_scene, scene_id
 from .writer import TestSetFolder
 
 CHUNK = 4  # scenes per piece of work
-SHARING = 60.0  # seconds until a network file system shows files that were written on another machine
 WORK = Work(
     "scenes",
     "made again",

@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from ..constants import SAMPLE_RATE
 from ..simulation.corpus import Material, active_level
 from ..simulation.measured_rirs import Rooms
-from ..simulation.mixing import Recipe, Scene, mix, render
+from ..simulation.mixing import Scene, mix, render
+from ..simulation.recipe import Recipe
 from ..simulation.scene_sampling import draw
 from .preambles import make_preamble
 from .responses import PROTOCOL, draw_responses

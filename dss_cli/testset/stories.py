@@ -8,7 +8,7 @@ import numpy as np
 
 from ..constants import SAMPLE_RATE
 from ..errors import DssError
-from ..simulation.scene_sampling import KINDS
+from ..simulation.recipe import KINDS
 from ..simulation.turns import FOREVER, Range, Spans, Turns, draw_turns
 
 STORIES = {  # least and most talkers: (near, far), (near, far)

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 
 from ..distances import GUARD, NEAR, UR0, Range
 from ..errors import UsageError
-from ..simulation.mixing import KINDS
+from ..simulation.recipe import KINDS
 from .preambles import SOUNDS
 from .stories import LEAST, STORIES
 

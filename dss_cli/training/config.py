@@ -13,7 +13,7 @@ from typing import Annotated, Literal
 from ..distances import FAR_OUTDOOR, NEAR
 from ..errors import UsageError
 from ..network.config import CONFIGS, NetworkConfig
-from ..simulation.scene_sampling import Recipe
+from ..simulation.recipe import Recipe
 from ..utils.layers import Layers, find_settings, merged, read_layers
 from ..utils.settings import Bounds, Count, Positive, Share, Weight, build_settings
 

@@ -12,8 +12,9 @@ from ..constants import SignalConfig
 from ..separation.stft import compress, root_hann
 from ..simulation.corpus import Material
 from ..simulation.mixing import Scene, mix
+from ..simulation.recipe import Recipe
 from ..simulation.rir_bank import Bank
-from ..simulation.scene_sampling import Draw, Recipe, draw, draw_kind, draw_snr
+from ..simulation.scene_sampling import Draw, draw, draw_kind, draw_snr
 
 Array = NDArray[np.float32]
 

@@ -17,9 +17,10 @@ from scipy import fft
 
 from ..constants import SignalConfig
 from ..simulation.corpus import Material
+from ..simulation.recipe import KINDS, Recipe
 from ..simulation.recording_chain import Capture
 from ..simulation.rendering import Levels
-from ..simulation.scene_sampling import KINDS, KNOTS, Draw, Recipe, Voice
+from ..simulation.scene_sampling import KNOTS, Draw, Voice
 from ..simulation.turns import Turns
 from .data import Sources, chunk_length
 

@@ -9,8 +9,8 @@ from typing import NamedTuple
 from ..errors import DssError, UsageError
 from ..simulation.corpus import Material, load_noise, load_speech
 from ..simulation.measured_places import load_training_rooms
+from ..simulation.recipe import CONVERSATIONS, KINDS
 from ..simulation.rir_bank import FAR_SOURCES, NEAR_SOURCES, Bank, simulate_bank
-from ..simulation.scene_sampling import CONVERSATIONS, KINDS
 from .config import RoomsConfig, TrainingConfig
 from .data import Sources
 from .validation import STRATA, Validation

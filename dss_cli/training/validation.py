@@ -12,7 +12,8 @@ from ..constants import STEMS, SignalConfig
 from ..metrics import attenuation, si_sdr
 from ..network.config import NetworkConfig
 from ..separation.stft import StreamingISTFT, compress, decompress
-from ..simulation.mixing import Recipe, Scene
+from ..simulation.mixing import Scene
+from ..simulation.recipe import Recipe
 from .cut import inputs_of, whole_scenes
 from .data import Sources, chunk_length, spectra
 

@@ -14,6 +14,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
+from dss_cli.separation.separator import DEFAULT_MODEL
 from dss_cli.utils.machine import default_threads
 from tests.helpers import terminal, tiny
 from tests.helpers.stub import files
@@ -140,16 +141,11 @@ def test_terminals_without_colours_get_none(stubbed, recording, variables, escap
     assert colours == []
 
 
-@pytest.fixture(params=["tiny", "toy"])
-def model(request, tmp_path_factory):
-    """Model file: the tiny model, or the network `toy` with random weights."""
-    if request.param == "tiny":
-        return tiny.write(tmp_path_factory.mktemp("model"))
-    return request.getfixturevalue("toy_model").path
-
-
+@pytest.mark.parametrize("model", ["tiny", DEFAULT_MODEL])
 def test_a_fallback_is_one_line_and_litert_is_silent(model, recording, here, no_gpu):
+    """The smallest model, and the bundled one, whose graph is a whole network's."""
     recording("a.wav", seconds=3)
+    model = tiny.write(here) if model == "tiny" else model
     command = [sys.executable, "-m", "dss_cli", "separate", "a.wav", "--model", model, "--delegate", "gpu"]
     command += ["--subtype", "FLOAT"]  # float files never clip
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)

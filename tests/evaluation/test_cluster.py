@@ -12,13 +12,6 @@ from tests.helpers import scenesets, tiny
 pytest.importorskip("distributed")
 
 from dss_cli.evaluation import on_cluster
-from tests.helpers.clusters import local_cluster
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    with local_cluster(2) as cluster:
-        yield cluster
 
 
 @pytest.fixture

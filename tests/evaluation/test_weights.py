@@ -19,6 +19,7 @@ def here_with_set(here):
     return here
 
 
+@pytest.mark.slow
 def test_keras_scores_the_weights_as_their_file_does(here_with_set, dss, capfd):
     pytest.importorskip("tensorflow", reason="Keras runs the weights")
     made = toy_context.network()

@@ -252,6 +252,7 @@ def toy_weights(keras, tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 def test_the_command_writes_and_reports(toy_weights, tmp_path, capsys):
     from dss_cli.cli.export import export
     from dss_cli.network import CONFIGURATIONS, build

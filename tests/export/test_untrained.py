@@ -12,6 +12,7 @@ from dss_cli.runtime.registry import find_model
 pytest.importorskip("tensorflow", reason="export needs the extra `train`")
 
 
+@pytest.mark.slow
 def test_an_untrained_model_runs_and_its_card_says_what_it_is(dss, tmp_path):
     status, out, err = dss("export", "--untrained", "--configuration", "toy", "-o", tmp_path, "--json")
     assert status == 0, err

@@ -58,11 +58,22 @@ class Page:
             time.sleep(0.05)
         return value
 
-    def run(self, script: str) -> Any:
-        """The value of a JavaScript expression, awaited, as if the user had clicked."""
-        done = self.ask(
-            "Runtime.evaluate", expression=script, awaitPromise=True, userGesture=True, returnByValue=True
-        )
+    def run(self, script: str, worker: str | None = None) -> Any:
+        """The value of a JavaScript expression, awaited, as if the user had clicked.
+
+        It is evaluated in the page, or in its worker whose address ends with `worker`.
+        """
+        own = self._session
+        if worker is not None:
+            attached = (e["params"] for e in self.events if e["method"] == "Target.attachedToTarget")
+            (session, *_) = (a["sessionId"] for a in attached if a["targetInfo"]["url"].endswith(worker))
+            self._session = {"sessionId": session}
+        try:
+            done = self.ask(
+                "Runtime.evaluate", expression=script, awaitPromise=True, userGesture=True, returnByValue=True
+            )
+        finally:
+            self._session = own
         assert "exceptionDetails" not in done, done["exceptionDetails"]
         return done["result"].get("value")
 

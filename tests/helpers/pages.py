@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import base64
 import json
+import os
 import time
 from pathlib import Path
 
@@ -18,6 +20,27 @@ def sdr(estimate, reference):
     reference = reference.astype(np.float64)
     error = np.sum((estimate - reference) ** 2)
     return np.inf if error == 0 else 10 * np.log10(np.sum(reference**2) / error)
+
+
+def worker_seconds():
+    """Computing time of all workers of the browsers that this process has begun."""
+    parents = {int(path.name): stat(path)[1] for path in Path("/proc").iterdir() if path.name.isdigit()}
+    own = {os.getpid()}
+    while more := {child for child, parent in parents.items() if parent in own} - own:
+        own |= more
+    threads = (stat(thread) for process in own for thread in Path(f"/proc/{process}/task").glob("*"))
+    ticks = sum(time for name, _, time in threads if name == "DedicatedWorker")
+    return ticks / os.sysconf("SC_CLK_TCK")
+
+
+def stat(path):
+    """Name, parent and ticks of a process or a thread; nothing of one that has ended."""
+    try:
+        name, _, rest = (path / "stat").read_text().partition("(")[2].rpartition(")")
+    except OSError:
+        return "", 0, 0
+    fields = rest.split()
+    return name, int(fields[1]), int(fields[11]) + int(fields[12])
 
 
 class Visit:
@@ -91,7 +114,5 @@ class Visit:
         return found
 
     def screenshot(self, path: Path):
-        import base64
-
         data = self.page.ask("Page.captureScreenshot", format="png", captureBeyondViewport=True)["data"]
         path.write_bytes(base64.b64decode(data))

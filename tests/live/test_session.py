@@ -113,6 +113,15 @@ def test_an_hour_of_drift_neither_fills_nor_empties_the_queue(ppm):
     assert drifts[-1] == pytest.approx(ppm * 1e-6, abs=5e-6)
 
 
+def test_a_queue_that_is_a_little_longer_than_asked_for_is_left_alone():
+    control = DriftController(0.1)
+    assert all(control.update(0.13, 0.02) == pytest.approx(1.0, abs=1e-9) for _ in range(1000))
+    assert control.target == pytest.approx(0.13)
+    control.restart()
+    assert [control.update(0.5, 0.02) for _ in range(1000)][-1] > 1.001, "far too long is not"
+    assert control.target == pytest.approx(0.15)
+
+
 def test_a_correction_is_too_small_to_be_heard():
     control = DriftController(0.1)
     for length in (5.0, 0.0):

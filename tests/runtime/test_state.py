@@ -140,7 +140,7 @@ def test_chunks_of_other_lengths_are_refused(model, chunks):
     known = r"\(1, 15, 256, 3\) or \(1, 7, 256, 3\)"
     with pytest.raises(UsageError, match=f"a chunk is float32 of shape {known}, not float32 .1, 8, 256, 3"):
         network.separate(chunks[0][:, :8].copy())
-    with pytest.raises(UsageError, match="not float32 .1, 7, 256, 3"):
+    with pytest.raises(UsageError, match=r"not float32 .1, 7, 256, 3"):
         network.listen(chunks[0][:, :7].copy(), network.begin())
 
 

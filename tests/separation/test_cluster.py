@@ -26,12 +26,6 @@ from tests.helpers.clusters import kill_one, local_cluster, meanwhile
 POSIX = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    with local_cluster(2) as cluster:
-        yield cluster
-
-
 @pytest.fixture
 def separate(dss, here):
     """`separate(cluster or None, *arguments)`: run the smallest model; exit code, stdout, stderr lines."""

@@ -145,6 +145,29 @@ def test_a_signal_ends_all_processes_and_leaves_nothing(stubbed, recording, here
     assert files(here) == names
 
 
+def test_workers_under_nohup_outlive_their_terminal(stubbed, recording, here):
+    for name in ("a.wav", "b.wav"):
+        recording(name, seconds=4)
+    started = "print('started', file=sys.stderr, flush=True)\nStub.pause = 0.02"
+    command = ["nohup", *stubbed(started), "separate", "a.wav", "b.wav", "--jobs", "2"]
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    while process.stderr.readline() != b"started\n":
+        pass
+    while len(children(process)) < 2:
+        time.sleep(0.01)
+    time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGHUP)
+    process.stderr.read()
+    assert process.wait(60) == 0
+    assert len(files(here)) == 6
+
+
 def test_a_model_that_cannot_be_loaded_is_one_line(dss, recording, here):
     path = tiny.write(here)
     path.write_bytes(b"short")

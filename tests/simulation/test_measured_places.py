@@ -10,9 +10,9 @@ pytest.importorskip("pyroomacoustics")
 from dss_cli.errors import DssError
 from dss_cli.simulation.measured_places import load_training_rooms
 from dss_cli.simulation.measured_rirs import load_rooms, read_rows
+from dss_cli.simulation.recipe import Recipe
 from dss_cli.simulation.rir import onset, split_at_onset
 from dss_cli.simulation.rir_bank import Bank, simulate_bank
-from dss_cli.simulation.scene_sampling import Recipe
 from tests.helpers import synth
 
 COUNTS = (3, 4)

@@ -11,7 +11,7 @@ from tests.helpers import short_runs
 
 pytest.importorskip("keras")
 
-from dss_cli.simulation.mixing import Recipe
+from dss_cli.simulation.recipe import Recipe
 from dss_cli.simulation.recording_chain import (
     BANDS,
     Capture,

@@ -179,6 +179,7 @@ class TestTable:
         yield [simulated(1, index) for index in range(100)]
         image_sources.MOST_IMAGES = before
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("band", MEASURED)
     def test_direct_sound_covers_that_of_measured_rooms(self, many, band):
         found, count = figure_percentiles(many, band)
@@ -186,6 +187,7 @@ class TestTable:
         # Percentiles of so few responses are accurate to one or two decibels.
         assert covers(found, MEASURED[band], slack=2.0), (found, MEASURED[band])
 
+    @pytest.mark.slow
     def test_reverberation_falls_with_frequency(self, many):
         low, middle, high = np.percentile(treble(many), (10, 50, 90))
         assert middle == pytest.approx(0.7, abs=0.06)

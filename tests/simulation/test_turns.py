@@ -12,8 +12,9 @@ from hypothesis import strategies as st
 
 from dss_cli.simulation.corpus import SPEECH_RMS, Material
 from dss_cli.simulation.mixing import mix
+from dss_cli.simulation.recipe import CONVERSATIONS, Recipe
 from dss_cli.simulation.rendering import TYPICAL_GAIN, TYPICAL_NEAR
-from dss_cli.simulation.scene_sampling import CONVERSATIONS, Recipe, draw
+from dss_cli.simulation.scene_sampling import draw
 from dss_cli.simulation.turns import ALWAYS, FOREVER, RAMP, Turns, draw_turns, gate
 
 RATE = 16_000

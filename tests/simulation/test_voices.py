@@ -8,7 +8,9 @@ import pytest
 pytest.importorskip("scipy")
 
 from dss_cli.simulation.corpus import Material
-from dss_cli.simulation.mixing import KNOTS, Recipe, render
+from dss_cli.simulation.mixing import render
+from dss_cli.simulation.recipe import Recipe
+from dss_cli.simulation.scene_sampling import KNOTS
 
 RATE = 16_000
 QUIET = {"colour": 0.0, "level_spread": 0.0}

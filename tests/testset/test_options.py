@@ -18,7 +18,8 @@ pytest.importorskip("pyroomacoustics")
 from dss_cli.distances import UR0
 from dss_cli.errors import UsageError
 from dss_cli.evaluation.testset import read_test_set
-from dss_cli.simulation.mixing import KINDS, render
+from dss_cli.simulation.mixing import render
+from dss_cli.simulation.recipe import KINDS
 from dss_cli.testset.build import build_test_set
 from dss_cli.testset.plan import draw_up
 from dss_cli.testset.render import FULL_SCALE, PEAK, make_scene

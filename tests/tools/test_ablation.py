@@ -69,6 +69,7 @@ def toy_plan(monkeypatch, sources):
     monkeypatch.setattr(keras.utils, "clear_session", lambda: None)
 
 
+@pytest.mark.slow
 def test_runs_are_made_once_and_the_document_has_them_all(toy_plan, sources, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     sources.bank.save(tmp_path / "bank.npz")

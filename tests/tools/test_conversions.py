@@ -105,6 +105,7 @@ def test_times_are_medians_of_turns_against_the_first(monkeypatch):
     assert order == ["a", "b"] * 4
 
 
+@pytest.mark.slow
 def test_the_command_scores_every_conversion(here, no_gpu, capsys):
     pytest.importorskip("tensorflow", reason="TensorFlow converts")
     toy.write_weights(here)

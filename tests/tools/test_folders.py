@@ -10,7 +10,7 @@ import pytest
 from tools.folders import LABEL, floors, folders, imported, picture
 
 ROOT = Path(__file__).parents[2]
-GROUND = {"_version", "constants", "errors", "utils"}
+GROUND = {"_version", "constants", "distances", "errors", "utils"}
 MAY = {  # permitted imports, in addition to the ground floor
     "metrics": set(),
     "energy": set(),
@@ -20,7 +20,7 @@ MAY = {  # permitted imports, in addition to the ground floor
     "separation": {"audio", "cluster", "runtime"},
     "tflite": {"runtime"},
     "diagnostics": {"energy", "runtime"},
-    "benchmark": {"audio", "energy", "metrics", "runtime", "separation", "tflite"},
+    "benchmark": {"audio", "energy", "live", "metrics", "runtime", "separation", "tflite"},
     "live": {"audio", "runtime", "separation"},
     "network": set(),
     "simulation": set(),
@@ -36,6 +36,7 @@ BELOW = {  # permitted imports within the ground floor
     "_version": set(),
     "errors": set(),
     "constants": {"errors"},
+    "distances": set(),
     "utils": {"_version", "errors"},
 }
 RUNTIME = {

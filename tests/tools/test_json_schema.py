@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from pathlib import Path
 
 import jsonschema
@@ -24,6 +26,11 @@ def test_the_schema_in_the_package_is_todays(tmp_path):
     json_schema.write(tmp_path / "schema.json")
     made = (tmp_path / "schema.json").read_text()
     assert (ROOT / json_schema.BENCH).read_text() == made, "python -m tools.update_docs schema"
+
+
+def test_a_benchmark_runs_where_msgspec_is_not_installed():
+    script = "import sys; sys.modules['msgspec'] = None; import dss_cli.benchmark.run, dss_cli.cli.bench"
+    subprocess.run([sys.executable, "-c", script], check=True)
 
 
 def test_the_schema_is_one():

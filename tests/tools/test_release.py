@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 import tarfile
 import zipfile
 from pathlib import Path
@@ -57,6 +58,27 @@ def test_a_folder_that_holds_files_is_refused(tmp_path):
     (tmp_path / "old.whl").touch()
     with pytest.raises(DssError, match="holds files already"):
         release.release(tmp_path)
+
+
+def test_the_wheel_of_the_page_needs_a_built_page(tmp_path, monkeypatch):
+    monkeypatch.setattr(release, "PAGE", tmp_path / "nothing")
+    with pytest.raises(DssError, match="`make web` builds the page"):
+        release.build_page(tmp_path, EPOCH)
+
+
+def test_the_wheel_of_the_page_has_the_version_of_the_command_and_holds_the_page(tmp_path):
+    project = tmp_path / "web"
+    shutil.copytree(release.WEB / "dss_cli_web", project / "dss_cli_web")
+    shutil.copy(release.WEB / "pyproject.toml", project)
+    (tmp_path / "dss_cli").mkdir()
+    shutil.copy(ROOT / "dss_cli" / "_version.py", tmp_path / "dss_cli")
+    (tmp_path / "build" / "web").mkdir(parents=True)
+    (tmp_path / "build" / "web" / "index.html").write_text("<!doctype html>")
+    (wheel,) = release.build(tmp_path / "dist", EPOCH, ["wheel"], project)
+    assert wheel.name == f"dss_cli_web-{__version__}-py3-none-any.whl"
+    with zipfile.ZipFile(wheel) as archive:
+        names = {name for name in archive.namelist() if ".dist-info/" not in name}
+    assert names == {"dss_cli_web/__init__.py", "dss_cli_web/site/index.html"}
 
 
 def instructions(text):

@@ -12,7 +12,7 @@ pytest.importorskip("scipy")
 
 from dss_cli.errors import UsageError
 from dss_cli.network.config import CONFIGS, CONFIGURATIONS, TwoStageConfig
-from dss_cli.simulation.scene_sampling import Recipe
+from dss_cli.simulation.recipe import Recipe
 from dss_cli.training.config import TrainingConfig, read_config
 from dss_cli.utils.layers import read_layers
 from dss_cli.utils.toml_text import to_table, to_toml

@@ -15,8 +15,8 @@ pytest.importorskip("scipy")
 
 from dss_cli.network import configuration  # noqa: E402
 from dss_cli.simulation.corpus import Material  # noqa: E402
+from dss_cli.simulation.recipe import CONVERSATIONS, KINDS, PREAMBLES, Recipe  # noqa: E402
 from dss_cli.simulation.rir_bank import Bank  # noqa: E402
-from dss_cli.simulation.scene_sampling import CONVERSATIONS, KINDS, PREAMBLES, Recipe  # noqa: E402
 from dss_cli.simulation.turns import Turns  # noqa: E402
 from dss_cli.training.config import read_config  # noqa: E402
 from dss_cli.training.cut import inputs_of, whole_scenes  # noqa: E402

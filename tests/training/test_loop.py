@@ -20,10 +20,11 @@ from dss_cli.errors import DssError  # noqa: E402
 from dss_cli.metrics import si_sdr  # noqa: E402
 from dss_cli.network import build, configuration  # noqa: E402
 from dss_cli.separation.stft import compress  # noqa: E402
-from dss_cli.simulation.mixing import Recipe  # noqa: E402
+from dss_cli.simulation.recipe import Recipe  # noqa: E402
 from dss_cli.training.config import DataConfig, MachineConfig, read_config  # noqa: E402
 from dss_cli.training.cut import inputs_of, whole_scenes  # noqa: E402
 from dss_cli.training.data import examples, spectra  # noqa: E402
+from dss_cli.training.device_batches import Desk  # noqa: E402
 from dss_cli.training.loop import TrainingRun, train  # noqa: E402
 from dss_cli.training.losses import separation_loss  # noqa: E402
 from dss_cli.training.optimiser import ConvolutionMuon  # noqa: E402
@@ -136,6 +137,7 @@ def stopped(sources, tmp_path_factory):
     return train(until(3), sources, folder), folder
 
 
+@pytest.mark.slow
 @untraced()
 def test_a_resumed_run_ends_where_an_unbroken_one_does(sources, stopped, tmp_path):
     whole = train(SETTINGS, sources, tmp_path / "whole")
@@ -168,12 +170,11 @@ def test_a_checkpoint_of_another_configuration_is_refused(stopped):
         TrainingRun(replace(SETTINGS, network=other), stopped[1])
 
 
-def test_the_share_of_outdoor_scenes_is_that_of_the_stage(sources, tmp_path):
+def test_the_share_of_outdoor_scenes_is_that_of_the_stage(sources):
+    desk = Desk(sources, SIGNAL)
     for outdoor in (0.0, 1.0):
-        step = replace(SETTINGS.training, mixing="device")
         stages = tuple(replace(stage, outdoor=outdoor) for stage in SETTINGS.stages)
-        run = TrainingRun(replace(SETTINGS, training=step, stages=stages), tmp_path, sources)
-        numbers, _ = run.batch(sources, 9)
+        numbers = desk.numbers(desk.draws(replace(SETTINGS, stages=stages).scenes_at(9), 8, [9]))
         places = numbers["response"][numbers["level"] > 0] // 7
         assert (sources.bank.outdoor[places] == outdoor).all()
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import threading
 from pathlib import Path
 
@@ -37,22 +38,18 @@ def server(site):
 
 @pytest.fixture
 def visit(server, tmp_path):
-    """`visit(query="", switches="")` opens the page in a browser; more than once is one browser each."""
+    """`visit(query="", switches="", address=...)` opens the page in a browser of its own."""
     if CHROMIUM is None:
         pytest.skip("no chromium: the page cannot be opened")
-    opened = []
+    with contextlib.ExitStack() as opened:
 
-    def open_page(query="", switches="", address=server.address, profile="profile"):
-        manager = browser(tmp_path / profile, switches)
-        page = manager.__enter__()
-        opened.append(manager)
-        here = Visit(page, tmp_path / "downloads")
-        page.open(address + query)
-        return here
+        def open_page(query="", switches="", address=server.address):
+            page = opened.enter_context(browser(tmp_path / "profile", switches))
+            here = Visit(page, tmp_path / "downloads")
+            page.open(address + query)
+            return here
 
-    yield open_page
-    for manager in opened:
-        manager.__exit__(None, None, None)
+        yield open_page
 
 
 @pytest.fixture(scope="session")

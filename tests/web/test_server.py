@@ -93,7 +93,7 @@ def test_a_port_in_use_is_one_line_with_the_way_out(folder):
 def test_a_page_that_is_not_installed_is_named(monkeypatch, tmp_path):
     monkeypatch.setattr(web_site, "_BUILT", tmp_path)
     monkeypatch.setitem(sys.modules, "dss_cli_web", None)
-    with pytest.raises(DssError, match=r"pip install 'dss-cli\[web\]'"):
+    with pytest.raises(DssError, match=r"pip install --upgrade 'dss-cli\[web\]'"):
         web_site.find_site(pytest.fail)
 
 

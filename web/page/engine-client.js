@@ -40,8 +40,8 @@ export class Engine {
    * The promise becomes true at the end, and false when another recording took its place.
    */
   async separate(source, give, context = "recording") {
-    this.running?.end(false);
-    const job = ++this.job;
+    this.cancel();
+    const { job } = this;
     await this.ready;
     if (job !== this.job) return false;
     return new Promise((end, fail) => {
@@ -53,6 +53,7 @@ export class Engine {
   /** End what is being separated. */
   cancel() {
     this.running?.end(false);
+    this.running = null; // what it still sends is heard no more
     this.worker?.postMessage({ type: "cancel", job: ++this.job });
   }
 

@@ -35,7 +35,7 @@ function note(text) {
 function fail(error) {
   find("alert").textContent = sentence(error);
   find("alert").hidden = false;
-  find("progress").hidden = true;
+  find("busy").hidden = true;
   say("");
 }
 
@@ -63,8 +63,14 @@ function unlocked(rate) {
   return sound;
 }
 
-async function open(file) {
+/** Give up what is being separated. */
+function abandon() {
   engine.cancel();
+  find("busy").hidden = true;
+}
+
+async function open(file) {
+  abandon();
   say(`Reading ${file.name} ...`);
   await separate(await openFile(file));
 }
@@ -96,7 +102,8 @@ async function run(source, length) {
   let heard = 0;
   let ready = 0;
   const bar = find("progress");
-  bar.hidden = false;
+  delete bar.dataset.first;
+  find("busy").hidden = false;
   const show = () => {
     // Listening ahead and separating cost about the same.
     bar.value = (0.5 * (heard + ready)) / length;
@@ -121,11 +128,18 @@ async function run(source, length) {
     },
   };
   if (!(await engine.separate(source, give))) return;
-  bar.hidden = true;
+  find("busy").hidden = true;
   const seconds = (performance.now() - started) / 1000;
   bar.dataset.seconds = seconds.toFixed(3);
   say(`Separated ${clock(length / current.inner)} in ${seconds.toFixed(1)} seconds.`);
   for (const button of find("downloads").querySelectorAll("button")) button.disabled = false;
+}
+
+/** Give up the rest; what there is of the stems can be heard. */
+function stop() {
+  abandon();
+  player.playback.cut();
+  say(`Stopped: ${clock(player.playback.ready / current.inner)} of ${clock(player.length / current.inner)} can be heard.`);
 }
 
 async function download(stem) {
@@ -141,7 +155,7 @@ async function download(stem) {
 }
 
 async function startRecording() {
-  engine.cancel();
+  abandon();
   player?.close();
   player = null;
   find("result").hidden = true;
@@ -197,6 +211,7 @@ function wire() {
   for (const button of document.querySelectorAll("[data-example]")) {
     button.addEventListener("click", () => attempt(() => openExample(button.dataset.example)));
   }
+  find("stop").addEventListener("click", () => attempt(stop));
   find("record").addEventListener("click", () => attempt(recorder ? stopRecording : startRecording));
   for (const button of document.querySelectorAll("[data-download]")) {
     button.addEventListener("click", () => attempt(() => download(button.dataset.download)));

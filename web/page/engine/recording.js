@@ -17,6 +17,8 @@ const PIECE = 160_000; // samples that are converted at once
 export async function separateBlocks(network, blocks, rate, context, give, pause) {
   const inner = network.signal.sample_rate;
   const down = new Resampler(rate, inner);
+  // As the command has it: zeros after the end cover what rounding may cost, and chunks fall where its chunks do.
+  const padding = rate === inner ? 0 : 2 * (Math.floor(rate / inner) + 1);
   const separator = new StreamingSeparator(network, { context });
   const work = async (samples) => {
     give.mixture(samples);
@@ -30,6 +32,7 @@ export async function separateBlocks(network, blocks, rate, context, give, pause
       await work(down.push(block));
       await pause();
     }
+    await work(down.push(new Float32Array(padding)));
     await work(down.flush());
     for await (const [near, far] of separator.flush()) {
       give.stems(near, far);

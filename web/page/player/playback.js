@@ -49,6 +49,12 @@ export class Playback extends EventTarget {
     if (this.state !== "paused") this.#tick();
   }
 
+  /** No more will come: what every track has is all that there is. */
+  cut() {
+    this.length = this.ready;
+    if (this.state === "waiting") this.pause();
+  }
+
   /** Set the gains of tracks, by name; the change glides. */
   setGains(gains) {
     Object.assign(this.gains, gains);

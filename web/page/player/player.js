@@ -185,6 +185,8 @@ export class Player {
   #show() {
     this.frame = requestAnimationFrame(() => this.#show());
     const { position } = this.playback;
+    if (position === this.shown && !this.dirty) return;
+    this.shown = position;
     const share = this.length ? position / this.length : 0;
     const [first, stack] = [this.canvases.mixture.getBoundingClientRect(), this.stack.getBoundingClientRect()];
     this.head.style.transform = `translateX(${first.left - stack.left + share * first.width}px)`;

@@ -9,7 +9,7 @@ const REJECTION = 120; // dB
  * Converts a stream of float32 blocks from one rate to another, without delay or drift.
  *
  * Sample 0 of the output stands at the instant of sample 0 of the input, and the joined blocks do not
- * depend on how the input was cut. n samples give `ceil(n * target / source)`.
+ * depend on how the input was cut. n samples give `n * target / source`, rounded.
  */
 export class Resampler {
   /** Rates in Hz, whole numbers. */
@@ -42,7 +42,7 @@ export class Resampler {
   /** End the stream; return the rest of the output. */
   flush() {
     if (this.up === this.down) return new Float32Array(0);
-    const end = Math.ceil((this.taken * this.up) / this.down);
+    const end = Math.round((this.taken * this.up) / this.down);
     return this.#convert(new Float32Array(this.reach + 1), end);
   }
 

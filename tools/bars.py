@@ -1,0 +1,171 @@
+"""Compare the scores in a model's card with the bars of the project, as a table for README and card.
+
+`python -m tools.update_docs bars` writes the table. Floors and goals stand here and nowhere else; what was
+measured comes from the card, where `dss evaluate --write-card` puts it.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from dss_cli.constants import STEMS
+from dss_cli.utils.tables import markdown_table
+
+LABEL = "bars"
+HEAD = ["on dev rooms and dev talkers (near / far)", "floor", "goal", "measured", "date"]
+Pair = tuple[float, ...]
+
+
+@dataclass(frozen=True)
+class Bar:
+    """One row of the table.
+
+    Attributes:
+        what: for people.
+        kind: of the scenes.
+        environment: of the scenes.
+        figure: `si_sdri` (dB), `wrong` or `activity` (% of seconds) of both stems, or `swap_rate` (%).
+        floor, goal: one figure, or near and far.
+        context: that the scores were made with.
+        latency: seconds that the scores were made with; None: whole chunks.
+        ur0: whether the near talker stands at 0.5 to 0.8 m.
+    """
+
+    what: str
+    kind: str
+    environment: str
+    figure: str
+    floor: Pair
+    goal: Pair
+    context: str = "recording"
+    latency: float | None = None
+    ur0: bool = False
+
+    @property
+    def high_is_good(self) -> bool:
+        """Whether the floor is the least that is enough, and not the most."""
+        return self.figure == "si_sdri"
+
+
+_MEASURED = "conversations in measured rooms"
+BARS = (
+    Bar(f"{_MEASURED}: SI-SDRi, dB", "conversation", "measured", "si_sdri", (12, 19), (15, 22)),
+    Bar("the same: alone, by the wrong output, %", "conversation", "measured", "wrong", (1, 6), (0.5, 2)),
+    Bar(
+        "the same, past alone: SI-SDRi, dB",
+        "conversation",
+        "measured",
+        "si_sdri",
+        (9.5, 16),
+        (12, 19),
+        "past",
+    ),
+    Bar("the same: wrong output, %", "conversation", "measured", "wrong", (3, 12), (1, 5), "past"),
+    Bar("conversations indoors: wrong output, %", "conversation", "indoor", "wrong", (2, 4), (1, 2)),
+    Bar("conversations outdoors: wrong output, %", "conversation", "outdoor", "wrong", (3, 8), (1, 4)),
+    Bar("5 s, lone far talker, measured rooms: swapped, %", "far-only", "measured", "swap_rate", (20,), (5,)),
+    Bar(
+        "5 s, lone near talker, measured rooms: swapped, %", "near-only", "measured", "swap_rate", (6,), (2,)
+    ),
+    Bar("5 s, both, indoors: SI-SDRi, dB", "1N+1F", "indoor", "si_sdri", (5.5, 10), (8, 13)),
+    Bar(
+        "lone near talker at 0.5 to 0.8 m: swapped, %",
+        "near-only",
+        "indoor",
+        "swap_rate",
+        (10,),
+        (3,),
+        ur0=True,
+    ),
+    Bar("five talkers (`patterson`): SI-SDRi, dB", "1N+4F", "indoor", "si_sdri", (4.4, 4.5), (7, 9)),
+    Bar(f"{_MEASURED}: who speaks when, error, %", "conversation", "measured", "activity", (8, 8), (4, 4)),
+    Bar(
+        f"{_MEASURED}, 0.5 s late: SI-SDRi, dB",
+        "conversation",
+        "measured",
+        "si_sdri",
+        (8, 14),
+        (11, 18),
+        "past",
+        0.5,
+    ),
+    Bar("the same: wrong output, %", "conversation", "measured", "wrong", (3, 12), (1, 5), "past", 0.5),
+    Bar(
+        f"{_MEASURED}, 0.25 s late: SI-SDRi, dB",
+        "conversation",
+        "measured",
+        "si_sdri",
+        (6.5, 12),
+        (10, 16),
+        "past",
+        0.25,
+    ),
+)
+
+
+def table(card: Path) -> str:
+    """Return the table as Markdown; bars without scores in the card say so, missed floors are marked."""
+    scores = json.loads(card.read_text(encoding="utf-8"))["scores"]
+    return markdown_table(HEAD, [_row(bar, scores) for bar in BARS])
+
+
+def _row(bar: Bar, scores: Mapping[str, Any]) -> list[str]:
+    found = list(_strata(bar, scores))
+    shown = [_told(bar, values) for values in (bar.floor, bar.goal)]
+    if not found:
+        return [bar.what, *shown, "not scored", ""]
+    strata = [summary for _, summary in found]
+    values = _pooled(bar, strata) if bar.figure in ("wrong", "activity") else _worst(bar, strata)
+    mark = "" if _reached(bar, values) else " (missed)"
+    return [bar.what, *shown, f"{_told(bar, values)}{mark}", max(date for date, _ in found)]
+
+
+def _strata(bar: Bar, scores: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
+    for entry in scores.values():
+        if entry.get("context", "recording") != bar.context or not _in_time(bar, entry.get("latency")):
+            continue
+        for name, summary in entry["strata"].items():
+            wanted = (bar.kind, bar.environment, bar.ur0)
+            apart = bar.figure == "si_sdri" and "nobody" in name
+            scored = bar.figure == "swap_rate" or any(f"{stem}_{bar.figure}" in summary for stem in STEMS)
+            group = (summary["kind"], summary["environment"], bool(summary["ur0"]))
+            if group == wanted and scored and not apart:
+                yield entry.get("date", ""), summary
+
+
+def _in_time(bar: Bar, latency: float | None) -> bool:
+    """Whether scores keep to the latency of a bar: the longest one that a model offers may be shorter."""
+    if bar.latency is None or latency is None:
+        return bar.latency is latency
+    return bar.latency / 2 < latency <= bar.latency
+
+
+def _worst(bar: Bar, strata: list[Mapping[str, Any]]) -> Pair:
+    if bar.figure == "swap_rate":
+        return (max(100 * float(summary["swap_rate"]["rate"]) for summary in strata),)
+    return tuple(min(float(s[f"{stem}_si_sdri"]["median"]) for s in strata) for stem in STEMS)
+
+
+def _pooled(bar: Bar, strata: list[Mapping[str, Any]]) -> Pair:
+    values = []
+    for stem in STEMS:
+        known = [s[f"{stem}_{bar.figure}"] for s in strata if f"{stem}_{bar.figure}" in s]
+        weights = [one["seconds"] if bar.figure == "wrong" else one["spoken"] for one in known]
+        total = sum(one["rate"] * weight for one, weight in zip(known, weights, strict=True))
+        values.append(100 * total / sum(weights) if sum(weights) else 0.0)
+    return tuple(values)
+
+
+def _reached(bar: Bar, values: Pair) -> bool:
+    rounded = [round(value, 1) for value in values]
+    pairs = zip(rounded, bar.floor, strict=True)
+    return all(value >= floor if bar.high_is_good else value <= floor for value, floor in pairs)
+
+
+def _told(bar: Bar, values: Pair) -> str:
+    sign = "+" if bar.high_is_good else ""
+    return " / ".join(f"{round(value, 1):{sign}g}" for value in values)
