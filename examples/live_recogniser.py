@@ -1,10 +1,10 @@
-"""What a voice assistant does with `LiveSeparator`: separate, find speech, pass utterances to a recogniser.
+"""Example of a voice assistant with `LiveSeparator`: separation, voice activity detection, recogniser.
 
     python examples/live_recogniser.py examples/conversation.flac
 
-A file stands in for the microphone, 20 ms at a time; `is_speech` for a voice-activity detector (Silero,
-WebRTC), `recognise` for a recogniser (Whisper, Vosk). Both hear the near talker alone. At the end it says
-what the calls cost.
+A file replaces the microphone, 20 ms at a time; `is_speech` replaces a voice-activity detector (Silero,
+WebRTC), `recognise` a recogniser (Whisper, Vosk). Both receive only the near talker. At the end the script
+prints the cost of the calls.
 """
 
 from __future__ import annotations
@@ -27,11 +27,11 @@ Floats = NDArray[np.float32]
 
 FRAME_SECONDS = 0.02
 SPEECH_DB = -45.0  # level of a frame above which it counts as speech
-PAUSE_SECONDS = 0.6  # of silence that end an utterance
+PAUSE_SECONDS = 0.6  # seconds of silence at the end of an utterance
 
 
 def microphone(path: str) -> tuple[int, Iterator[Floats]]:
-    """Rate and frames of a recording, as a microphone would give them."""
+    """Return rate and frames of a recording, as from a microphone."""
     samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
     mono, size = samples.mean(axis=1), round(FRAME_SECONDS * rate)
     return rate, (mono[start : start + size] for start in range(0, len(mono), size))

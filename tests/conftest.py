@@ -215,7 +215,7 @@ def rooms(tmp_path_factory):
 
 @pytest.fixture(scope="module")
 def cluster():
-    """A Dask cluster of two processes."""
+    """Dask cluster of two processes."""
     pytest.importorskip("distributed")
     from tests.helpers.clusters import local_cluster
 

@@ -1,7 +1,7 @@
 """Compare the scores in a model's card with the bars of the project, as a table for README and card.
 
-`python -m tools.update_docs bars` writes the table. Floors and goals stand here and nowhere else; what was
-measured comes from the card, where `dss evaluate --write-card` puts it.
+`python -m tools.update_docs bars` writes the table. Only this file contains floors and goals; the measured
+scores come from the card, which `dss evaluate --write-card` updates.
 """
 
 from __future__ import annotations
@@ -23,18 +23,18 @@ Pair = tuple[float, ...]
 
 @dataclass(frozen=True)
 class Bar:
-    """One row of the table.
+    """Row of the table.
 
     Attributes:
-        what: for people.
-        kind: of the scenes.
-        environment: of the scenes.
+        what: description for readers.
+        kind: kind of the scenes.
+        environment: environment of the scenes.
         figure: `si_sdri` (dB), `wrong` or `activity` (% of seconds) of both stems, or `swap_rate` (%).
         floor, goal: one figure, or near and far.
-        context: that the scores were made with.
-        latency: seconds that the scores were made with; None: whole chunks.
-        ur0: whether the near talker stands at 0.5 to 0.8 m.
-        headline: whether the README shows it, too.
+        context: context of the scores.
+        latency: latency of the scores in seconds; None: whole chunks.
+        ur0: whether the near talker is at 0.5 to 0.8 m.
+        headline: whether the README shows the bar too.
     """
 
     what: str
@@ -50,7 +50,7 @@ class Bar:
 
     @property
     def high_is_good(self) -> bool:
-        """Whether the floor is the least that is enough, and not the most."""
+        """True if the floor is a minimum, not a maximum."""
         return self.figure == "si_sdri"
 
 
@@ -94,9 +94,9 @@ BARS = (
 
 
 def table(card: Path, headlines: bool = False) -> str:
-    """Return the table as Markdown, of all bars or of the headlines.
+    """Return the table of all bars, or of the headlines, as Markdown.
 
-    Bars without scores in the card say so, missed floors are marked.
+    Bars without scores and missed floors are marked.
     """
     scores = json.loads(card.read_text(encoding="utf-8"))["scores"]
     return markdown_table(HEAD, [_row(bar, scores) for bar in BARS if bar.headline or not headlines])
@@ -127,7 +127,7 @@ def _strata(bar: Bar, scores: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[
 
 
 def _in_time(bar: Bar, latency: float | None) -> bool:
-    """Whether scores keep to the latency of a bar: the longest one that a model offers may be shorter."""
+    """Return whether the latency of scores fits a bar; the longest latency of a model may be shorter."""
     if bar.latency is None or latency is None:
         return bar.latency is latency
     return bar.latency / 2 < latency <= bar.latency

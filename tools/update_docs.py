@@ -7,7 +7,7 @@ folders     docs/development/architecture.md: table of imports between folders
 models      models/README.md: content of the model cards
 share       share/: man page, and completions for bash, zsh and fish
 schema      dss_cli/benchmark/schema.json: schema of `dss bench --json`, from the types of the results
-bars        README.md and models/README.md: floors and goals beside the scores in the card of `lite`
+bars        README.md and models/README.md: floors, goals, and scores of the card of `lite`
 scores      README.md: scores of the stems of the examples; separates the examples
 bench       docs/benchmarks.md: tables of `dss bench`; takes minutes, on an idle machine
 bench-gpu   docs/benchmarks.md: tables of `dss bench` on a machine with a GPU

@@ -1,4 +1,4 @@
-"""What a live signal costs: time per call, and what comes too late, while another core is busy or not."""
+"""Cost of a live signal: time per call and late blocks, with an idle or busy other core."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from ..separation.separator import load_model
 from .recording import synthetic
 from .statistics import PERCENTILES
 
-RATE = 48_000  # Hz, of most sound cards
-OTHER_CORE = (0.0, 0.5, 0.9)  # how busy it is
-SCHEMA = 1  # of the results
-# Spins for a share of every ten milliseconds, on the last processor that it may use where that can be said.
+RATE = 48_000  # Hz, rate of most sound cards
+OTHER_CORE = (0.0, 0.5, 0.9)  # load of the other core
+SCHEMA = 1  # version of the results
+# Spins for a share of every 10 ms, on the last permitted processor if the system supports that.
 _BUSY = """
 import os, sys, time
 share = float(sys.argv[1])
@@ -47,18 +47,18 @@ def measure_live(
     tell: Callable[[str], None] = lambda message: None,
     warn: Callable[[str], None] = lambda message: None,
 ) -> dict[str, Any]:
-    """Run a live signal at its own pace and take the time of every call.
+    """Run a live signal in real time and measure the time of every call.
 
     Args:
-        model: name or path.
-        delegates: as `load_model` takes them.
-        duration: seconds of sound of each row.
-        loads: how busy another core is kept meanwhile, 0 to 1; a row for each.
-        tell: given one line before each row.
-        warn: given one line for each thing that a user should hear.
+        model: name or path of the model.
+        delegates: delegates as in `load_model`.
+        duration: seconds of sound per row.
+        loads: loads of another core, 0 to 1, with one row each.
+        tell: receives one line before each row.
+        warn: receives the warnings, one line each.
 
     Returns:
-        Ready for JSON: `schema`, `model`, `rate`, `duration` and `rows`; see `live_row`.
+        Results ready for JSON: `schema`, `model`, `rate`, `duration` and `rows`; see `live_row`.
 
     Raises:
         DssError: the model or a delegate cannot be used.
@@ -86,10 +86,10 @@ def live_row(separator: LiveSeparator, duration: float, meters: Sequence[Meter] 
     """Measure one separator.
 
     Returns:
-        `latency` of the model and the rates; `end_to_end`, that with the queue that the slowest hundredth of
-        the chunks needs; `load`, computing per second of sound; `call_ms` by percentile, and at most;
-        `budget_ms` from one chunk to the next; `late`, blocks that came later than the queue to a
-        loudspeaker lasts, and `late_per_hour`; `joules` by meter.
+        `latency` of model and rate conversion; `end_to_end`, latency including the queue for the 99th
+        percentile of the chunks; `load`, computing time per second of sound; `call_ms`, percentiles and
+        maximum; `budget_ms` between chunks; `late`, number of blocks after the end of the loudspeaker's
+        queue, and `late_per_hour`; `joules` by meter.
     """
     size = round(BLOCK_SECONDS * separator.rate)
     sound = synthetic(10.0, separator.rate)
@@ -101,7 +101,7 @@ def live_row(separator: LiveSeparator, duration: float, meters: Sequence[Meter] 
     with measure(list(meters)) as energy:
         begun = time.perf_counter()
         for number in range(count):
-            due = begun + (number + 1) * BLOCK_SECONDS  # when the block has been heard
+            due = begun + (number + 1) * BLOCK_SECONDS  # time at which the block is complete
             if (ahead := due - time.perf_counter()) > 0:
                 time.sleep(ahead)
             start = time.perf_counter()
@@ -109,7 +109,7 @@ def live_row(separator: LiveSeparator, duration: float, meters: Sequence[Meter] 
             separator.push(sound[first : first + size])
             calls[number] = time.perf_counter() - start
             behind = time.perf_counter() - due - queue
-            if behind > 0:  # the loudspeaker has run dry, and begins anew
+            if behind > 0:  # the loudspeaker's queue was empty and starts again
                 late += 1
                 begun += behind
     percentiles = {f"p{p}": float(np.percentile(calls, p)) * 1000 for p in PERCENTILES}
@@ -127,7 +127,7 @@ def live_row(separator: LiveSeparator, duration: float, meters: Sequence[Meter] 
 
 
 def live_table(result: dict[str, Any]) -> list[list[str]]:
-    """The rows as text, the head first."""
+    """Return the rows as text, beginning with the header."""
     head = ["DELEGATE", "LATENCY", "END TO END", "OTHER CORE", "LOAD"]
     head += [f"CALL {name.upper()}" for name in ("p50", "p95", "p99", "max")]
     head += ["BUDGET", "LATE PER HOUR", "JOULES"]
@@ -152,7 +152,7 @@ def live_table(result: dict[str, Any]) -> list[list[str]]:
 
 @contextlib.contextmanager
 def busy_core(share: float) -> Iterator[None]:
-    """Keep another processor busy for a share of the time."""
+    """Occupy another processor for a share of the time."""
     if not share:
         yield
         return

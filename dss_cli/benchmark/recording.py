@@ -28,7 +28,7 @@ def write_recording(path: Path, seconds: float, rate: int) -> None:
 
 
 def synthetic(seconds: float, rate: int) -> npt.NDArray[np.float32]:
-    """The same sound in memory, `(frames,)`."""
+    """Return the same sound in memory, `(frames,)`."""
     return _sound(round(seconds * rate), rate)
 
 

@@ -59,8 +59,8 @@ def bench(
         bool,
         typer.Option(
             "--live",
-            help="Instead: what a live signal costs at each latency of a model, by the call, with another "
-            "core idle, half and nearly busy; --duration seconds of it each.",
+            help="Measure a live signal instead, at each latency of a model, with another core idle, "
+            "half busy and nearly busy, for --duration seconds each.",
         ),
     ] = False,
     table: Annotated[
@@ -79,7 +79,7 @@ def bench(
     """
     if live:
         if table or profile or delegate_library or tdp or threads:
-            raise UsageError("--live goes with --model, --delegate, --duration and --json")
+            raise UsageError("--live allows only --model, --delegate, --duration and --json")
         _live(models or [], delegate, duration, as_json, quiet)
         return
     if as_json and table == "-":
@@ -136,7 +136,7 @@ def _live(models: list[str], delegate: BenchDelegate, duration: float, as_json: 
             except DssError as error:
                 if len(delegates) == 1 or one != "gpu":
                     raise
-                warning_line(f"no row of the GPU: {error}")
+                warning_line(f"no row for the GPU: {error}")
     if as_json:
         print(json.dumps({"live": results}, indent=2, allow_nan=False))
         return

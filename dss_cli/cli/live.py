@@ -206,7 +206,7 @@ def _pipe(separator: Callable[[int], LiveSeparator], raw: tuple[str, int, int] |
 
 
 def _virtual(stack: ExitStack, name: str, output: str | None, quiet: bool) -> str:
-    """Make a virtual microphone that lasts as long as the stack; the output that leads to it."""
+    """Create a virtual microphone for the lifetime of the stack; return the output device for it."""
     from ..live.virtual import VirtualMicrophone
 
     microphone = stack.enter_context(VirtualMicrophone(name))

@@ -10,7 +10,7 @@ Do = Callable[[Any], Any]  # picklable, safe to repeat; raises DssError
 Run = Callable[[Do, Sequence[Any]], Iterator[tuple[int, Any]]]  # (index, result), as completed
 Warn = Callable[[str], None]
 
-SHARING = 60.0  # seconds that a network file system may take to show here what was written elsewhere
+SHARING = 60.0  # seconds until a network file system shows files written on another machine
 
 
 @dataclass(frozen=True)

@@ -20,7 +20,7 @@ def entry_name(about: Mapping[str, Any], latency: float | None = None, context: 
     """Return the name of a test set in a card's scores: `PRESET, seed S`.
 
     A test set of chosen strata is named by its folder. The protocol of simulated rooms is added unless it is
-    1; a chosen latency is added in seconds, and so is the past, if chunks of full length were decided on it.
+    1. A chosen latency is added in seconds. The context `past` is added for whole chunks.
     """
     what = about["name"] if about["preset"] == CUSTOM else about["preset"]
     protocol = protocol_of(about)

@@ -1,4 +1,4 @@
-"""Microphones and loudspeakers through PortAudio (the extra `live`); one that disappears is waited for."""
+"""Microphones and loudspeakers through PortAudio (extra `live`), with reconnection of lost devices."""
 
 from __future__ import annotations
 
@@ -17,23 +17,23 @@ from ..errors import DssError, UsageError
 from .ring import Ring
 from .session import QUEUE_SECONDS
 
-EXTRA = "`pip install 'dss-cli[live]'`, on Debian also `apt install libportaudio2`, brings it"
-CALLBACK_SECONDS = 0.01  # of sound that a callback is asked to bring or take
-DEVICE_SECONDS = 0.04  # of sound that the system may keep on either side
-SILENT_SECONDS = 2.0  # without a callback, after which a device counts as gone
-AGAIN_SECONDS = 1.0  # between two looks for a device that has gone
+EXTRA = "`pip install 'dss-cli[live]'`, on Debian also `apt install libportaudio2`, installs it"
+CALLBACK_SECONDS = 0.01  # requested length of sound per callback
+DEVICE_SECONDS = 0.04  # length of the system's buffer on each side
+SILENT_SECONDS = 2.0  # a device without callbacks for longer is considered lost
+AGAIN_SECONDS = 1.0  # interval between searches for a lost device
 
 
 @dataclass(frozen=True)
 class DeviceFacts:
-    """What PortAudio says of a device.
+    """Description of a device by PortAudio.
 
     Attributes:
-        number, name: by which it is asked for.
-        system: ALSA, PulseAudio, Core Audio and so on.
-        inputs, outputs: channels.
-        rate: in Hz, its own.
-        default: `input`, `output`, `both` or nothing.
+        number, name: identification of the device.
+        system: ALSA, PulseAudio, Core Audio or another system.
+        inputs, outputs: numbers of channels.
+        rate: default sample rate in Hz.
+        default: `input`, `output`, `both` or empty.
     """
 
     number: int
@@ -49,7 +49,7 @@ def portaudio() -> Any:
     """Return the module `sounddevice`.
 
     Raises:
-        DssError: it, or PortAudio behind it, is not installed.
+        DssError: the module or PortAudio is not installed.
     """
     try:
         import sounddevice
@@ -64,18 +64,18 @@ def portaudio() -> Any:
 
 @functools.cache
 def _silence_alsa() -> Any:
-    """Let ALSA keep what it would print on stderr; the callbacks count what matters of it."""
+    """Suppress ALSA's messages on stderr; the callbacks count the relevant events."""
     kind = ctypes.CFUNCTYPE(
         None, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p, ctypes.c_int, ctypes.c_char_p
     )
     handler = kind(lambda file, line, function, error, form: None)
     with contextlib.suppress(OSError, AttributeError):
         ctypes.CDLL("libasound.so.2").snd_lib_error_set_handler(handler)
-    return handler  # kept, since ALSA calls it as long as the program runs
+    return handler  # kept, because ALSA calls it until the end of the program
 
 
 def list_devices() -> list[DeviceFacts]:
-    """Return every device there is.
+    """Return all devices.
 
     Raises:
         DssError: PortAudio is not installed, or does not run.
@@ -104,19 +104,19 @@ def list_devices() -> list[DeviceFacts]:
 
 
 def find_device(asked: str | None, role: str) -> DeviceFacts:
-    """Return the device of that number or name, or the default one.
+    """Return the device with a number or name, or the default device.
 
     Args:
-        asked: a number, a name or a part of one that no other device has; None: the default.
+        asked: number, name or unique part of a name; None: default device.
         role: `input` or `output`.
 
     Raises:
-        UsageError: there is none, or several.
+        UsageError: no device or several devices match.
         DssError: PortAudio is not installed, or does not run.
     """
     devices = list_devices()
     fitting = [d for d in devices if (d.inputs if role == "input" else d.outputs)]
-    way_out = "`dss live --list` shows what there is"
+    way_out = "`dss live --list` shows the devices"
     if asked is None:
         usual = [d for d in fitting if d.default in (role, "both")]
         if not usual:
@@ -131,12 +131,12 @@ def find_device(asked: str | None, role: str) -> DeviceFacts:
         raise UsageError(f"--{role} {asked}: no such {role} device; {way_out}")
     if len(found) > 1:
         names = ", ".join(f"{d.number} {d.name} ({d.system})" for d in found[:4])
-        raise UsageError(f"--{role} {asked}: several are called so: {names}; give the number")
+        raise UsageError(f"--{role} {asked}: several devices match: {names}; use the number")
     return found[0]
 
 
 class _Device:
-    """One direction of sound, reopened whenever it stops; callbacks never wait and never raise."""
+    """Stream in one direction, reopened after a loss; callbacks never wait and never raise an error."""
 
     def __init__(
         self, asked: str | None, role: str, channels: int | None, say: Callable[[str], None]
@@ -150,13 +150,13 @@ class _Device:
         self.errors = 0
         self._called = time.monotonic()
         self._stream: Any = None
-        self._missed = False  # it was said that the device has gone
+        self._missed = False  # whether the loss was reported
 
     def open(self) -> None:
-        """Begin to hear or play.
+        """Start recording or playback.
 
         Raises:
-            DssError: the device is refused: no permission, in use, another rate.
+            DssError: the device cannot be opened: no permission, in use, unsupported rate.
         """
         sd = portaudio()
         make = sd.InputStream if self._role == "input" else sd.OutputStream
@@ -177,28 +177,28 @@ class _Device:
         self._called = time.monotonic()
 
     def close(self) -> None:
-        """Stop, whatever state the device is in."""
+        """Stop the stream in any state of the device."""
         stream, self._stream = self._stream, None
         if stream is not None:
             try:
                 stream.abort()
                 stream.close()
-            except Exception:  # a device that has gone cannot be stopped
+            except Exception:  # a lost device cannot be stopped
                 return
 
     @property
     def gone(self) -> bool:
-        """Whether the device has stopped calling."""
+        """Return whether the callbacks have stopped."""
         return time.monotonic() - self._called > SILENT_SECONDS
 
     def say_gone(self) -> None:
-        """Say that the device has gone, once."""
+        """Report the loss of the device, once."""
         if not self._missed:
-            self._say(f"{self._role} {self.facts.name!r} has gone; waiting for it")
+            self._say(f"{self._role} {self.facts.name!r} is lost; waiting for it")
         self._missed = True
 
     def reopen(self) -> None:
-        """Take the device again if it is there; if not, it is looked for later."""
+        """Open the device again if it exists."""
         try:
             self.facts = find_device(self._asked or self.facts.name, self._role)
             self.open()
@@ -224,16 +224,16 @@ class _Device:
             self.errors += 1
         self._started = self._started or len(samples) > 0
 
-    _started = False  # silence before the first sample is no gap
+    _started = False  # silence before the first sample is not a gap
 
 
 class InputDevice(_Device):
-    """A device that is heard; several channels are averaged.
+    """Recording device; several channels are averaged.
 
     Args:
-        asked: number or name; None: the default.
-        channels: at most; None: two.
-        say: told in one line when the device goes and when it is back.
+        asked: number or name; None: default device.
+        channels: largest number of channels; None: two.
+        say: receives one line when the device is lost and when it returns.
 
     Raises:
         UsageError, DssError: as `find_device`.
@@ -244,16 +244,16 @@ class InputDevice(_Device):
 
     @property
     def lost(self) -> int:
-        """Times at which sound was lost."""
+        """Number of losses of input."""
         return self.errors
 
 
 class OutputDevice(_Device):
-    """A device that plays, the same in all channels.
+    """Playback device, with equal channels.
 
     Args:
-        asked: number or name; None: the default.
-        say: told in one line when the device goes and when it is back.
+        asked: number or name; None: default device.
+        say: receives one line when the device is lost and when it returns.
 
     Raises:
         UsageError, DssError: as `find_device`.
@@ -264,14 +264,14 @@ class OutputDevice(_Device):
 
     @property
     def starved(self) -> int:
-        """Times at which there was nothing to play."""
+        """Number of gaps in the output."""
         return self.errors
 
 
 def look_after(devices: Sequence[_Device]) -> None:
-    """Notice devices that have gone, and take them again when they are back. To be called now and then.
+    """Detect lost devices, and reopen them when they return; to be called regularly.
 
-    PortAudio looks for devices only when it starts, and no stream outlives that: all devices are reopened.
+    PortAudio searches for devices only at its start, which ends all streams: all devices are reopened.
     """
     gone = [device for device in devices if device.gone]
     if not gone:
@@ -288,6 +288,6 @@ def look_after(devices: Sequence[_Device]) -> None:
 
 
 def _reason(error: Exception) -> str:
-    """PortAudio's words without its numbers."""
+    """Return PortAudio's message without its numbers."""
     text = str(error.args[0] if error.args else error)
     return text.split(" [PaErrorCode")[0].rstrip(".")

@@ -11,21 +11,21 @@ import math
 PROPORTIONAL = 0.04  # change of the ratio per second of excess length; settles in a minute
 INTEGRAL = PROPORTIONAL**2 / 4
 SMOOTHING = 5.0  # seconds over which the length is averaged: it comes and goes in whole chunks
-ROOM = 0.05  # seconds by which the queue may be longer than asked for, and stay so
+ROOM = 0.05  # permitted excess length of the queue in seconds
 LIMIT = 0.005  # of the ratio: 5000 ppm, more than any two sound cards are apart, and hardly to be heard
 
 
 class DriftController:
     """Controller of the rate ratio that keeps a queue at its target length.
 
-    For the first SMOOTHING seconds it only looks: a queue that is a little longer than asked for stays so
-    rather than have its sound bent.
+    In the first SMOOTHING seconds the controller only observes. A queue that is slightly too long is kept, to
+    avoid a change of pitch.
 
     Args:
-        target: seconds that the queue is to be long, at least.
+        target: smallest target length of the queue in seconds.
 
     Attributes:
-        target: that it is kept to, up to ROOM longer.
+        target: target length in use, up to ROOM longer.
     """
 
     def __init__(self, target: float) -> None:

@@ -1,4 +1,4 @@
-"""From a microphone to a loudspeaker: the thread between the two callbacks, and what it counts."""
+"""Live session from a microphone to a loudspeaker: thread between the two callbacks, and its counters."""
 
 from __future__ import annotations
 
@@ -22,16 +22,16 @@ from .separator import Keep, LiveSeparator, Mixer
 
 Floats = npt.NDArray[np.float32]
 
-BLOCK_SECONDS = 0.02  # of the signal that the thread takes at a time
-WAIT_SECONDS = 0.005  # until it looks again for more
-QUEUE_SECONDS = 2.0  # that a queue can hold: the computer may be busy for so long
-LATE_SECONDS = 0.5  # that the queue to the loudspeaker may be too long before sound is left out
-MARGIN_SECONDS = 0.03  # that the queue to the loudspeaker is longer than the longest computing takes
+BLOCK_SECONDS = 0.02  # block of the thread
+WAIT_SECONDS = 0.005  # interval between checks for input
+QUEUE_SECONDS = 2.0  # capacity of a queue, which bridges a busy computer
+LATE_SECONDS = 0.5  # excess length of the output queue at which blocks are skipped
+MARGIN_SECONDS = 0.03  # length of the output queue beyond the longest computing time
 SILENCE_DB = -120.0
 
 
 class SoundSource(Protocol):
-    """Where sound comes from."""
+    """Source of sound."""
 
     @property
     def rate(self) -> int:
@@ -39,15 +39,15 @@ class SoundSource(Protocol):
 
     @property
     def queue(self) -> Ring:
-        """What was heard and not yet taken."""
+        """Queue of recorded samples."""
 
     @property
     def lost(self) -> int:
-        """Times at which something was lost because the queue was full, or the device says so."""
+        """Number of losses due to a full queue or reported by the device."""
 
 
 class SoundSink(Protocol):
-    """Where sound goes."""
+    """Destination of sound."""
 
     @property
     def rate(self) -> int:
@@ -55,27 +55,27 @@ class SoundSink(Protocol):
 
     @property
     def queue(self) -> Ring:
-        """What is still to be played."""
+        """Queue of samples to play."""
 
     @property
     def starved(self) -> int:
-        """Times at which there was nothing to play."""
+        """Number of gaps in the output."""
 
 
 @dataclass(frozen=True)
 class LiveStatus:
-    """What goes on; `to_dict` is ready for JSON.
+    """Status of a session; `to_dict` is ready for JSON.
 
     Attributes:
-        seconds: of sound that was worked on.
-        keep: which talkers are played.
-        passthrough: whether the microphone is played as it is.
-        near_db, far_db: level of the last block re full scale.
-        load: share of the time that computing took, over some seconds.
-        latency: seconds from the microphone's callback to the loudspeaker's: the model's, rates, queues.
-        lost: overruns: sound that came faster than it was worked on.
-        starved: underruns: moments without sound for the loudspeaker.
-        drift_ppm: of the two clocks.
+        seconds: seconds of processed sound.
+        keep: talkers in the output.
+        passthrough: whether the output is the unprocessed microphone.
+        near_db, far_db: level of the last block in dB re full scale.
+        load: share of the time for computing, over some seconds.
+        latency: seconds from the microphone's callback to the loudspeaker's: model, rate conversion, queues.
+        lost: overruns: losses of input.
+        starved: underruns: gaps in the output.
+        drift_ppm: drift between the two clocks in ppm.
     """
 
     seconds: float
@@ -90,23 +90,23 @@ class LiveStatus:
     drift_ppm: float
 
     def to_dict(self) -> dict[str, Any]:
-        """The status as plain types."""
+        """Return the status as plain types."""
         return asdict(self)
 
 
 class LiveSession:
-    """Takes what a source hears through a separator to a sink, on a thread of its own.
+    """Session that moves sound from a source through a separator to a sink, on a separate thread.
 
     Args:
-        separator: at the source's rate.
-        source, sink: with their queues.
-        record: where mixture, near and far go as well.
-        computing: seconds that the network needs for a chunk, as measured.
-        keep, balance: as `LiveSeparator` takes them; both may be changed while it runs by `choose`.
+        separator: separator at the source's rate.
+        source, sink: devices with their queues.
+        record: recorder of mixture, near and far, if any.
+        computing: measured seconds of the network per chunk.
+        keep, balance: as in `LiveSeparator`; `choose` changes them in a running session.
 
     Attributes:
-        passthrough: play the microphone as it is, as late as everything else; may be set at any time.
-        failure: what ended the thread, if anything did.
+        passthrough: play the unprocessed microphone with the same delay; can be set at any time.
+        failure: error that ended the thread, if any.
     """
 
     def __init__(
@@ -125,8 +125,8 @@ class LiveSession:
         self._target = computing + MARGIN_SECONDS + BLOCK_SECONDS
         self._control = DriftController(self._target)
         self._factor = 1.0
-        self._late = np.zeros(separator.delay, np.float32)  # of the microphone, as late as the stems
-        self._skip = separator.delay  # silence in front, which is not recorded
+        self._late = np.zeros(separator.delay, np.float32)  # microphone, delayed like the stems
+        self._skip = separator.delay  # leading silence, which is not recorded
         self._frames = 0
         self._busy = self._load = 0.0
         self._levels = (SILENCE_DB, SILENCE_DB)
@@ -137,11 +137,11 @@ class LiveSession:
         self._thread = threading.Thread(target=self._run, name="dss live", daemon=True)
 
     def start(self) -> None:
-        """Begin."""
+        """Start the session."""
         self._thread.start()
 
     def stop(self) -> None:
-        """End, and wait for the thread; what failed on it is raised here.
+        """End the session, wait for the thread, and raise its error, if any.
 
         Raises:
             DssError: the network failed, or the recording could not be written.
@@ -153,16 +153,16 @@ class LiveSession:
             raise self.failure
 
     def choose(self, keep: Keep) -> None:
-        """Play other talkers from now on."""
+        """Change the talkers in the output."""
         self._mixer.set(keep, self._mixer.balance)
 
     def wait(self, seconds: float) -> bool:
-        """Wait, and say whether it goes on."""
+        """Wait; return whether the session continues."""
         return not self._ended.wait(seconds)
 
     @property
     def status(self) -> LiveStatus:
-        """What goes on at this moment."""
+        """Return the present status."""
         near, far = self._levels
         queued = len(self._source.queue) / self._source.rate + len(self._sink.queue) / self._sink.rate
         return LiveStatus(
@@ -192,9 +192,9 @@ class LiveSession:
             self._ended.set()
 
     def process(self, block: Floats) -> None:
-        """Work on one block; the thread does nothing else."""
+        """Process one block."""
         begin = time.perf_counter()
-        # A sound card that gives no numbers for a moment must not end the session.
+        # Invalid samples of a sound card must not end the session.
         stems = self._separator.push_stems(np.nan_to_num(block, posinf=0.0, neginf=0.0))
         delayed = np.concatenate((self._late, block))
         mixture, self._late = delayed[: len(block)], delayed[len(block) :]
@@ -213,11 +213,11 @@ class LiveSession:
     def _play(self, samples: Floats, seconds: float) -> None:
         queue, rate = self._sink.queue, self._sink.rate
         if not len(queue):
-            # At the start, or starved: one silence instead of many.
+            # At the start, or after a gap: one long silence instead of many gaps.
             queue.write(np.zeros(round(self._target * rate), np.float32))
             self._control.restart()
         elif len(queue) > (self._target + LATE_SECONDS) * rate:
-            self._dropped += 1  # the loudspeaker was away, or slept
+            self._dropped += 1  # the loudspeaker was lost or asleep
             self._control.restart()
             return
         step = self._conversion.step * self._factor
@@ -226,13 +226,13 @@ class LiveSession:
 
 
 def level(block: Floats) -> float:
-    """RMS in dB re full scale, not below SILENCE_DB."""
+    """Return the RMS level in dB re full scale, at least SILENCE_DB."""
     power = float(np.mean(np.square(block, dtype=np.float64))) if len(block) else 0.0
     return max(SILENCE_DB, 10 * math.log10(power)) if power > 0 else SILENCE_DB
 
 
 def computing_seconds(separator: LiveSeparator, turns: int = 7) -> float:
-    """Return the time that a chunk takes here: the median of some, without the first.
+    """Return the computing time of a chunk in seconds: the median of several, without the first.
 
     Raises:
         DssError: the network fails.
@@ -253,12 +253,12 @@ def computing_seconds(separator: LiveSeparator, turns: int = 7) -> float:
 def latency_that_works(
     make: Callable[[float], LiveSeparator], latencies: list[float], most: float = 0.8
 ) -> float | None:
-    """Return the shortest latency whose chunks take at most that share of the time; None: none does.
+    """Return the shortest latency whose chunks need at most a share `most` of the time; None: none.
 
     Args:
-        make: gives a separator of a latency.
-        latencies: in seconds.
-        most: share of the time.
+        make: returns a separator for a latency.
+        latencies: latencies in seconds.
+        most: largest share of the time.
     """
     for seconds in sorted(latencies):
         separator = make(seconds)
@@ -270,7 +270,7 @@ def latency_that_works(
 def too_slow(
     separator: LiveSeparator, computing: float, make: Callable[[float], LiveSeparator], latencies: list[float]
 ) -> DssError | None:
-    """Say what latency works here where the one that was asked for does not; None where it does."""
+    """Return a message with a working latency if the requested one does not work; otherwise None."""
     if computing <= separator.advance_seconds:
         return None
     advance, asked = separator.advance_seconds, separator.timing.seconds(separator.network.signal)

@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
     Load = partial[LiteRTNetwork]
 
-PACKAGES = ("dss-cli", "numpy", "ai-edge-litert", "soundfile", "soxr")  # that make the stems
+PACKAGES = ("dss-cli", "numpy", "ai-edge-litert", "soundfile", "soxr")  # packages that determine the stems
 WORK = Work(
     "recordings",
     "separated again",

@@ -226,7 +226,7 @@ def _work(
     """Load the network, and run jobs until there are none or the parent has ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends this process
     for number in _ENDINGS:
-        if signal.getsignal(number) != signal.SIG_IGN:  # as `nohup` wants it for SIGHUP
+        if signal.getsignal(number) != signal.SIG_IGN:  # ignored SIGHUP under `nohup`
             signal.signal(number, _leave)
     _release_signals()
     for other in inherited:

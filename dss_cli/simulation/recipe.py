@@ -1,4 +1,4 @@
-"""What scenes are drawn from: the kinds that there are, and how often and how loud."""
+"""Distribution of scenes: kinds, frequencies and levels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .turns import Turns
 
 Shares = Annotated[tuple[float, float], Bounds(0, 1)]
 
-KINDS = {  # talkers near and far; "turns" speak one after the other
+KINDS = {  # numbers of near and far talkers; in "turns" they speak one after the other
     "near-only": (1, 0),
     "far-only": (0, 1),
     "1N+1F": (1, 1),
@@ -19,7 +19,7 @@ KINDS = {  # talkers near and far; "turns" speak one after the other
     "1N+4F": (1, 4),
     "turns": (1, 1),
 }
-CONVERSATIONS = {  # most talkers near and far, who speak as `turns.draw_turns` says; one far at least
+CONVERSATIONS = {  # largest numbers of near and far talkers, with turns of `turns.draw_turns`
     "conversation": (1, 3),
     "conversation-near": (1, 0),
     "conversation-far": (0, 3),
@@ -94,7 +94,7 @@ class Recipe:
     talker_seconds: Weight = 0.0
 
     def __post_init__(self) -> None:
-        """Refuse kinds of scenes and of preambles that there are not, and shares that come to nothing."""
+        """Refuse unknown kinds of scenes and preambles, and shares that sum to zero."""
         for name, given, known in (
             ("kinds", self.kinds, (*KINDS, *CONVERSATIONS)),
             ("preamble", self.preamble, PREAMBLES),

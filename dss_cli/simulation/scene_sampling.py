@@ -20,8 +20,8 @@ from .turns import ALWAYS, FOREVER, Spans, clipped, draw_turns, shifted
 Samples = NDArray[np.float32]
 Decibels = NDArray[np.float64]  # at KNOTS
 
-TURN_OVERLAP = 0.2  # of the scene, on average
-KNOTS = np.array([60.0, 125, 250, 500, 1000, 2000, 4000, 8000])  # Hz, of the microphone's response
+TURN_OVERLAP = 0.2  # average share of the scene
+KNOTS = np.array([60.0, 125, 250, 500, 1000, 2000, 4000, 8000])  # Hz, for the microphone's response
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-"""`dss bench --live`: times of calls, what comes too late, and another core that is busy."""
+"""`dss bench --live`: times of calls, late blocks, and a busy other core."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_a_model_is_measured_by_the_command_on_each_core(tmp_path, capsys):
 
 def test_options_of_files_do_not_go_with_a_live_signal(tmp_path, capsys):
     assert main(["bench", "--live", "--profile"]) == 2
-    assert "--live goes with" in capsys.readouterr().err
+    assert "--live allows only" in capsys.readouterr().err
 
 
 def test_another_core_is_kept_busy_only_meanwhile():

@@ -1,4 +1,4 @@
-"""Every block of docs/user/recipes.md, with the real programs where they are installed."""
+"""All commands of docs/user/recipes.md, with the real programs if they are installed."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SECONDS = 4.0
 
 @pytest.fixture
 def folder(here):
-    """Folder with what the recipes begin with, and with `dss` on the path."""
+    """Folder with the inputs of the recipes, and with `dss` on the path."""
     write(here / "talk.wav", tone(int(SECONDS * 16_000), 16_000))
     (here / "dss").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m dss_cli "$@"\n')
     (here / "dss").chmod(0o755)
@@ -39,7 +39,7 @@ def folder(here):
 
 
 def recordings(folder):
-    """Make the recordings that FFmpeg has to encode."""
+    """Make the recordings that require FFmpeg."""
     picture = ("-f", "lavfi", "-i", f"color=blue:size=32x32:rate=5:duration={SECONDS}")
     for extra, name in (((), "call.m4a"), (picture, "film.mp4")):
         subprocess.run(["ffmpeg", "-v", "error", "-i", "talk.wav", *extra, name], check=True, cwd=folder)
@@ -72,7 +72,7 @@ def test_every_block_of_the_shell_works(folder, block):
 
 
 def _seconds(path):
-    """Return the duration that a file of any kind tells of."""
+    """Return the duration of a file of any kind."""
     if path.suffix == ".raw":
         return path.stat().st_size / 2 / 16_000
     if path.suffix == ".mp4":

@@ -143,7 +143,7 @@ def test_terminals_without_colours_get_none(stubbed, recording, variables, escap
 
 @pytest.mark.parametrize("model", ["tiny", DEFAULT_MODEL])
 def test_a_fallback_is_one_line_and_litert_is_silent(model, recording, here, no_gpu):
-    """The smallest model, and the bundled one, whose graph is a whole network's."""
+    """Smallest model, and bundled model with the graph of a complete network."""
     recording("a.wav", seconds=3)
     model = tiny.write(here) if model == "tiny" else model
     command = [sys.executable, "-m", "dss_cli", "separate", "a.wav", "--model", model, "--delegate", "gpu"]

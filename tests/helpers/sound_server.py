@@ -1,4 +1,4 @@
-"""A PulseAudio daemon for one test, with null sinks instead of sound cards."""
+"""PulseAudio daemon for one test, with null sinks instead of sound cards."""
 
 from __future__ import annotations
 
@@ -13,12 +13,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 RATE = 48_000
-ROOM, SPEAKER = "room", "speaker"  # what is played into the room is heard by the microphone
+ROOM, SPEAKER = "room", "speaker"  # the microphone records the sound played into the room
 ASOUND = "pcm.!default { type pulse }\nctl.!default { type pulse }\n"
 
 
 def missing() -> str | None:
-    """What is not installed; None: nothing."""
+    """Return the missing program; None: nothing is missing."""
     for program in ("pulseaudio", "pactl", "paplay", "parecord"):
         if shutil.which(program) is None:
             return f"{program} (apt install pulseaudio pulseaudio-utils)"
@@ -31,16 +31,16 @@ def missing() -> str | None:
 
 @dataclass
 class Server:
-    """A daemon that runs; `environment` leads programs to it."""
+    """Running daemon; `environment` connects programs to the daemon."""
 
     environment: dict[str, str]
     process: subprocess.Popen
 
     def pactl(self, *arguments: str) -> str:
-        """Return what pactl says.
+        """Return the output of pactl.
 
         Raises:
-            CalledProcessError: it failed; with its words.
+            CalledProcessError: pactl failed; the error contains its output.
         """
         done = subprocess.run(["pactl", *arguments], env=self.environment, capture_output=True, text=True)
         if done.returncode:
@@ -48,11 +48,11 @@ class Server:
         return done.stdout
 
     def names(self, kind: str) -> list[str]:
-        """Names of the `sources`, `sinks` or `modules` that there are."""
+        """Return the names of the `sources`, `sinks` or `modules`."""
         return [line.split("\t")[1] for line in self.pactl("list", "short", kind).splitlines()]
 
     def play(self, path: Path) -> None:
-        """Play a file into the room, and wait for its end."""
+        """Play a file into the room; wait for its end."""
         subprocess.run(["paplay", f"--device={ROOM}", path], env=self.environment, check=True)
 
     def recorder(self, source: str, path: Path) -> subprocess.Popen:
@@ -63,7 +63,7 @@ class Server:
 
 @contextlib.contextmanager
 def sound_server(folder: Path) -> Iterator[Server]:
-    """Start a daemon whose files stand in a folder with a short path, and end it."""
+    """Run a daemon with its files in a folder with a short path."""
     runtime = folder / "run"
     runtime.mkdir(mode=0o700)
     (folder / ".asoundrc").write_text(ASOUND)

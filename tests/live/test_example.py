@@ -1,4 +1,4 @@
-"""The example in front of a voice-activity detector runs, and says what its calls cost."""
+"""Example with a voice-activity detector: runs, and prints the cost of its calls."""
 
 from __future__ import annotations
 

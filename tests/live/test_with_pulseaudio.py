@@ -1,4 +1,4 @@
-"""`dss live` with real parts: a PulseAudio daemon of the test's own, PortAudio, and a model of no cost."""
+"""`dss live` with real parts: a separate PulseAudio daemon, PortAudio, and a model without cost."""
 
 from __future__ import annotations
 
@@ -28,12 +28,12 @@ pytestmark = [
 ]
 
 ROOT = Path(__file__).parents[2]
-SECONDS = float(os.environ.get("DSS_LIVE_SECONDS", "8"))  # of the recording; 600 for the long run
+SECONDS = float(os.environ.get("DSS_LIVE_SECONDS", "8"))  # length of the recording; 600 for the long run
 
 
 @pytest.fixture(scope="module")
 def server():
-    folder = Path(tempfile.mkdtemp(prefix="dss-"))  # a socket's path has to be short
+    folder = Path(tempfile.mkdtemp(prefix="dss-"))  # the path of a socket must be short
     try:
         with sound_server(folder) as running:
             yield running
@@ -48,7 +48,7 @@ def model(tmp_path_factory):
 
 @pytest.fixture
 def live(server, model):
-    """Start `dss live`; it is ended with the test. What it says is kept in `said`."""
+    """Start `dss live`, which ends with the test; `said` collects its output."""
     started = []
 
     def start(*options):
@@ -71,14 +71,14 @@ def live(server, model):
 
 
 def started(process):
-    """Wait for the first line of JSON, of a session that runs."""
+    """Wait for the first JSON line of a running session."""
     line = process.stdout.readline()
     assert line, process.stderr.read()
     return json.loads(line)
 
 
 def ended(process):
-    """End it as `kill` does; the last status, and what was said."""
+    """End the session like `kill`; return the last status and the messages."""
     process.send_signal(signal.SIGTERM)
     out, err = process.communicate(timeout=60)
     statuses = [json.loads(line) for line in out.splitlines()]
@@ -86,7 +86,7 @@ def ended(process):
 
 
 def voice(seconds, rate=RATE):
-    """Low noise in syllables: its autocorrelation has one peak, and a shift by a sample changes little."""
+    """Return low-frequency noise in syllables, with one peak in the autocorrelation."""
     generator = np.random.default_rng(0)
     samples = np.convolve(generator.standard_normal(round(seconds * rate)), np.hanning(160) / 16, "same")
     syllables = 0.3 + np.abs(np.sin(2 * np.pi * 2.3 * np.arange(len(samples)) / rate))
@@ -94,14 +94,14 @@ def voice(seconds, rate=RATE):
 
 
 def offset(long, short):
-    """Where `short` begins in `long`, by correlation."""
+    """Return the position of `short` in `long`, by correlation."""
     size = len(long) + len(short)
     spectrum = np.fft.rfft(long, size) * np.conj(np.fft.rfft(short, size))
     return int(np.argmax(np.fft.irfft(spectrum, size)[: len(long)]))
 
 
 def aligned_db(found, expected):
-    """SI-SDR in dB of each tenth of a second, where it lies best: two clocks drift apart over more."""
+    """Return the SI-SDR in dB of each tenth of a second at its best position, because two clocks drift."""
     size, values = RATE // 10, []
     start = offset(found, expected)
     for first in range(RATE, len(expected) - 2 * RATE, size):
@@ -141,7 +141,7 @@ def test_a_recording_comes_out_of_the_virtual_microphone_separated(server, live,
     near, _ = soundfile.read(tmp_path / "near.wav", dtype="float32")
     levels = aligned_db(heard, near)
     assert np.median(levels) > 20.0 if idle else levels.max() > 12.0, levels
-    # Mixture and near of the recording are aligned, and whole: all that was played is in them.
+    # Mixture and near of the recording are aligned and complete: they contain all played sound.
     mixture, _ = soundfile.read(tmp_path / "take" / "mixture.wav", dtype="float32")
     recorded, take_rate = soundfile.read(tmp_path / "take" / "near.wav", dtype="float32")
     assert len(mixture) == len(recorded)
@@ -187,7 +187,7 @@ def test_a_microphone_that_disappears_is_waited_for(server, live):
     assert process.poll() is None
     _, said = ended(process)
     assert "Traceback" not in said
-    assert "has gone; waiting for it" in said
+    assert "is lost; waiting for it" in said
 
 
 def test_devices_are_listed_and_unknown_ones_refused_in_one_line(server):
@@ -207,5 +207,5 @@ def test_devices_are_listed_and_unknown_ones_refused_in_one_line(server):
     unknown = run("--input", "no such microphone")
     assert unknown.returncode == 2
     assert unknown.stderr.splitlines() == [
-        "dss: error: --input no such microphone: no such input device; `dss live --list` shows what there is"
+        "dss: error: --input no such microphone: no such input device; `dss live --list` shows the devices"
     ]

@@ -1,4 +1,4 @@
-"""Bars beside the scores of a card."""
+"""Table of bars and scores of a card."""
 
 from __future__ import annotations
 

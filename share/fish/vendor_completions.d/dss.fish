@@ -95,7 +95,7 @@ complete -c dss -n '__fish_seen_subcommand_from bench' -l delegate-library -r -d
 complete -c dss -n '__fish_seen_subcommand_from bench' -l gpu-precision -x -a 'float32 float16' -d 'Arithmetic of the GPU; float16 is faster if the driver supports it, but less exact.'
 complete -c dss -n '__fish_seen_subcommand_from bench' -l tdp -r -d 'Without a meter, estimate energy as CPU time x WATTS.'
 complete -c dss -n '__fish_seen_subcommand_from bench' -l profile -d 'Show where the time goes, by one more run of each row.'
-complete -c dss -n '__fish_seen_subcommand_from bench' -l live -d 'Instead: what a live signal costs at each latency of a model, by the call, with another core idle, half and nearly busy; --duration seconds of it each.'
+complete -c dss -n '__fish_seen_subcommand_from bench' -l live -d 'Measure a live signal instead, at each latency of a model, with another core idle, half busy and nearly busy, for --duration seconds each.'
 complete -c dss -n '__fish_seen_subcommand_from bench' -l csv -r -d 'Write one CSV line per row; '\''-'\'' for stdout.'
 complete -c dss -n '__fish_seen_subcommand_from bench' -l overwrite -d 'Replace existing outputs.'
 complete -c dss -n '__fish_seen_subcommand_from bench' -l json -d 'Print the report as one JSON object on stdout.'
