@@ -57,8 +57,8 @@ def _schema(root: Path) -> None:
 
 
 def _bars(root: Path) -> None:
-    text = bars.table(root / "models" / "lite.json")
     for document in (README, MODELS):
+        text = bars.table(root / "models" / "lite.json", headlines=document == README)
         write_section(root / document, bars.LABEL, text)
 
 
