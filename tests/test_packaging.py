@@ -1,4 +1,4 @@
-"""What a user installs: the wheel, the command in it, and what the README says of both."""
+"""Installed package: the wheel, the command in it, and the README's statements about both."""
 
 from __future__ import annotations
 
@@ -162,7 +162,7 @@ def test_installed_command_puts_the_near_talker_into_the_near_stem(wheel: Path, 
     binaries = home / ("Scripts" if os.name == "nt" else "bin")
     python = str(binaries / "python")
     pip = [python, "-m", "pip", "--quiet", "--quiet", "--disable-pip-version-check"]
-    # Nothing of this checkout or of the test environment may help the installed command.
+    # The installed command must not use this checkout or the test environment.
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
 
     probe = [*pip, "download", "--no-deps", "--dest", str(tmp_path / "probe"), "platformdirs"]

@@ -1,4 +1,4 @@
-"""How a tool ends: an error of the package is one line, and its exit code the tool's."""
+"""End of a tool: an error of the package gives one line and its exit code."""
 
 from __future__ import annotations
 

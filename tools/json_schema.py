@@ -23,7 +23,7 @@ def write(path: Path) -> None:
 
 
 def _closed(schema: Any) -> Any:
-    """Return a schema whose objects have no other properties than theirs."""
+    """Return a schema whose objects allow no additional properties."""
     if isinstance(schema, list):
         return [_closed(part) for part in schema]
     if not isinstance(schema, dict):

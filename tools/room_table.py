@@ -1,9 +1,9 @@
-"""The table of simulated rooms beside measured ones.
+"""Tables of simulated and measured rooms.
 
-`python -m tools.room_table` simulates the rooms that a bank of protocol 2 has, and prints how strong direct
-sound is by distance, and how long the rooms reverberate by octave. `--rirs DIR` measures the responses of a
-folder with a MANIFEST.csv by the same code; `--document FILE` writes the tables between the document's
-`<!-- rooms -->` and `<!-- rooms: end -->`.
+`python -m tools.room_table` simulates rooms as for a bank of protocol 2, and prints the direct-to-reverberant
+ratio by distance and the reverberation time by octave. `--rirs DIR` measures the responses of a folder with a
+MANIFEST.csv by the same code. `--document FILE` writes the tables between `<!-- rooms -->` and
+`<!-- rooms: end -->` of the document.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ LABEL = "rooms"
 
 
 def tables(simulated: Sequence[RoomFigures], measured: Sequence[RoomFigures]) -> str:
-    """Both tables as Markdown; without measured rooms their columns are left out."""
+    """Return both tables as Markdown, without the columns of measured rooms if there are none."""
     head = ["distance", "simulated", "to be covered", "covered"]
     rows = []
     for band, wanted in MEASURED.items():
@@ -100,7 +100,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--count", type=int, default=1000, metavar="N", help="simulated rooms")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", "-j", type=int, default=1)
-    parser.add_argument("--document", type=Path, metavar="FILE", help="write the tables there")
+    parser.add_argument("--document", type=Path, metavar="FILE", help="document for the tables")
     given = parser.parse_args(arguments)
     for option in ("count", "jobs"):
         if getattr(given, option) < 1:

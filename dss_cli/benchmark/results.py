@@ -1,4 +1,4 @@
-"""Everything that a benchmark measured as one object, ready for JSON; `schema.py` types it."""
+"""Results of a benchmark as one object, ready for JSON; `schema.py` contains the types."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ if TYPE_CHECKING:
         Spread,
     )
 
-SCHEMA: Literal[1] = 1  # of the results
-NO_METER = "this machine has no energy meter that dss knows (RAPL, NVML, a battery, powermetrics)"
-NO_ESTIMATE = "processor time tells nothing of the energy of a GPU or of an external delegate"
+SCHEMA: Literal[1] = 1  # version of the results
+NO_METER = "this machine has no energy meter that dss supports (RAPL, NVML, battery, powermetrics)"
+NO_ESTIMATE = "processor time gives no estimate for the energy of a GPU or of an external delegate"
 
 FIGURES: dict[str, Callable[[Run], float | None]] = {
     "rtf_file": lambda run: run.elapsed / run.seconds,
@@ -50,16 +50,17 @@ def results(
     tdp: float | None,
     warnings: Sequence[str],
 ) -> Results:
-    """The object.
+    """Return the results.
 
     Args:
-        session: what was measured.
-        machine: as `describe_machine` gives it.
-        models: by the names in the rows, with what tells which they are.
-        settings: seconds of audio (`duration`) and runs per row (`repeat`).
-        meter_problems: a line for each meter that cannot be read.
-        tdp: watts to estimate energy with where no meter can be read.
-        warnings: the lines that were said.
+        session: the measurements.
+        machine: result of `describe_machine`.
+        models: description of each model, by its name in the rows.
+        settings: settings of the benchmark: `delegate`, `duration` (seconds of audio), `repeat` (runs per
+            row).
+        meter_problems: one line for each meter that cannot be read.
+        tdp: watts for energy estimates without a meter; None: no estimates.
+        warnings: warnings that were given to the user.
     """
     missing: list[NotMeasured] = [{"what": what, "why": why} for what, why in session.missing]
     metered = bool(session.idle)
@@ -107,7 +108,7 @@ def _row(entry: Entry, idle: Sequence[Energy], tdp: float | None) -> RowResult:
 
 
 def _energy(entry: Entry, index: int, idle: Energy) -> EnergyResult:
-    """What one meter says of a row."""
+    """Return the energy of a row according to one meter."""
     counted = [energies[index] for energies in entry.energies]
     percent = [_per_second(energy.percent, run) for energy, run in zip(counted, entry.runs, strict=True)]
     problem = next((energy.problem for energy in counted if energy.problem), None)
@@ -123,7 +124,7 @@ def _energy(entry: Entry, index: int, idle: Energy) -> EnergyResult:
 
 
 def _gross(entry: Entry, index: int) -> list[float | None]:
-    """Joules per audio second by one meter, for each run."""
+    """Return the gross joules per second of audio by one meter, for each run."""
     return [
         _per_second(energies[index].joules, run)
         for energies, run in zip(entry.energies, entry.runs, strict=True)
@@ -131,7 +132,7 @@ def _gross(entry: Entry, index: int) -> list[float | None]:
 
 
 def _net(entry: Entry, index: int, idle: Energy) -> list[float | None]:
-    """The same beyond what the idle machine spends."""
+    """Return the joules per second of audio net of the idle machine, for each run."""
     return [
         _per_second(energies[index].net(idle), run)
         for energies, run in zip(entry.energies, entry.runs, strict=True)
@@ -143,7 +144,7 @@ def _per_second(value: float | None, run: Run) -> float | None:
 
 
 def _estimate(entry: Entry, tdp: float | None) -> EnergyEstimate | None:
-    """CPU time x watts: no measurement, and for work on the CPU alone."""
+    """Return an estimate (CPU time x watts), only for rows on the CPU."""
     if tdp is None or not entry.proof.on_cpu:
         return None
     joules = spread([tdp * run.cpu_seconds / run.seconds for run in entry.runs])
@@ -151,7 +152,7 @@ def _estimate(entry: Entry, tdp: float | None) -> EnergyEstimate | None:
 
 
 def _ratios(session: Measurements) -> list[Ratio]:
-    """Of each model: every row to its first CPU row, and every row elsewhere to each CPU row."""
+    """Return comparisons by model: every row with the first CPU row, other delegates with each CPU row."""
     found: list[Ratio] = []
     for position, entry in enumerate(session.entries):
         others = [e for e in session.entries if e.row.model == entry.row.model and e.row.delegate == "cpu"]

@@ -1,7 +1,7 @@
 """Types of the results of `dss bench --json`; `schema.json` is generated from them.
 
-`python -m tools.update_docs schema` writes that file. Only type checkers and that command import this module:
-where `dss` runs, msgspec need not be installed.
+`python -m tools.update_docs schema` writes that file. Only type checkers and that command import this module,
+so `dss` does not need msgspec at run time.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ Reason = Annotated[str, Meta(min_length=1)]
 
 
 class Spread(TypedDict):
-    """Over the runs of a row."""
+    """Statistics over the runs of a row."""
 
     median: float
     min: float
@@ -28,16 +28,16 @@ class Spread(TypedDict):
 
 
 class Machine(TypedDict):
-    """Where it was measured."""
+    """Machine of the measurement."""
 
     system: str
     release: str
     architecture: str
     processor: str
-    processors: Annotated[Count, Meta(description="Logical ones that this process may use.")]
+    processors: Annotated[Count, Meta(description="Logical processors that this process may use.")]
     load_average: Annotated[
         NotNegative | None,
-        Meta(description="Of the last minute, before anything ran; null where the system has none."),
+        Meta(description="Average of the last minute before the runs; null if the system has none."),
     ]
     python: str
     litert: str
@@ -45,7 +45,7 @@ class Machine(TypedDict):
 
 
 class BenchmarkedModel(TypedDict):
-    """Which model was measured."""
+    """Description of a measured model."""
 
     name: str
     sha256: Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
@@ -60,42 +60,40 @@ class BenchmarkedModel(TypedDict):
 
 
 class Settings(TypedDict):
-    """What was asked."""
+    """Settings of the benchmark."""
 
     delegate: Literal["all", "auto", "gpu", "cpu"]
-    duration: Annotated[Seconds, Meta(description="Seconds of audio in a run.")]
+    duration: Annotated[Seconds, Meta(description="Seconds of audio per run.")]
     repeat: Annotated[Count, Meta(description="Runs of each row.")]
 
 
 class Idle(TypedDict):
-    """The idle machine, by one meter."""
+    """Idle machine according to one meter."""
 
     meter: str
     scope: Annotated[
         str,
-        Meta(description="What is metered; energies of several scopes overlap and must not be added."),
+        Meta(description="Metered part; energies of several scopes overlap and must not be added."),
     ]
     seconds: NotNegative
     watts: float | None
 
 
 class Delegate(TypedDict):
-    """Who did the work."""
+    """Delegate that ran a row, with proof."""
 
     asked: Literal["cpu", "gpu", "auto", "library"]
     used: Literal["cpu", "gpu", "library"]
     name: str
-    fully_accelerated: Annotated[bool, Meta(description="The whole graph is the delegate's.")]
+    fully_accelerated: Annotated[bool, Meta(description="Whether the delegate runs the whole graph.")]
     not_accelerated: Annotated[
         dict[str, Count],
-        Meta(description="Operators that are not, each with its number, as far as LiteRT tells."),
+        Meta(description="Operators that the delegate does not run, with counts, if LiteRT reports them."),
     ]
-    fallback_reason: Annotated[str | None, Meta(description="Why the CPU runs where `auto` was asked.")]
-    adapter: Annotated[
-        str | None, Meta(description="The GPU with its API and kind, as its driver names them.")
-    ]
-    software: Annotated[bool, Meta(description="The adapter renders on the CPU.")]
-    threads: Annotated[Count | None, Meta(description="Of the CPU; null on a GPU.")]
+    fallback_reason: Annotated[str | None, Meta(description="Reason for the CPU if `auto` was requested.")]
+    adapter: Annotated[str | None, Meta(description="The GPU with API and kind, as named by the driver.")]
+    software: Annotated[bool, Meta(description="Whether the adapter is a software renderer.")]
+    threads: Annotated[Count | None, Meta(description="CPU threads; null on a GPU.")]
     library: str | None
     precision: Annotated[str, Meta(description="Of the arithmetic.")]
 
@@ -117,18 +115,20 @@ GPU_ASKED = {  # and nothing else will do
 
 
 class Agreement(TypedDict):
-    """With the stems of the CPU on one thread."""
+    """Agreement with the stems of the CPU on one thread."""
 
     near_si_sdr_db: Annotated[
-        float | None, Meta(description="80 stands for 80 and more; null where the reference is silent.")
+        float | None, Meta(description="80 means 80 or more; null if the reference is silent.")
     ]
     far_si_sdr_db: float | None
-    largest_difference: Annotated[NotNegative, Meta(description="Of any sample; full scale is 1.")]
-    seconds: Annotated[Seconds, Meta(description="That were compared.")]
+    largest_difference: Annotated[
+        NotNegative, Meta(description="Largest difference of samples; full scale is 1.")
+    ]
+    seconds: Annotated[Seconds, Meta(description="Seconds that were compared.")]
 
 
 class ChunkSeconds(TypedDict):
-    """Over the chunks of all runs."""
+    """Statistics over the chunks of all runs."""
 
     p50: Seconds
     p95: Seconds
@@ -137,78 +137,76 @@ class ChunkSeconds(TypedDict):
 
 
 class Shares(TypedDict):
-    """Of the time of a run; they add up to 1."""
+    """Shares of the time of a run, which sum to 1."""
 
-    reading: Annotated[Share, Meta(description="Reading the recording; resampling it, and the stems.")]
-    analysis: Annotated[Share, Meta(description="The Fourier transform and the compression.")]
+    reading: Annotated[Share, Meta(description="Reading the recording; resampling of recording and stems.")]
+    analysis: Annotated[Share, Meta(description="Fourier transform and compression.")]
     network: Share
-    synthesis: Annotated[Share, Meta(description="Decompression and the inverse Fourier transform.")]
-    writing: Annotated[Share, Meta(description="The stems, to the disk.")]
-    rest: Annotated[Share, Meta(description="Cutting and fading the chunks, checks, the residual.")]
+    synthesis: Annotated[Share, Meta(description="Decompression and inverse Fourier transform.")]
+    writing: Annotated[Share, Meta(description="Writing the stems.")]
+    rest: Annotated[Share, Meta(description="Cutting and crossfading of chunks, checks, residual.")]
 
 
 class ProfileResult(TypedDict):
-    """Of one further run under Python's profiler."""
+    """Result of one additional run under Python's profiler."""
 
-    elapsed_seconds: Annotated[Seconds, Meta(description="From file to files, with the profiler's own time.")]
+    elapsed_seconds: Annotated[Seconds, Meta(description="Time from file to files, including the profiler.")]
     shares: Shares
 
 
 class EnergyResult(TypedDict):
-    """What one meter says of a row."""
+    """Energy of a row according to one meter."""
 
     meter: str
     scope: str
     gross_joules_per_audio_second: Spread | None
     net_joules_per_audio_second: Annotated[
-        Spread | None, Meta(description="Beyond what the idle machine spends in that time.")
+        Spread | None, Meta(description="Gross energy minus the energy of the idle machine in the same time.")
     ]
-    watts: Annotated[Spread | None, Meta(description="Gross average while running.")]
+    watts: Annotated[Spread | None, Meta(description="Gross average during the runs.")]
     battery_percent_per_audio_second: Spread | None
-    problem: Annotated[str | None, Meta(description="Why there is no number.")]
+    problem: Annotated[str | None, Meta(description="Reason for missing numbers.")]
 
 
 class EnergyEstimate(TypedDict):
-    """CPU time x watts, where --tdp gives them and no meter can be read: no measurement."""
+    """Estimate (CPU time x watts) with --tdp and without a readable meter; not a measurement."""
 
     tdp_watts: Seconds
     joules_per_audio_second: Spread
 
 
 class RowResult(TypedDict):
-    """One way to run one model."""
+    """Row: one way to run one model."""
 
-    model: Annotated[str, Meta(description="As it was asked for; a key of `models`.")]
-    name: Annotated[str, Meta(description="For people; a GPU in software is called so.")]
+    model: Annotated[str, Meta(description="Name as requested; a key of `models`.")]
+    name: Annotated[str, Meta(description="Readable name; names a software GPU as such.")]
     delegate: Annotated[Delegate, Meta(extra_json_schema=GPU_ASKED)]
-    agreement: Annotated[Agreement | None, Meta(description="Null for that row itself.")]
+    agreement: Annotated[Agreement | None, Meta(description="Null for the reference row itself.")]
     rtf_file: Annotated[Spread, Meta(description="Real-time factor from file to files.")]
-    rtf_network: Annotated[Spread, Meta(description="Real-time factor of the network alone.")]
-    cpu_seconds_per_audio_second: Annotated[Spread, Meta(description="User and system, all threads.")]
+    rtf_network: Annotated[Spread, Meta(description="Real-time factor of only the network.")]
+    cpu_seconds_per_audio_second: Annotated[Spread, Meta(description="User and system time of all threads.")]
     peak_memory_bytes: Annotated[
         Spread | None,
-        Meta(description="Resident, of the row's process; null where the system does not tell."),
+        Meta(description="Resident memory of the row's process; null if unknown."),
     ]
     import_seconds: Spread
     load_seconds: Annotated[Spread, Meta(description="Reading, checking and compiling the model.")]
-    first_chunk_seconds: Annotated[
-        Spread, Meta(description="The first time that the network runs in its process.")
-    ]
+    first_chunk_seconds: Annotated[Spread, Meta(description="First run of the network in its process.")]
     startup_seconds: Annotated[
         Spread | None,
         Meta(
-            description="Wall-clock time of `dss separate` on a recording of one chunk, the whole process; "
-            "null for an external delegate, which that does not take, and where it failed."
+            description="Wall-clock time of the process `dss separate` for one chunk of audio; null for an "
+            "external delegate, which `dss separate` does not support, and after a failure."
         ),
     ]
     chunk_seconds: ChunkSeconds
     profile: Annotated[ProfileResult | None, Meta(description="Null without --profile.")]
-    energy: Annotated[list[EnergyResult], Meta(description="By meter, as in `idle`.")]
+    energy: Annotated[list[EnergyResult], Meta(description="Energies by meter, as in `idle`.")]
     energy_estimate: EnergyEstimate | None
 
 
 class EnergyRatio(TypedDict):
-    """By one meter."""
+    """Comparison of energies according to one meter."""
 
     meter: str
     gross: Spread | None
@@ -216,7 +214,7 @@ class EnergyRatio(TypedDict):
 
 
 class Ratio(TypedDict):
-    """Of two rows of one model; each pair of runs is of one turn."""
+    """Comparison of two rows of one model; each pair of runs belongs to one turn."""
 
     row: Annotated[Whole, Meta(description="Index in `rows`.")]
     to: Annotated[Whole, Meta(description="Index in `rows`.")]
@@ -227,27 +225,27 @@ class Ratio(TypedDict):
 
 
 class NotMeasured(TypedDict):
-    """What could not be measured."""
+    """Quantity that could not be measured."""
 
     what: str
     why: Reason
 
 
 class Results(TypedDict):
-    """What `dss bench` measured.
+    """Results of `dss bench`.
 
-    What could not be measured is null, and `not_measured` or `problem` says why.
+    Missing values are null; `not_measured` or `problem` contains the reason.
     """
 
     schema: Literal[1]
     machine: Machine
-    models: Annotated[dict[str, BenchmarkedModel], Meta(description="By the names in the rows.")]
+    models: Annotated[dict[str, BenchmarkedModel], Meta(description="Models by the names in the rows.")]
     settings: Settings
-    idle: Annotated[list[Idle], Meta(description="By meter; empty where none can be read.")]
+    idle: Annotated[list[Idle], Meta(description="Idle power by meter; empty without a readable meter.")]
     rows: list[RowResult]
     ratios: Annotated[
         list[Ratio],
-        Meta(description="Every row to its first CPU row, every row elsewhere to each CPU row."),
+        Meta(description="Every row with the first CPU row, other delegates with each CPU row."),
     ]
     not_measured: list[NotMeasured]
     warnings: list[str]

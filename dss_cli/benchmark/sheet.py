@@ -1,4 +1,4 @@
-"""The results as CSV: a line for each row."""
+"""Results of a benchmark as CSV, one line for each row."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ _ENDS = ("median", "min", "max")
 
 
 def sheet_text(result: Mapping[str, Any]) -> str:
-    """CSV with a header; what was not measured is empty. A meter's columns begin with its name."""
+    """Return CSV with a header; missing values are empty. The columns of a meter begin with its name."""
     return csv_table([_line(row) for row in result["rows"]])
 
 

@@ -1,4 +1,4 @@
-"""Small charts: axes, dots, lines with error bars, and nothing else."""
+"""Small charts with axes, dots, and lines with error bars."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import ClassVar
 
 @dataclass(frozen=True)
 class Axis:
-    """From `low` to `high`, linear or logarithmic, with labelled ticks."""
+    """Axis from `low` to `high`, linear or logarithmic, with labelled ticks."""
 
     label: str
     low: float
@@ -19,14 +19,14 @@ class Axis:
     log: bool = False
 
     def place(self, value: float) -> float:
-        """Of a value, 0 to 1 along the axis; values beyond its ends stay at them."""
+        """Return the position of a value along the axis, 0 to 1; values beyond the ends are clipped."""
         low, high, at = (math.log(v) if self.log else v for v in (self.low, self.high, value))
         return min(1.0, max(0.0, (at - low) / (high - low)))
 
 
 @dataclass(frozen=True)
 class Point:
-    """A value with its interval, where there is one; the text shows when pointed at."""
+    """Value with an optional interval; the text is a tooltip."""
 
     x: float
     y: float
@@ -37,7 +37,7 @@ class Point:
 
 @dataclass(frozen=True)
 class Series:
-    """Dots for single values and a line for their middle, in the colour of a CSS class."""
+    """Dots for single values and a line for their medians, in the colour of a CSS class."""
 
     name: str
     colour: str
@@ -46,7 +46,7 @@ class Series:
 
 
 def round_axis(label: str, values: Sequence[float]) -> Axis:
-    """An axis around the values and zero that ends at round ticks."""
+    """Return an axis that includes the values and zero, and ends at round ticks."""
     low, high = min(0.0, *values), max(0.0, *values)
     rough = (high - low or 1.0) / 5
     power = 10.0 ** math.floor(math.log10(rough))
@@ -59,13 +59,13 @@ def round_axis(label: str, values: Sequence[float]) -> Axis:
 
 @dataclass(frozen=True)
 class Chart:
-    """Series over two axes, and where they are drawn; `templates/chart.svg` draws them.
+    """Chart of series over two axes, with positions for `templates/chart.svg`.
 
     Attributes:
-        title: above it.
-        x, y: axes; the horizontal line at zero of `y` is drawn darker.
-        series: drawn in this order, and named in a legend.
-        band: part of the x axis that is shaded.
+        title: title above the chart.
+        x, y: axes; the horizontal line at zero of `y` is darker.
+        series: series in drawing order, named in a legend.
+        band: shaded part of the x axis.
     """
 
     title: str
@@ -82,9 +82,9 @@ class Chart:
     bottom: ClassVar = height - 46
 
     def across(self, value: float) -> float:
-        """Return where a value of the x axis stands."""
+        """Return the position of a value on the x axis."""
         return round(self.left + self.x.place(value) * (self.right - self.left), 1)
 
     def down(self, value: float) -> float:
-        """Return where a value of the y axis stands."""
+        """Return the position of a value on the y axis."""
         return round(self.bottom - self.y.place(value) * (self.bottom - self.top), 1)

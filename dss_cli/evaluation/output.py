@@ -1,4 +1,4 @@
-"""The rows as CSV."""
+"""Rows of an evaluation as CSV."""
 
 from __future__ import annotations
 
@@ -9,12 +9,13 @@ from ..utils.tables import csv_table
 
 
 def csv_text(result: Mapping[str, Any]) -> str:
-    """Every scene of every run on a line; an empty cell where a figure has no meaning."""
+    """Return CSV with a line per scene of every run; cells of undefined figures are empty."""
     rows = [
         {"system": run["system"]["name"], "test_set": run["test_set"]["name"], **row}
         for run in result["runs"]
         for row in run["scenes"]
     ]
     for row in rows:
-        row.pop("alone", None)  # lists, of any length
+        for name in ("alone", "activity"):  # not single figures
+            row.pop(name, None)
     return csv_table(rows)

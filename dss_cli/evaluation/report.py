@@ -1,4 +1,4 @@
-"""One self-contained HTML page: charts, scenes to see and hear, and the tables."""
+"""Report of an evaluation as one self-contained HTML page: charts, example scenes, tables."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ if TYPE_CHECKING:
     from jinja2 import Template
 
 _METRES = [(v, f"{v:g}") for v in (0.2, 0.3, 0.5, 0.8, 1.2, 2, 3, 5, 8, 15)]
-_BINS = np.geomspace(NEAR[0], FAR_OUTDOOR[1], 15)  # of the distances, for the lines
+_BINS = np.geomspace(NEAR[0], FAR_OUTDOOR[1], 15)  # bins of the distances for the lines
 
 
 @dataclass(frozen=True)
 class Example:
-    """A scene to look at and to listen to: its row, and its sounds by name."""
+    """Example scene with its row and its sounds by name."""
 
     rank: str
     row: Row
@@ -39,7 +39,7 @@ class Example:
 
     @property
     def place(self) -> str:
-        """What kind of scene it is, and where."""
+        """Kind of the scene, and its environment."""
         row = self.row
         distances = ", ".join(f"{s} at {row[f'{s}_m']:.2f} m" for s in STEMS if row[f"{s}_m"])
         noise = "no noise" if row["snr_db"] is None else f"noise {row['snr_db']:g} dB below"
@@ -47,7 +47,7 @@ class Example:
 
     @property
     def figures(self) -> Iterator[dict[str, str]]:
-        """Each sound as a picture and as a player of the page has it."""
+        """Sounds as pictures and for the players of the page."""
         full = loudest(self.sounds["mixture"])
         for name, sound in self.sounds.items():
             stem, _, what = name.partition(" ")
@@ -77,12 +77,12 @@ def load_template() -> Template:
 
 
 def page(template: Template, result: Mapping[str, Any], examples: Sequence[Sequence[Example]]) -> str:
-    """Return the whole page.
+    """Return the page as HTML.
 
     Args:
-        template: as of `load_template`.
-        result: of `evaluate`.
-        examples: for each run, as `choose_examples` gives them.
+        template: result of `load_template`.
+        result: result of `evaluate`.
+        examples: results of `choose_examples` for each run.
     """
     sections = [_section(*pair) for pair in zip(result["runs"], examples, strict=True)]
     return template.render(
@@ -91,14 +91,14 @@ def page(template: Template, result: Mapping[str, Any], examples: Sequence[Seque
 
 
 def choose_examples(run: Mapping[str, Any], system: System, test_set: TestSet) -> list[Example]:
-    """The best, the median and the worst scene of a run, by the mean improvement of its outputs.
+    """Return the best, the median and the worst scene of a run, by the mean improvement of the outputs.
 
-    Scenes with both talkers come first; where there are none, by what else has an improvement.
+    Only scenes with improvements of both outputs are ranked or, without such scenes, those with one.
     """
     ranked = _ranked(run["scenes"])
     if not ranked:
         return []
-    _, outputs = system.open(lambda message: None)  # what it had to say was said
+    _, outputs = system.open(lambda message: None)  # warnings were given before
     scenes = {scene.id: scene for scene in test_set.scenes}
     picks = {"Best": ranked[-1], "Median": ranked[(len(ranked) - 1) // 2], "Worst": ranked[0]}
     examples = []
@@ -122,7 +122,7 @@ def _ranked(rows: Iterable[Row]) -> list[Row]:
 
 
 def _section(run: Mapping[str, Any], examples: Sequence[Example]) -> dict[str, Any]:
-    """Return what the page says of a run."""
+    """Return the content of the page for a run."""
     charts = [_by_distance(run["scenes"]), _by_noise(run["scenes"]), _leakage(run["leakage"])]
     about = run["test_set"]
     length = f"of {about['seconds']} s" if about["seconds"] else "of several lengths"
@@ -217,7 +217,7 @@ def _leakage(curve: Sequence[Mapping[str, Any]]) -> Chart | None:
 
 
 def _middle(x: str, y: str, rows: Sequence[Row]) -> Point:
-    """Medians of rows, with the interval of `y`."""
+    """Return the medians of rows, with the interval of `y`."""
     values = np.array([row[y] for row in rows])
     low, high = interval(values)
     at = float(np.median([row[x] for row in rows])) if x else 0.0

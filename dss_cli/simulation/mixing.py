@@ -1,6 +1,6 @@
-"""Scenes: who speaks where, how loud, over what noise, through which microphone.
+"""Mix scenes: talkers in a place, at their levels, with noise, through a microphone and a device.
 
-`mixture = near + far + noise`, sample by sample; near and far are the reverberant images at the
+`mixture = near + far + noise` holds sample by sample. near and far are the reverberant images at the
 microphone, so the task is separation, not dereverberation.
 """
 
@@ -25,11 +25,14 @@ from .turns import ALWAYS, FOREVER, gate
 
 @dataclass(frozen=True)
 class Scene:
-    """Samples of one scene at 16 kHz, float32, all of one length, and how it was drawn.
+    """Samples of one scene (float32 at 16 kHz, equal lengths), and its random numbers.
 
     Attributes:
-        drawn: every number drawn, fit for JSON: `talkers` (role, speaker, offset in its recordings in
-            seconds, level in dB, index of its response), pauses, noise, microphone, gain.
+        kind: kind of scene.
+        mixture, near, far, noise: samples `(samples,)`.
+        snr_db: signal-to-noise ratio in dB, None without environmental noise.
+        drawn: all drawn numbers, for JSON: `talkers` (role, speaker, offset in the speaker's recordings in
+            seconds, level in dB, index of the response), pauses, noise, microphone, gain.
     """
 
     kind: str
@@ -53,17 +56,17 @@ def render(
     snr_db: float | None = None,
     noise_groups: Sequence[int] | None = None,
 ) -> Scene:
-    """Draw one scene of `length` samples and mix it.
+    """Draw one scene and mix it.
 
     Args:
-        rng: all randomness comes from here.
-        kind: a key of KINDS.
-        recipe: levels and the microphone.
-        near, far: responses to choose from; as many are used as the kind has talkers.
-        speech, noise: dry material; without `noise` the scene has only the microphone's own.
-        length: samples at 16 kHz.
-        snr_db: of the environmental noise; None leaves it out.
-        noise_groups: recordings of `noise` to choose from; None is all.
+        rng: random generator.
+        kind: key of KINDS.
+        recipe: settings of levels and microphone.
+        near, far: responses to choose from, at least as many as the kind has talkers.
+        speech, noise: dry material; without `noise` the scene has only the microphone's own noise.
+        length: length of the scene in samples at 16 kHz.
+        snr_db: signal-to-noise ratio in dB; None: no environmental noise.
+        noise_groups: recordings of `noise` to choose from; None: all.
     """
     taps = max(len(r) for r in [*near, *far])
     drawn = draw(rng, kind, recipe, (len(near), len(far)), taps, speech, noise, length, snr_db, noise_groups)
@@ -77,7 +80,7 @@ def mix(
     speech: Material,
     noise: Material | None,
 ) -> Scene:
-    """Return the scene of a draw, from the responses and the material that it was drawn for."""
+    """Return the scene of a draw, rendered with the responses and the material of the draw."""
     length, taps = drawn.length, drawn.taps
     arrays = NumPyArrays(fft.next_fast_len(length + taps, real=True))
     renderer = Renderer(arrays, Levels.of(drawn), length, taps)
@@ -115,7 +118,7 @@ def mix(
 
 
 def _dry(voice: Voice, speech: Material, length: int) -> Samples:
-    """`length` samples of a talker, at its pace."""
+    """Return `length` dry samples of a talker at the talker's pace."""
     if voice.pace is None:
         return speech.take(voice.speaker, voice.first, length)
     there = speech.take(voice.speaker, voice.first, int(np.ceil((length + 1) * voice.pace)))
@@ -123,7 +126,7 @@ def _dry(voice: Voice, speech: Material, length: int) -> Samples:
 
 
 def _facts(drawn: Draw, speech: Material, noise: Material | None) -> dict[str, Any]:
-    """What was drawn, as `Scene.drawn` has it."""
+    """Return the drawn numbers for `Scene.drawn`."""
 
     def seconds(at: float) -> float:
         return float(at - drawn.taps) / SAMPLE_RATE

@@ -1,4 +1,4 @@
-"""What scenes are drawn from: the kinds that there are, and how often and how loud."""
+"""Distribution of scenes: kinds, frequencies and levels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .turns import Turns
 
 Shares = Annotated[tuple[float, float], Bounds(0, 1)]
 
-KINDS = {  # talkers near and far; "turns" speak one after the other
+KINDS = {  # numbers of near and far talkers; in "turns" they speak one after the other
     "near-only": (1, 0),
     "far-only": (0, 1),
     "1N+1F": (1, 1),
@@ -19,7 +19,7 @@ KINDS = {  # talkers near and far; "turns" speak one after the other
     "1N+4F": (1, 4),
     "turns": (1, 1),
 }
-CONVERSATIONS = {  # most talkers near and far, who speak as `turns.draw_turns` says; one far at least
+CONVERSATIONS = {  # largest numbers of near and far talkers, with turns of `turns.draw_turns`
     "conversation": (1, 3),
     "conversation-near": (1, 0),
     "conversation-far": (0, 3),
@@ -29,41 +29,42 @@ PREAMBLES = ("none", "silence", "tone", "noise", "noise-ends")  # see `Recipe.pr
 
 @dataclass(frozen=True)
 class Recipe:
-    """What scenes are drawn: shares of kinds, levels in dB.
+    """Distribution of scenes.
 
     Attributes:
         kinds: relative frequency of each kind of scene, of KINDS and CONVERSATIONS.
         outdoor: share of outdoor places.
         clean: share of scenes without environmental noise.
-        snr: range of the noise's level below the talkers', in dB.
-        level_spread: standard deviation of the speaking level, in dB.
-        gain_spread: standard deviation of the device's gain, in dB.
-        free_gain: share of scenes whose level is drawn afresh (automatic gain, unknown device).
-        colour: standard deviation of the microphone's response at each octave, in dB.
-        balanced: share of scenes in which far talkers are as loud, relative to the near one, as `balance`
-            says, whatever their distance (a raised voice, a loudspeaker): level must not decide.
-        balance: range of the near images' level above the far ones', in dB.
-        rt60: rooms that reverberate longer are left out, in seconds.
-        measured: share of indoor scenes in measured rooms, where the bank has any.
-        pace: voices are played up to this share faster or slower, pitch and vocal tract with them; few
-            talkers become many.
-        timbre: standard deviation of each voice's own response at each octave, in dB.
-        captured: share of scenes that go through a device as of `capture`.
-        turns: how talkers take turns in the kinds of CONVERSATIONS.
-        preamble: relative frequency of what is heard at first, while nobody speaks: "silence" (digital), room
-            "tone" (no recorded noise), "noise" (which goes on), "noise-ends" (before talkers begin), "none".
-        preamble_share: range of its length as a share of the scene.
-        television: share of scenes of both roles whose far talkers are a television, as loud as
-            `television_balance` says; drawn before `balanced`.
-        television_balance: range of the near images' level above the far ones', in dB.
-        tone: share of scenes with a coloured stationary noise (room tone, a fan) beside the recorded one.
-        tone_db: range of its level below a typical near talker's (`rendering.TYPICAL_NEAR`), in dB, whoever
-            speaks.
-        tone_slope: range of its slope, in dB per octave.
-        active_levels: whether noise and balance are set by the talkers' level while they speak; without it by
-            their mean over the scene, which pauses dilute.
-        talker_seconds: talkers are drawn in proportion to their seconds of speech, counted up to this
-            many; 0 draws all alike. Who has little speech has isolated words mostly, and repeats them.
+        snr: range of the signal-to-noise ratio in dB.
+        level_spread: standard deviation of the speaking level in dB.
+        gain_spread: standard deviation of the device's gain in dB.
+        free_gain: share of scenes with a random level of the mixture (automatic gain, unknown device).
+        colour: standard deviation of the microphone's response at each octave in dB.
+        balanced: share of scenes in which `balance`, and not the distance, determines the level of far
+            talkers (a raised voice, a loudspeaker), so that the level cannot decide.
+        balance: range of the level of the near images relative to the far ones in dB.
+        rt60: longest reverberation time of rooms in seconds.
+        measured: share of indoor scenes in measured rooms, if the bank has any.
+        pace: largest relative change of the playing speed of voices, which changes pitch and vocal tract too,
+            so that few talkers become many.
+        timbre: standard deviation of each voice's own response at each octave in dB.
+        captured: share of scenes that pass through a device of `recording_chain.draw_capture`.
+        turns: distribution of the turns in the kinds of CONVERSATIONS.
+        preamble: relative frequency of the beginnings without speech: "silence" (digital), room "tone"
+            (without recorded noise), "noise" (which continues), "noise-ends" (before talkers begin), "none".
+        preamble_share: range of the length of the preamble as a share of the scene.
+        television: share of scenes of both roles whose far talkers are a television with the level of
+            `television_balance`; drawn before `balanced`.
+        television_balance: range of the level of the near images relative to the far ones in dB.
+        tone: share of scenes with a coloured stationary noise (room tone, a fan) in addition to recorded
+            noise.
+        tone_db: range of the level of a typical near talker (`mixing.TYPICAL_NEAR`) relative to that noise in
+            dB, independent of the talkers.
+        tone_slope: range of the slope of that noise in dB per octave.
+        active_levels: whether noise and balance refer to the talkers' level while they speak, and not to
+            their mean over the scene, which pauses reduce.
+        talker_seconds: talkers are drawn in proportion to their seconds of speech, up to this limit; 0 draws
+            all with equal probability. Talkers with little speech mostly have isolated words, which repeat.
     """
 
     kinds: Mapping[str, float] = field(default_factory=lambda: {"1N+1F": 1.0})
@@ -93,7 +94,7 @@ class Recipe:
     talker_seconds: Weight = 0.0
 
     def __post_init__(self) -> None:
-        """Refuse kinds of scenes and of preambles that there are not, and shares that come to nothing."""
+        """Refuse unknown kinds of scenes and preambles, and shares that sum to zero."""
         for name, given, known in (
             ("kinds", self.kinds, (*KINDS, *CONVERSATIONS)),
             ("preamble", self.preamble, PREAMBLES),

@@ -1,7 +1,7 @@
-"""How a scene sounds: filters, levels, gain and device, for NumPy arrays and for Keras tensors alike.
+"""Rendering of scenes (filters, levels, gain, device), common to NumPy arrays and Keras tensors.
 
-`mixing.mix` renders one scene with it, `training.device_mixing` a batch, over the last axis. They differ in
-how they fetch samples, let voices through and change a voice's pace.
+`mixing.mix` renders one scene, `training.device_mixing` a batch, both over the last axis. They differ in
+fetching samples, gating voices, and changing a voice's pace.
 """
 
 from __future__ import annotations
@@ -18,51 +18,51 @@ from .recording_chain import device_gain, low_pass
 from .scene_sampling import KNOTS, Draw
 from .turns import RAMP
 
-TYPICAL_GAIN = 0.4  # a talker at 0.4 m is recorded at about -26 dBFS
-TYPICAL_NEAR = SPEECH_RMS / TYPICAL_GAIN  # level of that talker ahead of the device's gain
-BALANCING = (0.1, 100.0)  # factors that a talker who is silent through a turn must not exceed
-PEAK = 0.99  # of a mixture at most
-INAUDIBLE = 1e-6  # level of a noise that is not raised
+TYPICAL_GAIN = 0.4  # gives a talker at 0.4 m a level of about -26 dBFS
+TYPICAL_NEAR = SPEECH_RMS / TYPICAL_GAIN  # level of this talker before the device's gain
+BALANCING = (0.1, 100.0)  # limits of the factors, for talkers who are silent in a turn
+PEAK = 0.99  # largest peak of a mixture
+INAUDIBLE = 1e-6  # level below which noise is not amplified
 
 Samples = Any  # (..., samples)
-Spectrum = Any  # (..., bins), as `Arrays.spectrum` returns it
+Spectrum = Any  # (..., bins), as returned by `Arrays.spectrum`
 
 
 class Arrays(Protocol):
-    """A kind of arrays, and the transform of one length between their samples and spectra."""
+    """Interface to one kind of arrays, with transforms of one length between samples and spectra."""
 
     @property
     def xp(self) -> Any:
-        """NumPy or Keras' `ops`."""
+        """Module with array functions: NumPy or Keras' `ops`."""
 
     @property
     def hertz(self) -> Any:
-        """The frequencies of a spectrum, (bins,)."""
+        """Frequencies of a spectrum, (bins,)."""
 
     def spectrum(self, samples: Samples) -> Spectrum:
-        """Transform samples, zeros behind them."""
+        """Return the spectrum of zero-padded samples."""
 
     def samples(self, spectrum: Spectrum) -> Samples:
-        """Transform back."""
+        """Return the samples of a spectrum."""
 
     def filtered(self, spectrum: Spectrum, factors: Any) -> Spectrum:
-        """Multiply by real factors."""
+        """Return a spectrum multiplied by real factors."""
 
     def convolved(self, one: Spectrum, other: Spectrum) -> Spectrum:
-        """Multiply two spectra."""
+        """Return the product of two spectra."""
 
     def curve(self, decibels: Any) -> Any:
-        """Return factors (..., bins) of a response given at KNOTS in dB."""
+        """Return factors (..., bins) for a response in dB at KNOTS."""
 
     def single(self, values: Any) -> Any:
-        """Round to the precision that samples are kept in."""
+        """Round to the precision of samples."""
 
     def precise(self, values: Any) -> Any:
-        """Return values in the precision that levels are computed in."""
+        """Return values in the precision of levels."""
 
 
 class NumPyArrays:
-    """NumPy's arrays: samples are float32, levels and curves float64."""
+    """NumPy arrays: float32 samples, float64 levels and curves."""
 
     xp = np
 
@@ -93,20 +93,20 @@ class NumPyArrays:
 
 @dataclass(frozen=True)
 class Levels:
-    """The numbers of a scene, or arrays (scenes, 1) of them; None is left out of the rendering.
+    """Parameters of a scene, or arrays (scenes, 1) of parameters; None is skipped in the rendering.
 
     Attributes:
-        colour: (..., KNOTS) dB, the microphone's response.
-        corner: of its high-pass, in Hz.
-        balance: the far images' level over the near ones'; 0 leaves it as it is.
-        floor: the level of the microphone's noise over the talkers'.
-        noise: the level of the environmental noise over the talkers'.
-        tone: the level of stationary noise ahead of the gain.
-        tone_colour: (..., KNOTS) dB, its response.
-        active: whether levels are meant over the time in which somebody speaks.
-        free: whether `gain` is the mixture's level, or the device's gain.
+        colour: response of the microphone, (..., KNOTS) in dB.
+        corner: corner frequency of the microphone's high-pass in Hz.
+        balance: level of the far images relative to the near images; 0 keeps the natural level.
+        floor: level of the microphone's noise relative to the talkers.
+        noise: level of the environmental noise relative to the talkers.
+        tone: level of stationary noise before the gain.
+        tone_colour: response of the stationary noise, (..., KNOTS) in dB.
+        active: whether levels refer to the time with speech.
+        free: whether `gain` is the level of the mixture instead of the device's gain.
         gain: see `free`.
-        capture: the device.
+        capture: recording device.
     """
 
     colour: Any
@@ -123,7 +123,7 @@ class Levels:
 
     @classmethod
     def of(cls, drawn: Draw) -> Levels:
-        """Return the numbers of a drawn scene."""
+        """Return the parameters of a drawn scene."""
         return cls(
             colour=drawn.colour,
             corner=drawn.corner,
@@ -141,16 +141,15 @@ class Levels:
 
 @dataclass(frozen=True)
 class Sounds:
-    """What is in a scene beside its talkers, each (..., length); and when anything is heard.
+    """Sounds of a scene other than the talkers, (..., length) each, and gates.
 
     Attributes:
-        hiss: the microphone's own noise, standard normal.
-        noise: the environment's, (..., taps + length); None is none.
-        tone: stationary noise before its colour, standard normal; None is none.
-        noise_gate: factors that let the environment's noise through; None lets all through.
-        spoken: factors that say when near and when far talkers speak; None where levels are meant over the
-            scene.
-        begun: factors before everything; None lets all through.
+        hiss: noise of the microphone, standard normal.
+        noise: environmental noise, (..., taps + length), or None.
+        tone: stationary noise before its filter, standard normal, or None.
+        noise_gate: gate of the environmental noise; None: always open.
+        spoken: speech activity of near and far talkers; None if levels refer to the whole scene.
+        begun: gate of the whole scene; None: always open.
     """
 
     hiss: Samples
@@ -162,12 +161,13 @@ class Sounds:
 
 
 class Renderer:
-    """One scene, or scenes of one length, through its microphone.
+    """Renderer of one scene, or of scenes of equal length, through the microphone.
 
     Args:
-        arrays: of at least `taps + length` samples.
-        levels: of the scene.
-        length, taps: samples of the scene, and those that precede it, in which responses begin.
+        arrays: interface to arrays of at least `taps + length` samples.
+        levels: parameters of the scene.
+        length: samples of the scene.
+        taps: samples before the scene, which contain the beginning of the responses.
     """
 
     def __init__(self, arrays: Arrays, levels: Levels, length: int, taps: int) -> None:
@@ -175,27 +175,27 @@ class Renderer:
         square = arrays.hertz**2
         high_pass = square / (square + levels.corner**2)
         self.microphone = arrays.single(arrays.curve(levels.colour) * high_pass)
-        self.band = None  # all of it
+        self.band = None  # the whole band
         if levels.capture is not None:
             self.band = arrays.single(low_pass(arrays.hertz, levels.capture.band, arrays.xp))
             self.microphone = self.microphone * self.band
 
     def voice(self, dry: Samples, response: Samples, timbre: Any) -> Spectrum:
-        """Return the spectrum of voices behind their responses; the timbre in dB at KNOTS, or None."""
+        """Return the spectrum of voices filtered by their responses; `timbre` in dB at KNOTS, or None."""
         arrays = self.arrays
         heard = arrays.convolved(arrays.spectrum(dry), arrays.spectrum(response))
         return heard if timbre is None else arrays.filtered(heard, arrays.curve(timbre))
 
     def heard(self, spectrum: Spectrum) -> Samples:
-        """Return (..., length) samples of a sound behind the microphone."""
+        """Return (..., length) samples of a sound filtered by the microphone."""
         through = self.arrays.samples(self.arrays.filtered(spectrum, self.microphone))
         return through[..., self.taps : self.taps + self.length]
 
     def mix(self, near: Samples, far: Samples, sounds: Sounds) -> tuple[Samples, Samples, Samples, Any]:
-        """Bring images of near and far talkers to their levels, add all else, and record the sum.
+        """Set the levels of near and far images, add all other sounds, and record the sum.
 
         Returns:
-            Near, far and the rest, which sum to the mixture; and the gain (..., 1) ahead of the device.
+            Near, far and the rest, which sum to the mixture, and the gain (..., 1) before the device.
         """
         levels, xp = self.levels, self.arrays.xp
         if levels.balance is not None:
@@ -203,7 +203,7 @@ class Renderer:
         spoken = None if sounds.spoken is None else xp.maximum(*sounds.spoken)
         talkers = xp.sqrt(self._power(near + far, spoken) + 1e-12)
         parts = [near, far, self._rest(talkers, sounds)]
-        if sounds.begun is not None:  # transforms leave rounding in the talkers' silence
+        if sounds.begun is not None:  # transforms leave rounding errors in the talkers' silence
             parts = [part * sounds.begun for part in parts]
         gain = self._gain(parts[0] + parts[1] + parts[2])
         parts = [part * gain for part in parts]
@@ -213,7 +213,7 @@ class Renderer:
         return parts[0], parts[1], parts[2], gain
 
     def _power(self, samples: Samples, spoken: Samples | None) -> Any:
-        """Return the mean square (..., 1), over the time in which somebody speaks if levels are meant so."""
+        """Return the mean square (..., 1), over the time with speech if `active` is set."""
         arrays, xp = self.arrays, self.arrays.xp
         power = xp.mean(xp.square(samples), axis=-1, keepdims=True)
         if spoken is None:
@@ -236,7 +236,7 @@ class Renderer:
         return self.arrays.single(xp.where(levels.balance > 0, far * factor, far))
 
     def _rest(self, talkers: Any, sounds: Sounds) -> Samples:
-        """Add up the noises of a scene whose talkers have that level."""
+        """Return the sum of the noises of a scene for talkers of a given level."""
         arrays, levels, xp = self.arrays, self.levels, self.arrays.xp
         hiss = sounds.hiss if self.band is None else self._coloured(sounds.hiss, self.band)
         rest = arrays.single(hiss * (talkers * levels.floor))

@@ -1,4 +1,4 @@
-"""The dataset card: what a test set holds and how to make it again."""
+"""Dataset card: content of a test set, and the way to make it again."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ ENCODINGS = {"flac": "24-bit FLAC", "wav": "32-bit float WAV"}
 
 
 def card(index: dict[str, Any], records: Sequence[dict[str, Any]], parts: Sequence[str]) -> str:
-    """README.md of a test set, from its index, the records of its scenes and the parts that have files."""
+    """Return README.md of a test set from its index, the records of its scenes and its parts with files."""
     material = index["material"]
     speech, noise = material["speech"], material["noise"]
     noises = (

@@ -1,7 +1,7 @@
-"""Mixing on the accelerator: the draws of a batch to its spectra, in Keras' `ops`; `mixing.mix` is its twin.
+"""Mixing on the accelerator: spectra of a batch from its drawn scenes, in Keras `ops`, equal to `mixing.mix`.
 
-Inputs and targets come of one rendering, so the renderer is a layer in front of the network, and the loss is
-asked of pairs of outputs through `compute_loss`, the hook that Keras' trainers share under every backend.
+The same rendering gives inputs and targets. So the renderer is a layer before the network, and the loss is
+computed from outputs alone, in `compute_loss`, which Keras's trainers call with every backend.
 """
 
 from __future__ import annotations
@@ -23,14 +23,14 @@ from ..simulation.turns import FOREVER, RAMP
 from .cut import Cut, in_segments, inputs_of
 from .device_batches import DEVICE, ROW, SLOTS, STRETCH, TURNS, Desk, number_shapes
 
-ROLES = (slice(SLOTS[0]), slice(SLOTS[0], None))  # slots of near and of far voices
-CURVES = ("colour", "tone_colour")  # numbers with a value at each knot
-EASE = 0.06  # of half the rate: what the low-pass of a faster voice takes to close
+ROLES = (slice(SLOTS[0]), slice(SLOTS[0], None))  # slots of near and far voices
+CURVES = ("colour", "tone_colour")  # parameters with a value at each knot
+EASE = 0.06  # transition of the low-pass for faster voices, as a share of half the rate
 TINY = 1e-30  # power below which a bin is silent
 
 
 class KerasArrays:
-    """Keras tensors as `rendering.Arrays`: float32 throughout, a spectrum is its real and imaginary part."""
+    """Keras tensors as `rendering.Arrays`: float32; a spectrum is a pair of real and imaginary part."""
 
     xp = ops
 
@@ -67,13 +67,13 @@ class KerasArrays:
 
 
 class Mixing(keras.layers.Layer):
-    """A batch of scenes from `Desk.numbers`.
+    """Layer that mixes a batch of scenes from the arrays of `Desk.numbers`.
 
-    Speech, noise and responses are its variables, which do not train: constants of a compiled step would be
-    compiled into it. It computes in float32 whatever the policy: levels span 100 dB.
+    Speech, noise and responses are non-trainable variables, because constants would become part of the
+    compiled step. The layer computes in float32 with every dtype policy, because levels span 100 dB.
 
-    Gives what `data.examples` does, "inputs" (size, frames, bins, 3) and "targets" by stem (size, frames,
-    bins, 4).
+    Outputs, as `data.examples`: "inputs" (size, frames, bins, 3) and "targets" by stem (size, frames, bins,
+    4).
     """
 
     def __init__(self, desk: Desk):
@@ -129,38 +129,39 @@ class Mixing(keras.layers.Layer):
 
     @staticmethod
     def _levels(n: Any) -> Levels:
-        """Return a batch's numbers as the renderer takes them."""
+        """Return the parameters of a batch in the form of the renderer."""
         names = [field.name for field in fields(Levels) if field.name != "capture"]
         values = {name: n[name] if name in CURVES else n[name][:, None] for name in names}
         return Levels(**values, capture=Capture(**{name: n[name][:, None] for name in DEVICE}))
 
     def _gate(self, span: Any, length: int) -> Any:
-        """Return (..., length) factors of one interval (..., 2), as of `turns.gate`."""
+        """Return gates (..., length) of intervals (..., 2), as `turns.gate`."""
         samples = ops.arange(length, dtype="float32")
         rise, fall = (ops.clip((samples - span[..., i : i + 1]) / RAMP, 0.0, 1.0) for i in range(2))
         return rise - fall
 
     def _gates(self, n: Any) -> Any:
-        """Return when each voice speaks, (size, slots, length + taps)."""
+        """Return the gates of all voices, (size, slots, length + taps)."""
         whole = self.length + self.taps
         return sum(self._gate(n["spans"][..., i, :], whole) for i in range(TURNS))
 
     def _dry(self, n: Any) -> Any:
-        """(size, slots, length + taps): the voices at their pace.
+        """Return the dry voices at their pace, (size, slots, length + taps).
 
-        A recording's cubic spline at twice its rate, its images 68 dB down at 4 kHz. The coefficients come of
-        the transform that doubles the rate, where a faster voice is kept below half the rate as well.
+        Voices are interpolated by a cubic spline at twice the rate, which attenuates images by 68 dB at 4
+        kHz. The transform that doubles the rate also computes the coefficients of the spline, and removes
+        frequencies that a faster pace would move beyond half the rate.
         """
         half = self.reach * ROW // 2
         pieces = _pieces(self.speech, n["row"], self.reach)
-        spline = 12 / (4 + 2 * np.cos(np.pi / (2 * half) * np.arange(half + 1)))  # twice as many samples
-        spline[-1] /= 2  # was its own mirror image, is no more
+        spline = 12 / (4 + 2 * np.cos(np.pi / (2 * half) * np.arange(half + 1)))  # for twice as many samples
+        spline[-1] /= 2  # the former Nyquist bin has a mirror image now
         edge = half / n["pace"][..., None]
         bins = ops.arange(half + 1, dtype="float32")
         kept = ops.clip(1 + (edge - bins) / (EASE * edge), 0.0, 1.0) * _constant(spline)
         double = [ops.pad(part * kept, ((0, 0), (0, 0), (0, half))) for part in ops.rfft(pieces, 2 * half)]
         coefficients = ops.reshape(ops.irfft(tuple(double), 4 * half), (-1,))
-        # Positions as whole numbers and what is left: float32 alone would be off by a hundredth of a sample.
+        # Positions as integer and fraction: float32 alone has errors of a hundredth of a sample.
         stretch, within = np.divmod(np.arange(self.length + self.taps, dtype=np.int32), STRETCH)
         left = n["part"][..., None] * _constant(stretch) + 2 * n["pace"][..., None] * _constant(within)
         floor = ops.floor(left)
@@ -181,7 +182,7 @@ class Mixing(keras.layers.Layer):
         return sum(w * ops.take(coefficients, position + i, axis=0) for i, w in enumerate(weights, -1))
 
     def _noise(self, n: Any) -> Any:
-        """Return the environment's noise, (size, taps + length)."""
+        """Return the environmental noise, (size, taps + length)."""
         pieces = _pieces(self.noise, n["noise_row"], self.noise_reach)
         batch, samples = pieces.shape
         first = n["noise_shift"] + samples * ops.arange(batch, dtype="int32")
@@ -189,7 +190,7 @@ class Mixing(keras.layers.Layer):
         return ops.take(ops.reshape(pieces, (-1,)), index, axis=0)
 
     def _hiss(self, first: Any) -> Any:
-        """Return white noise (size, length) from those samples on."""
+        """Return white noise (size, length) that begins at given samples."""
         return ops.take(self.hiss, first[:, None] + ops.arange(self.length, dtype="int32"), axis=0)
 
     def _spectra(self, samples: Any) -> tuple[Any, Any]:
@@ -205,11 +206,11 @@ class Mixing(keras.layers.Layer):
 
 
 class MixedTraining(keras.Model):
-    """A network behind `Mixing`: what it takes are the numbers of a batch, and it brings its own targets."""
+    """Network after a `Mixing` layer: inputs are the arrays of a batch, outputs include the targets."""
 
     @classmethod
     def of(cls, network: keras.Model, mixing: Mixing, cut: Cut) -> MixedTraining:
-        """For batches of scenes cut like that; `heard_whole` is asked for beside the numbers."""
+        """Build the model for batches with the layout `cut`; `heard_whole` is an additional input."""
         numbers = {
             name: keras.Input(batch_shape=shape, dtype=kind, name=name)
             for name, (shape, kind) in number_shapes(cut.scenes).items()
@@ -228,12 +229,12 @@ class MixedTraining(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Any:
-        """The compiled loss of the estimates against the targets beside them."""
+        """Return the compiled loss of the estimates and targets, which are both in `y_pred`."""
         return super().compute_loss(x, y_pred["targets"], y_pred["estimates"], sample_weight, training)
 
 
 def _pieces(table: Any, rows: Any, reach: int) -> Any:
-    """`reach` rows of samples from each of `rows` on, end to end, full scale 1."""
+    """Return the samples of `reach` consecutive rows from each of `rows` on, with full scale at 1."""
     taken = ops.take(table, rows[..., None] + ops.arange(reach, dtype="int32"), axis=0)
     return ops.reshape(ops.cast(taken, "float32"), (*rows.shape, -1)) / 32768.0
 

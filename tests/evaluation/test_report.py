@@ -1,4 +1,4 @@
-"""The report page: what is in it, and that a browser shows and plays it without a word."""
+"""Report page: its content, and a browser that shows and plays it without console messages."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from tests.helpers import scenesets
 from tests.helpers.browser import CHROMIUM, browser
 from tests.helpers.synth import noise, tone
 
-ODD = "<b>&\"odd'"  # a name that must not become markup
+ODD = "<b>&\"odd'"  # name that must not be interpreted as markup
 
 
 def content(uri, kind):
@@ -112,7 +112,7 @@ def test_a_chart_draws_every_point_where_the_axes_say():
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A test set, stems of it that get worse from scene to scene, and nothing else."""
+    """Folder with only a test set and its stems, which get worse from scene to scene."""
     folder = tmp_path_factory.mktemp("report")
     lines = [
         scenesets.scene(f"both{n}", snr_db=[None, 10.0][n % 2], near_m=0.2 + 0.1 * n, far_m=1.5 + n)

@@ -8,12 +8,12 @@ import subprocess
 
 
 def run(command, **variables):
-    """Run a command whose stderr is a terminal; returns its status, its stdout, and what the terminal saw.
+    """Run a command whose stderr is a terminal; return status, stdout, and the text on the terminal.
 
     Args:
-        variables: of the environment, beside those that there are.
+        variables: additional environment variables.
     """
-    import pty  # of POSIX alone
+    import pty  # only POSIX
 
     ours, theirs = pty.openpty()
     process = subprocess.Popen(

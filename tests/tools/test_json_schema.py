@@ -1,4 +1,4 @@
-"""The schema of `dss bench --json` is made of the types of its results, and is strict."""
+"""Schema of `dss bench --json`: generated from the types of the results, and strict."""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
-"""What a release is made of: the same bytes twice, sums to check, an image without rights, workflows."""
+"""Parts of a release: reproducible bytes, checksums, an unprivileged image, workflows."""
 
 from __future__ import annotations
 
 import hashlib
 import re
+import shutil
 import tarfile
 import zipfile
 from pathlib import Path
@@ -59,14 +60,35 @@ def test_a_folder_that_holds_files_is_refused(tmp_path):
         release.release(tmp_path)
 
 
+def test_the_wheel_of_the_page_needs_a_built_page(tmp_path, monkeypatch):
+    monkeypatch.setattr(release, "PAGE", tmp_path / "nothing")
+    with pytest.raises(DssError, match="`make web` builds the page"):
+        release.build_page(tmp_path, EPOCH)
+
+
+def test_the_wheel_of_the_page_has_the_version_of_the_command_and_holds_the_page(tmp_path):
+    project = tmp_path / "web"
+    shutil.copytree(release.WEB / "dss_cli_web", project / "dss_cli_web")
+    shutil.copy(release.WEB / "pyproject.toml", project)
+    (tmp_path / "dss_cli").mkdir()
+    shutil.copy(ROOT / "dss_cli" / "_version.py", tmp_path / "dss_cli")
+    (tmp_path / "build" / "web").mkdir(parents=True)
+    (tmp_path / "build" / "web" / "index.html").write_text("<!doctype html>")
+    (wheel,) = release.build(tmp_path / "dist", EPOCH, ["wheel"], project)
+    assert wheel.name == f"dss_cli_web-{__version__}-py3-none-any.whl"
+    with zipfile.ZipFile(wheel) as archive:
+        names = {name for name in archive.namelist() if ".dist-info/" not in name}
+    assert names == {"dss_cli_web/__init__.py", "dss_cli_web/site/index.html"}
+
+
 def instructions(text):
-    """Pairs of instruction and what follows, comments left out, continued lines joined."""
+    """Return pairs of instruction and arguments, without comments and with continued lines joined."""
     lines = [line for line in text.replace("\\\n", " ").splitlines() if line and not line.startswith("#")]
     return [tuple(line.split(maxsplit=1)) for line in lines]
 
 
 def lint(text):
-    """What is wrong with a Dockerfile."""
+    """Return the faults of a Dockerfile."""
     steps = instructions(text)
     of = {name: [what for one, what in steps if one == name] for name, _ in steps}
     wrong = [

@@ -1,0 +1,71 @@
+// Recording from the microphone, with nothing between it and the network.
+
+import { Problem } from "../problem.js";
+import { joined, peak } from "../signal/arrays.js";
+import { LONGEST_DECODED } from "./sources.js";
+
+// Echo cancellation, noise suppression and gain control destroy what tells the distance.
+const PROCESSING = ["echoCancellation", "noiseSuppression", "autoGainControl"];
+const REFUSALS = {
+  NotAllowedError: "The microphone was not allowed: allow it for this page in the browser's settings, or choose a file.",
+  NotFoundError: "There is no microphone: plug one in, or choose a file.",
+  NotReadableError: "The microphone is in use by another program: close that, or choose a file.",
+};
+
+/** One recording. `onlevel(peak, seconds)` is called ten times a second; `onfull` when no more can be taken. */
+export class Recorder {
+  constructor(onlevel, onfull) {
+    this.onlevel = onlevel;
+    this.onfull = onfull;
+    this.blocks = [];
+    this.length = 0;
+  }
+
+  /** Ask for the microphone and begin. Returns what the browser does to the sound although it was told not to. */
+  async start() {
+    if (!navigator.mediaDevices?.getUserMedia) throw new Problem("This browser gives pages no microphone; choose a file.");
+    const audio = { channelCount: 1, ...Object.fromEntries(PROCESSING.map((name) => [name, false])) };
+    try {
+      this.stream = await navigator.mediaDevices.getUserMedia({ audio });
+    } catch (error) {
+      throw new Problem(REFUSALS[error.name] ?? `The microphone cannot be used: ${error.message}`);
+    }
+    this.context = new AudioContext();
+    await this.context.audioWorklet.addModule(new URL("recorder-worklet.js", import.meta.url));
+    this.node = new AudioWorkletNode(this.context, "recorder", { numberOfOutputs: 0 });
+    this.node.port.onmessage = ({ data }) => this.#take(data);
+    this.context.createMediaStreamSource(this.stream).connect(this.node);
+    await this.context.resume();
+    const settings = this.stream.getAudioTracks()[0].getSettings();
+    return PROCESSING.filter((name) => settings[name] === true);
+  }
+
+  /** End, and return the recording as a source. */
+  async stop() {
+    const last = new Promise((resolve) => (this.ended = resolve));
+    this.node.port.postMessage("end");
+    await last;
+    const rate = this.context.sampleRate;
+    this.cancel();
+    const name = `recording-${new Date().toISOString().slice(0, 19).replaceAll(":", "-")}.wav`;
+    if (!this.length) throw new Problem("The microphone gave no sound.");
+    const samples = joined(this.blocks);
+    if (peak(samples) === 0) throw new Problem("The microphone gave nothing but silence: is it muted?");
+    return { name, rate, length: samples.length, channels: 1, samples };
+  }
+
+  /** Let the microphone go. */
+  cancel() {
+    this.stream?.getTracks().forEach((track) => track.stop());
+    if (this.context?.state !== "closed") this.context?.close();
+  }
+
+  #take(block) {
+    this.blocks.push(block);
+    this.length += block.length;
+    if (this.ended) return this.ended();
+    const seconds = this.length / this.context.sampleRate;
+    this.onlevel(peak(block), seconds);
+    if (seconds >= LONGEST_DECODED - 1) this.onfull();
+  }
+}

@@ -1,0 +1,143 @@
+// The streaming engine: samples in, near and far samples out. dss_cli/separation/streaming.py.
+//
+// A network sees chunks of `signal.frames` STFT frames. Neighbouring chunks share frames, over which their
+// estimates are faded into each other with raised-cosine weights, in the linear STFT domain.
+
+import { joined } from "../signal/arrays.js";
+import { Listener } from "./listening.js";
+import { StreamingISTFT, StreamingSTFT, compress, decompress, stride } from "./stft.js";
+
+/**
+ * Separates one channel at the network's sample rate, piece by piece, in constant memory.
+ *
+ * `network` has `signal` and `overlap` as its card states them, `begin()` (the state of a recording that has heard
+ * nothing, null without context), `listen(chunk, state)`, `separate(chunk, state, update)` (near and far of a
+ * chunk; `update` lets it count for later ones) and `end(state)`.
+ */
+export class StreamingSeparator {
+  /** `context`: "recording" (listens ahead), "past", or "none". */
+  constructor(network, { overlap = network.overlap, context = "recording" } = {}) {
+    const { signal } = network;
+    this.network = network;
+    this.signal = signal;
+    this.stride = stride(signal);
+    this.state = context === "none" ? null : network.begin();
+    this.context = this.state === null ? "none" : context;
+    this.listener = this.context === "recording" ? new Listener(network, this.state) : null;
+    this.shared = Math.floor(signal.frames * overlap);
+    this.fade = fadeIn(this.shared);
+    this.analysis = new StreamingSTFT(signal);
+    this.syntheses = [new StreamingISTFT(signal), new StreamingISTFT(signal)];
+    this.covered = new Float32Array(signal.frames * this.stride); // the last chunk, zeros before the first
+    this.waiting = []; // frames that came after it
+    this.fresh = 0; // how many
+    this.tail = null; // near and far of the shared frames, to be faded into the next chunk
+    this.length = 0;
+  }
+
+  /** Take samples; yield [near, far] whenever some are ready. */
+  async *push(samples) {
+    this.length += samples.length;
+    for await (const frames of this.#due(this.analysis.push(samples))) {
+      for await (const stems of this.#separate(frames)) yield this.#synthesise(stems);
+    }
+  }
+
+  /** Yield the rest: with it, as many samples have left as came in. The last call. */
+  async *flush() {
+    if (this.length === 0) return;
+    for await (const frames of this.#due(this.analysis.flush())) {
+      for await (const stems of this.#separate(frames)) yield this.#synthesise(stems);
+    }
+    if (this.listener) {
+      for await (const stems of this.#separate(await this.listener.flush())) yield this.#synthesise(stems);
+    }
+    const rest = [[], []];
+    if (this.fresh) (await this.#lastChunk()).forEach((stem, k) => rest[k].push(stem));
+    if (this.tail) this.tail.forEach((stem, k) => rest[k].push(stem));
+    yield this.syntheses.map((one, k) => one.flush(joined(rest[k]), this.length));
+  }
+
+  /** Give back what the recording holds of the network's memory. */
+  close() {
+    if (this.state !== null) this.network.end(this.state);
+    this.state = null;
+  }
+
+  /** Frames that can be separated now, in pieces whose context differs. */
+  async *#due(frames) {
+    if (this.listener) yield* this.listener.push(frames);
+    else yield frames;
+  }
+
+  /** Take frames, yield finished ones of both stems. */
+  async *#separate(frames) {
+    while (frames.length) {
+      const wanted = this.tail === null ? this.signal.frames : this.signal.frames - this.shared;
+      const taken = frames.subarray(0, (wanted - this.fresh) * this.stride);
+      frames = frames.subarray(taken.length);
+      this.waiting.push(taken);
+      this.fresh += taken.length / this.stride;
+      if (this.fresh === wanted) yield this.#faded(await this.#estimates(this.#recent()));
+    }
+  }
+
+  /** What was too little for a chunk: with the frames before it, or zeros behind it. */
+  async #lastChunk() {
+    if (this.tail) return this.#faded(await this.#estimates(this.#recent()));
+    const recent = this.#recent();
+    const held = recent.subarray(recent.length - this.fresh * this.stride);
+    const padded = new Float32Array(recent.length);
+    padded.set(held);
+    const estimates = await this.#estimates(padded);
+    return this.#faded(estimates.map((stem) => stem.subarray(0, held.length)));
+  }
+
+  /** The last chunk's worth of frames, up to the newest. */
+  #recent() {
+    this.covered = joined([this.covered, ...this.waiting]).slice(-this.signal.frames * this.stride);
+    this.waiting = [];
+    return this.covered;
+  }
+
+  /** Fade the estimates of the newest frames into the last chunk; hold back what is shared. */
+  #faded(estimates) {
+    if (this.tail) {
+      const newest = (this.fresh + this.shared) * this.stride;
+      estimates = estimates.map((stem, k) => this.#crossfade(this.tail[k], stem.slice(stem.length - newest)));
+    }
+    this.fresh = 0;
+    const finished = Math.max(0, estimates[0].length - this.shared * this.stride);
+    this.tail = estimates.map((stem) => stem.slice(finished));
+    return estimates.map((stem) => stem.slice(0, finished));
+  }
+
+  #crossfade(tail, stem) {
+    for (let frame = 0; frame < this.shared; frame++) {
+      for (let k = frame * this.stride, end = k + this.stride; k < end; k++) {
+        stem[k] = tail[k] + this.fade[frame] * (stem[k] - tail[k]);
+      }
+    }
+    return stem;
+  }
+
+  /** Run the network on one chunk of frames; return near and far frames. */
+  async #estimates(mixture) {
+    const chunk = compress(mixture, this.signal);
+    // What a listener has heard holds this chunk already.
+    const outputs = await this.network.separate(chunk, this.state, this.listener === null);
+    return outputs.map((output) => {
+      const stem = decompress(output, mixture, this.signal);
+      if (!stem.every(Number.isFinite)) throw new Error("the model gave values that are not finite");
+      return stem;
+    });
+  }
+
+  #synthesise(stems) {
+    return this.syntheses.map((one, k) => one.push(stems[k]));
+  }
+}
+
+function fadeIn(shared) {
+  return Float32Array.from({ length: shared }, (_, k) => 0.5 - 0.5 * Math.cos((Math.PI * (k + 0.5)) / shared));
+}

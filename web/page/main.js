@@ -1,0 +1,254 @@
+// The page: takes a recording, has it separated, shows it in the player, and says what happens.
+
+import { Recorder } from "./audio/recorder.js";
+import { openFile } from "./audio/sources.js";
+import { offer, stemName } from "./downloads.js";
+import { Engine } from "./engine-client.js";
+import { prepareOffline } from "./offline.js";
+import { clock } from "./player/mixing.js";
+import { Player } from "./player/player.js";
+import { Problem, sentence } from "./problem.js";
+
+const find = (id) => document.getElementById(id);
+const options = new URLSearchParams(window.location.search); // ?accelerator=wasm|webgpu, ?threads=1
+const RATE = 16_000; // Hz, of the bundled models
+const WORDS = { echoCancellation: "echo cancellation", noiseSuppression: "noise suppression", autoGainControl: "gain control" };
+
+let engine; // once `started` is there
+let player = null;
+let current = null; // { source, inner, name, rate, length } of the recording on the page
+let recorder = null;
+let begun = false; // whether the visitor has begun something
+let sound = null;
+let engineReady = false;
+
+function say(text) {
+  find("status").textContent = text;
+}
+
+function note(text) {
+  const line = document.createElement("li");
+  line.textContent = text;
+  find("notes").append(line);
+}
+
+function fail(error) {
+  find("alert").textContent = sentence(error);
+  find("alert").hidden = false;
+  find("busy").hidden = true;
+  say("");
+}
+
+/** Run something that the visitor has asked for; errors become a sentence. */
+async function attempt(work) {
+  begun = true;
+  unlocked(sound?.sampleRate ?? RATE);
+  find("alert").hidden = true;
+  find("alert").textContent = "";
+  try {
+    await started;
+    await work();
+  } catch (error) {
+    fail(error);
+  }
+}
+
+const mayPlay = () => navigator.userActivation?.hasBeenActive ?? true;
+
+/** The context that plays: browsers let sound begin only in one that was made in a click or by a key. */
+function unlocked(rate) {
+  if (!mayPlay()) return null;
+  if (sound?.sampleRate !== rate) sound = new AudioContext({ sampleRate: rate });
+  if (sound.state === "suspended") sound.resume();
+  return sound;
+}
+
+/** Give up what is being separated. */
+function abandon() {
+  engine.cancel();
+  find("busy").hidden = true;
+}
+
+async function open(file) {
+  abandon();
+  say(`Reading ${file.name} ...`);
+  await separate(await openFile(file));
+}
+
+async function separate(source) {
+  player?.close();
+  player = null;
+  find("result").hidden = true;
+  find("notes").replaceChildren();
+  if (!engineReady) say("Loading the model ...");
+  const { card } = await engine.ready;
+  const inner = card.signal.sample_rate;
+  const length = Math.max(1, Math.ceil((source.length * inner) / source.rate));
+  const { name, rate } = source;
+  current = { name, rate, length: source.length, inner };
+  if (source.channels > 1) note(`${source.channels} channels were mixed to one; the command \`dss\` keeps them apart.`);
+  if (rate > inner) note(`The model hears up to ${inner / 2000} kHz: the stems are as dull as that.`);
+  find("result").hidden = false;
+  find("name").textContent = name;
+  find("result").scrollIntoView({ block: "nearest" });
+  player = new Player(find("player"), inner, length, () => unlocked(inner));
+  for (const button of find("downloads").querySelectorAll("button")) button.disabled = true;
+  await run(source, length);
+}
+
+async function run(source, length) {
+  const started = performance.now();
+  const own = player;
+  let heard = 0;
+  let ready = 0;
+  const bar = find("progress");
+  delete bar.dataset.first;
+  find("busy").hidden = false;
+  const show = () => {
+    // Listening ahead and separating cost about the same.
+    bar.value = (0.5 * (heard + ready)) / length;
+    const done = 10 * Math.floor(10 * bar.value); // in tens: screen readers say each change
+    say(ready ? `Separating: ${done} %` : `Listening to the recording first: ${done} %`);
+  };
+  const give = {
+    mixture(samples) {
+      own.append("mixture", samples);
+      heard += samples.length;
+      show();
+    },
+    stems(near, far) {
+      own.append("near", near);
+      own.append("far", far);
+      if (!ready && near.length) {
+        bar.dataset.first = Math.round(performance.now() - started);
+        if (mayPlay()) own.play();
+      }
+      ready += near.length;
+      show();
+    },
+  };
+  if (!(await engine.separate(source, give))) return;
+  find("busy").hidden = true;
+  const seconds = (performance.now() - started) / 1000;
+  bar.dataset.seconds = seconds.toFixed(3);
+  say(`Separated ${clock(length / current.inner)} in ${seconds.toFixed(1)} seconds.`);
+  for (const button of find("downloads").querySelectorAll("button")) button.disabled = false;
+}
+
+/** Give up the rest; what there is of the stems can be heard. */
+function stop() {
+  abandon();
+  player.playback.cut();
+  say(`Stopped: ${clock(player.playback.ready / current.inner)} of ${clock(player.length / current.inner)} can be heard.`);
+}
+
+async function download(stem) {
+  const all = { near: { near: 1, far: 0 }, far: { near: 0, far: 1 }, heard: player.gains };
+  if (!all[stem]) throw new Problem("What is heard is the recording itself: move the slider to download a mix.");
+  const { near, far } = player.playback.tracks;
+  say("Writing the file ...");
+  const { blob, gain, clipped } = await engine.encode(near, far, current.rate, current.length, all[stem]);
+  const decibels = (20 * Math.log10(gain)).toFixed(2);
+  if (gain < 1) note(`${clipped || "Some"} samples would clip: all files of this recording are scaled by one gain, ${decibels} dB.`);
+  offer(blob, stemName(current.name, stem));
+  say("The file is with your downloads.");
+}
+
+async function startRecording() {
+  abandon();
+  player?.close();
+  player = null;
+  find("result").hidden = true;
+  recorder = new Recorder(
+    (level, seconds) => {
+      find("level").value = Math.max(0, 1 + Math.log10(Math.max(level, 1e-3)) / 3);
+      find("record").textContent = `Stop and separate (${clock(seconds)})`;
+    },
+    () => attempt(stopRecording),
+  );
+  try {
+    const kept = await recorder.start();
+    say("Recording: talk nearby, let somebody talk from the other side of the room.");
+    if (kept.length) say(`Recording. Your browser keeps ${kept.map((name) => WORDS[name]).join(" and ")} on, which hides how far a voice is.`);
+  } catch (error) {
+    recorder.cancel();
+    recorder = null;
+    throw error;
+  }
+  find("record").setAttribute("aria-pressed", "true");
+  find("record").textContent = "Stop and separate";
+  find("level").hidden = false;
+}
+
+async function stopRecording() {
+  const ended = recorder;
+  if (!ended) return;
+  recorder = null;
+  find("record").setAttribute("aria-pressed", "false");
+  find("record").textContent = "Record";
+  find("level").hidden = true;
+  await separate(await ended.stop());
+}
+
+async function openExample(name) {
+  say("Loading the example ...");
+  const response = await fetch(`examples/${name}`).catch(() => null);
+  if (!response?.ok) throw new Problem("The example could not be loaded: are you offline?");
+  await open(new File([await response.blob()], name));
+}
+
+function wire() {
+  const input = find("file");
+  find("choose").addEventListener("click", () => {
+    begun = true;
+    input.click();
+  });
+  input.addEventListener("change", () => {
+    const [file] = input.files;
+    input.value = ""; // the same file may be chosen again
+    if (file) attempt(() => open(file));
+  });
+  for (const button of document.querySelectorAll("[data-example]")) {
+    button.addEventListener("click", () => attempt(() => openExample(button.dataset.example)));
+  }
+  find("stop").addEventListener("click", () => attempt(stop));
+  find("record").addEventListener("click", () => attempt(recorder ? stopRecording : startRecording));
+  for (const button of document.querySelectorAll("[data-download]")) {
+    button.addEventListener("click", () => attempt(() => download(button.dataset.download)));
+  }
+  document.addEventListener("dragover", (event) => {
+    event.preventDefault();
+    document.body.classList.add("dragged");
+  });
+  document.addEventListener("dragleave", () => document.body.classList.remove("dragged"));
+  document.addEventListener("drop", (event) => {
+    event.preventDefault();
+    document.body.classList.remove("dragged");
+    const [file] = event.dataTransfer.files;
+    attempt(async () => {
+      if (!file) throw new Problem("What was dropped is no file.");
+      await open(file);
+    });
+  });
+}
+
+/** Make the engine; never done where the page is about to load again. */
+async function begin() {
+  const full = () => (find("storage").hidden = false);
+  if (!(await prepareOffline(() => begun, full))) await new Promise(() => {});
+  engine = new Engine(options.get("accelerator") ?? "auto", Number(options.get("threads")) || null);
+}
+
+async function tellEngine() {
+  const { used, why, threads } = await engine.ready;
+  engineReady = true;
+  const what = used === "webgpu" ? "the GPU" : `the processor, ${threads} thread${threads === 1 ? "" : "s"}`;
+  find("engine").textContent = `Runs on ${what}${why ? ` (${why})` : ""}.`;
+  for (const button of document.querySelectorAll("[data-example]")) {
+    fetch(`examples/${button.dataset.example}`).catch(() => {}); // kept for a visit without a connection
+  }
+}
+
+const started = begin();
+wire();
+started.then(tellEngine).catch(fail);
