@@ -69,7 +69,7 @@ def test_this_machine_is_answered(ask, host):
 def test_a_name_that_merely_leads_here_gets_nothing(ask, host):
     status, _, text = ask("/", host=host)
     assert status == 421
-    assert b"<!doctype html>\n" not in text.lower() or b"alone" in text
+    assert b"<!doctype html>\n" not in text.lower() or b"answers only" in text
 
 
 @pytest.mark.parametrize("method", ["POST", "PUT", "DELETE", "PATCH"])
