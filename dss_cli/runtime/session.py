@@ -39,7 +39,8 @@ def separate_signature(frames: int, signal: SignalConfig) -> str:
 class State:
     """The context of one recording in one model: two sets of buffers that take turns.
 
-    What a chunk leaves behind stays where the delegate wrote it and is read there by the next.
+    What a chunk leaves behind stays where the delegate wrote it and is read there by the next. The buffers
+    are those of the chunks' length: where a recording goes on in chunks of another one, they are copied once.
 
     A deep copy has heard the same, and goes its own way from there.
 
@@ -49,22 +50,42 @@ class State:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        create = session.compiled
-        self.before = {name: create.create_input_buffer_by_name(SEPARATE, name) for name in session.states}
-        self.after = {name: create.create_output_buffer_by_name(SEPARATE, name) for name in session.states}
-        for name, shape in session.states.items():
-            self.before[name].write(np.zeros(shape, np.float32))
+        self._signature = SEPARATE
+        self.before: dict[str, Any] = {}
+        self.after: dict[str, Any] = {}
+        self._allocate({name: np.zeros(shape, np.float32) for name, shape in session.states.items()})
 
     def __deepcopy__(self, memo: dict[int, Any]) -> State:
         with self.session.turn:
             copy = State(self.session)
-            for name, shape in self.session.states.items():
-                copy.before[name].write(self.before[name].read(math.prod(shape), np.float32).reshape(shape))
+            copy._signature = self._signature
+            copy._allocate(self._values())
         return copy
+
+    def of(self, signature: str) -> State:
+        """Return the state, its buffers being those of chunks of that signature."""
+        if signature != self._signature:
+            values = self._values()
+            self._signature = signature
+            self._allocate(values)
+        return self
 
     def advance(self) -> None:
         """Let what the last chunk left behind be what the next one begins with."""
         self.before, self.after = self.after, self.before
+
+    def _allocate(self, values: Mapping[str, Floats]) -> None:
+        create, signature = self.session.compiled, self._signature
+        self.before = {name: create.create_input_buffer_by_name(signature, name) for name in values}
+        self.after = {name: create.create_output_buffer_by_name(signature, name) for name in values}
+        for name, value in values.items():
+            self.before[name].write(value)
+
+    def _values(self) -> dict[str, Floats]:
+        return {
+            name: self.before[name].read(math.prod(shape), np.float32).reshape(shape)
+            for name, shape in self.session.states.items()
+        }
 
 
 class Session:
@@ -95,8 +116,8 @@ class Session:
 
         `update` lets the chunk count for the next one in `state`.
         """
-        within = state or self._nothing
         chunk = self._chunks[mixture.shape[1]]
+        within = (state or self._nothing).of(chunk.signature)
         chunk.input.write(mixture)
         inputs, outputs = {INPUT: chunk.input, **within.before}, {**chunk.stems, **within.after}
         self.compiled.run_by_name(chunk.signature, inputs, outputs)
@@ -107,6 +128,7 @@ class Session:
 
     def listen(self, mixture: Floats, state: State) -> None:
         """Let a chunk count for the next one in `state`, without separating it."""
+        state.of(SEPARATE)  # whose buffers serve for listening too
         self._whole.input.write(mixture)
         self.compiled.run_by_name(LISTEN, {INPUT: self._whole.input, **state.before}, state.after)
         state.advance()
