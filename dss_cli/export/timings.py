@@ -10,7 +10,7 @@ from ..runtime.timing import Timing
 
 WHOLE = 188  # frames of a whole chunk that the timings below are told in
 # Chosen on dev conversations (docs/experiments/11-latency.md); of the lengths that training cuts scenes into.
-TIMINGS = (Timing(94, 6, 2, 6), Timing(94, 10, 4, 16))
+TIMINGS = (Timing(94, 10, 2, 2), Timing(94, 10, 4, 16))
 
 
 def timings_for(signal: SignalConfig, lengths: Sequence[int]) -> tuple[Timing, ...]:
