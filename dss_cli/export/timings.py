@@ -10,7 +10,7 @@ from ..runtime.timing import Timing
 
 WHOLE = 188  # frames of the whole chunk for which the timings below are given
 # Chosen on dev conversations (docs/experiments/11-latency.md). Training cuts scenes into the same lengths.
-TIMINGS = (Timing(94, 6, 2, 6), Timing(94, 10, 4, 16))
+TIMINGS = (Timing(94, 10, 2, 2), Timing(94, 10, 4, 16))
 
 
 def timings_for(signal: SignalConfig, lengths: Sequence[int]) -> tuple[Timing, ...]:

@@ -39,8 +39,9 @@ def separate_signature(frames: int, signal: SignalConfig) -> str:
 class State:
     """Context of one recording in one model: two sets of buffers, used alternately.
 
-    The state written by one chunk stays in the delegate's buffers, where the next chunk reads it. A deep copy
-    starts with the same context and is independent afterwards.
+    The state written by one chunk stays in the delegate's buffers, where the next chunk reads it. The buffers
+    belong to the length of the chunks; they are copied once when a recording continues in chunks of another
+    length. A deep copy starts with the same context and is independent afterwards.
 
     Attributes:
         session: session of the model.
@@ -49,22 +50,42 @@ class State:
 
     def __init__(self, session: Session) -> None:
         self.session = session
-        create = session.compiled
-        self.before = {name: create.create_input_buffer_by_name(SEPARATE, name) for name in session.states}
-        self.after = {name: create.create_output_buffer_by_name(SEPARATE, name) for name in session.states}
-        for name, shape in session.states.items():
-            self.before[name].write(np.zeros(shape, np.float32))
+        self._signature = SEPARATE
+        self.before: dict[str, Any] = {}
+        self.after: dict[str, Any] = {}
+        self._allocate({name: np.zeros(shape, np.float32) for name, shape in session.states.items()})
 
     def __deepcopy__(self, memo: dict[int, Any]) -> State:
         with self.session.turn:
             copy = State(self.session)
-            for name, shape in self.session.states.items():
-                copy.before[name].write(self.before[name].read(math.prod(shape), np.float32).reshape(shape))
+            copy._signature = self._signature
+            copy._allocate(self._values())
         return copy
+
+    def of(self, signature: str) -> State:
+        """Return the state, its buffers being those of chunks of that signature."""
+        if signature != self._signature:
+            values = self._values()
+            self._signature = signature
+            self._allocate(values)
+        return self
 
     def advance(self) -> None:
         """Swap the buffers, so that the next chunk starts with the state after the last one."""
         self.before, self.after = self.after, self.before
+
+    def _allocate(self, values: Mapping[str, Floats]) -> None:
+        create, signature = self.session.compiled, self._signature
+        self.before = {name: create.create_input_buffer_by_name(signature, name) for name in values}
+        self.after = {name: create.create_output_buffer_by_name(signature, name) for name in values}
+        for name, value in values.items():
+            self.before[name].write(value)
+
+    def _values(self) -> dict[str, Floats]:
+        return {
+            name: self.before[name].read(math.prod(shape), np.float32).reshape(shape)
+            for name, shape in self.session.states.items()
+        }
 
 
 class Session:
@@ -95,8 +116,8 @@ class Session:
 
         The length of the chunk is one of the model's chunk lengths.
         """
-        within = state or self._nothing
         chunk = self._chunks[mixture.shape[1]]
+        within = (state or self._nothing).of(chunk.signature)
         chunk.input.write(mixture)
         inputs, outputs = {INPUT: chunk.input, **within.before}, {**chunk.stems, **within.after}
         self.compiled.run_by_name(chunk.signature, inputs, outputs)
@@ -107,6 +128,7 @@ class Session:
 
     def listen(self, mixture: Floats, state: State) -> None:
         """Advance `state` by one chunk without separating the chunk."""
+        state.of(SEPARATE)  # these buffers serve for listening too
         self._whole.input.write(mixture)
         self.compiled.run_by_name(LISTEN, {INPUT: self._whole.input, **state.before}, state.after)
         state.advance()

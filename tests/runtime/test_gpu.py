@@ -79,6 +79,7 @@ def test_the_hand_made_model_runs_wholly_on_the_gpu(tmp_path):
     assert_whole_on_gpu(result)
 
 
+@pytest.mark.slow
 def test_the_toy_model_runs_wholly_on_the_gpu(toy_model):
     result = compare(toy_model, "gpu")
     assert_whole_on_gpu(result)
