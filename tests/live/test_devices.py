@@ -1,4 +1,4 @@
-"""Devices with a fake PortAudio: what no sound card does on demand."""
+"""Devices with a fake PortAudio, for faults that no sound card shows on demand."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dss_cli.live.session import LiveStatus
 
 
 class FakePortAudio(types.SimpleNamespace):
-    """What `dss live` uses of sounddevice."""
+    """Stand-in for the parts of sounddevice that `dss live` uses."""
 
     class PortAudioError(Exception):
         pass
@@ -152,7 +152,7 @@ def test_a_device_that_disappears_is_waited_for_and_said_once(fake, clock):
     look_after(both)
     assert (said, fake.restarts) == ([], 0)
     clock[0] += 3.0
-    both[1]._play(np.zeros((1, 2), np.float32), 1, None, None)  # the loudspeaker is still there
+    both[1]._play(np.zeros((1, 2), np.float32), 1, None, None)  # the loudspeaker still exists
     unplugged = fake.present.pop(0)
     fake.default.device = (-1, 0)
     look_after(both)
