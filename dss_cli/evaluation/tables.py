@@ -46,9 +46,9 @@ def title(run: Mapping[str, Any]) -> str:
 def _strata(run: Mapping[str, Any]) -> Table:
     return _table(
         title(run),
-        "Median [95 % interval], and where the worst tenth begins; dB. Silent: of the output whose reference "
-        "is silent, the attenuation below the mixture and the level above the noise. Swapped: share of "
-        "scenes whose only talker left by the wrong output.",
+        "Median [95 % interval], and start of the worst tenth; dB. Silent: for outputs with a silent "
+        "reference, the attenuation below the mixture and the level above the noise. Swapped: share of "
+        "scenes with a single talker in the wrong output.",
         strata_cells(run),
     )
 
@@ -90,16 +90,16 @@ def strata_cells(run: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
     return head, rows
 
 
-CONVERSATIONS = "By seconds in which one role alone speaks"
+CONVERSATIONS = "By seconds in which only one role speaks"
 
 
 def _conversations(cells: tuple[list[str], list[list[str]]]) -> Table:
     return _table(
         CONVERSATIONS,
-        "Wrong: share of those seconds in which more energy left by the wrong output. Over: level of the "
-        "right output over the wrong one, dB, median and worst tenth of the seconds. Delay: from a talker's "
-        "first sound to the right output, s, median and worst tenth of the talkers. Activity: missed and "
-        "false seconds of who speaks when over spoken ones. Change: gain in SI-SDR over the same "
+        "Wrong: share of these seconds with more energy in the wrong output. Over: level of the right output "
+        "relative to the wrong one, dB, median and worst tenth of the seconds. Delay: from a talker's first "
+        "sound to the right output, s, median and worst tenth of the talkers. Activity: missed plus false "
+        "seconds of speech activity, divided by spoken seconds. Change: difference in SI-SDR from the same "
         "conversation alone, dB, median [95 % interval] and worst tenth of the scenes.",
         cells,
     )

@@ -216,7 +216,7 @@ def test_tables_page_and_csv_have_the_conversations(result):
     assert rows[0][-1] == "" and rows[1][-1] != ""
     text = page(result, [[]])
     assert (
-        "By seconds in which one role alone speaks" in text and "33.3 %" in text and "several lengths" in text
+        "By seconds in which only one role speaks" in text and "33.3 %" in text and "several lengths" in text
     )
     table = csv_text(result)
     assert "near_wrong" in table and 'alone"' not in table and "over': [" not in table
