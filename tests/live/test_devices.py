@@ -174,13 +174,13 @@ def test_a_device_that_disappears_is_waited_for_and_said_once(fake, clock):
     ("arguments", "message"),
     [
         (["live", "file.wav"], "file.wav: '-' stands for standard input; `dss separate` takes files"),
-        (["live", "-", "--raw", "s16"], "--raw and --rate go together"),
-        (["live", "-", "--rate", "16000"], "--raw and --rate go together"),
-        (["live", "-", "--channels", "2"], "--channels is of raw PCM, with --raw"),
-        (["live", "--raw", "s16", "--rate", "16000"], "--raw is of standard input"),
-        (["live", "-", "--input", "3"], "--input is of devices, not of standard input"),
-        (["live", "-", "--json"], "--json is of devices, not of standard input"),
-        (["live", "--virtual", "a/b"], "--virtual 'a/b': letters, digits"),
+        (["live", "-", "--raw", "s16"], "--raw and --rate require each other"),
+        (["live", "-", "--rate", "16000"], "--raw and --rate require each other"),
+        (["live", "-", "--channels", "2"], "--channels requires --raw"),
+        (["live", "--raw", "s16", "--rate", "16000"], "--raw requires standard input"),
+        (["live", "-", "--input", "3"], "--input requires devices, not standard input"),
+        (["live", "-", "--json"], "--json requires devices, not standard input"),
+        (["live", "--virtual", "a/b"], "--virtual 'a/b': use only letters, digits"),
     ],
 )
 def test_options_that_do_not_go_together_are_one_line(arguments, message, capsys):
