@@ -146,7 +146,7 @@ def test_a_long_scene_is_what_numpy_makes_of_its_draw(kind, preamble, sources, l
 def test_more_turns_than_the_tables_have_room_for_are_refused(long):
     desk, _ = long
     many = replace(TALKING, kinds={"conversation-far": 1.0}, turns=Turns((0.1, 0.2), (0.0, 0.01), most=99))
-    with pytest.raises(ValueError, match="turns of one talker; there is room for 8"):
+    with pytest.raises(ValueError, match="turns of one talker; at most 8 are supported"):
         desk.numbers(desk.draws(many, 8, [1]))
 
 

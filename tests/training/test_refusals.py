@@ -234,7 +234,7 @@ def test_banks_that_are_none(refused, tmp_path, damage):
             replace(a_bank(), distances=np.ones((2, 3), np.float32)).save(path)
     status, error = refused()
     assert status == 1
-    assert error.startswith("bank.npz: not a bank of responses, or a damaged one; delete it")
+    assert error.startswith("bank.npz: not a bank of responses, or damaged; delete it")
 
 
 def test_a_bank_that_may_not_be_read(refused, tmp_path):
