@@ -1,8 +1,8 @@
 """Plugin of pytest that measures the processor time of each test.
 
 `python -m pytest -p tests.helpers.cpu_times` in one process (no `-n`). Fixtures and finished child processes
-count for the test that waits for them. Unlike `--durations`, the result does not depend on other load: the wall
-time on two idle cores is about half of the sum.
+count for the test that waits for them. Unlike `--durations`, the result does not depend on other load.
+The wall time on two idle cores is about half of the sum.
 """
 
 from __future__ import annotations
