@@ -63,7 +63,7 @@ class State:
         return copy
 
     def of(self, signature: str) -> State:
-        """Return the state, its buffers being those of chunks of that signature."""
+        """Return the state with its buffers for chunks of a signature."""
         if signature != self._signature:
             values = self._values()
             self._signature = signature
@@ -128,7 +128,7 @@ class Session:
 
     def listen(self, mixture: Floats, state: State) -> None:
         """Advance `state` by one chunk without separating the chunk."""
-        state.of(SEPARATE)  # these buffers serve for listening too
+        state.of(SEPARATE)  # the same buffers are used for listening
         self._whole.input.write(mixture)
         self.compiled.run_by_name(LISTEN, {INPUT: self._whole.input, **state.before}, state.after)
         state.advance()

@@ -1,4 +1,4 @@
-"""Devices with a fake PortAudio: what no sound card does on demand."""
+"""Devices with a fake PortAudio, for faults that no sound card shows on demand."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from dss_cli.live.session import LiveStatus
 
 
 class FakePortAudio(types.SimpleNamespace):
-    """What `dss live` uses of sounddevice."""
+    """Stand-in for the parts of sounddevice that `dss live` uses."""
 
     class PortAudioError(Exception):
         pass
@@ -92,7 +92,7 @@ def test_devices_are_found_by_number_name_part_or_default(fake):
     [
         ("1", "input", "--input 1: no such input device; `dss live --list` shows"),
         ("radio", "output", "--output radio: no such output device"),
-        ("head", "output", "several are called so: 1 Headphones .Fake., 2 Headset .Fake.; give the number"),
+        ("head", "output", "several devices match: 1 Headphones .Fake., 2 Headset .Fake.; use the number"),
     ],
 )
 def test_devices_that_are_not_there_or_several_are_one_line(fake, asked, role, message):
@@ -104,7 +104,7 @@ def test_no_device_at_all_is_one_line(fake, capsys):
     fake.present, fake.default.device = [], (-1, -1)
     assert main(["live"]) == 2
     assert capsys.readouterr().err.splitlines() == [
-        "dss: error: there is no input device; `dss live --list` shows what there is"
+        "dss: error: there is no input device; `dss live --list` shows the devices"
     ]
 
 
@@ -152,11 +152,11 @@ def test_a_device_that_disappears_is_waited_for_and_said_once(fake, clock):
     look_after(both)
     assert (said, fake.restarts) == ([], 0)
     clock[0] += 3.0
-    both[1]._play(np.zeros((1, 2), np.float32), 1, None, None)  # the loudspeaker is still there
+    both[1]._play(np.zeros((1, 2), np.float32), 1, None, None)  # the loudspeaker still exists
     unplugged = fake.present.pop(0)
     fake.default.device = (-1, 0)
     look_after(both)
-    assert said == ["input 'USB microphone' has gone; waiting for it"]
+    assert said == ["input 'USB microphone' is lost; waiting for it"]
     for _ in range(3):
         clock[0] += 1.1
         both[1]._play(np.zeros((1, 2), np.float32), 1, None, None)
