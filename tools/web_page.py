@@ -23,7 +23,7 @@ WEB = ROOT / "web"
 PACKAGES = WEB / "node_modules" / "@litertjs"
 MODEL = ROOT / "models" / "lite.tflite"
 EXAMPLES = ("two_talkers.flac", "conversation.flac")
-CARD = ("name", "sha256", "signal", "overlap", "state", "limits")  # of the model's card, what the page reads
+CARD = ("name", "sha256", "signal", "overlap", "state")  # of the model's card, what the page reads
 VARIANTS = ("litert_wasm_threaded_internal", "litert_wasm_internal", "litert_wasm_compat_internal")
 LICENCES = """\
 This page is part of dss (Apache License 2.0, below), and contains:
