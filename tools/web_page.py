@@ -23,7 +23,7 @@ WEB = ROOT / "web"
 PACKAGES = WEB / "node_modules" / "@litertjs"
 MODEL = ROOT / "models" / "lite.tflite"
 EXAMPLES = ("two_talkers.flac", "conversation.flac")
-CARD = ("name", "sha256", "signal", "overlap", "state", "limits")  # keys of the card for the page
+CARD = ("name", "sha256", "signal", "overlap", "state")  # keys of the card for the page
 VARIANTS = ("litert_wasm_threaded_internal", "litert_wasm_internal", "litert_wasm_compat_internal")
 LICENCES = """\
 This page is part of dss (Apache License 2.0, below), and contains:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import functools
 import json
+import os
 from collections.abc import Callable
 from http import HTTPStatus
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -37,6 +38,7 @@ class PageServer(ThreadingHTTPServer):
     """
 
     daemon_threads = True
+    allow_reuse_address = os.name != "nt"  # there it would share a port that is taken
 
     def __init__(self, folder: Path, port: int, log: Callable[[str], None] = lambda text: None) -> None:
         self.headers: dict[str, str] = json.loads((folder / HEADERS).read_text(encoding="utf-8"))

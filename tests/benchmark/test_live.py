@@ -11,7 +11,7 @@ from dss_cli.__main__ import main
 from dss_cli.benchmark.live import busy_core, live_row, live_table, measure_live
 from dss_cli.live import LiveSeparator
 from tests.helpers import tiny
-from tests.live.test_separator import LATENCY, Sharing
+from tests.helpers.live import LATENCY, Sharing
 
 
 def test_a_row_tells_calls_budget_and_what_was_late():

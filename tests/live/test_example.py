@@ -7,7 +7,7 @@ import soundfile
 
 from examples.live_recogniser import main
 from tests.helpers import tiny
-from tests.live.test_separator import tone
+from tests.helpers.live import tone
 
 
 def test_utterances_of_the_near_talker_are_found_where_they_began(tmp_path, capsys):

@@ -12,7 +12,7 @@ from dss_cli.audio.containers import wav_stream_header
 from dss_cli.errors import UsageError
 from dss_cli.live import LiveSeparator
 from dss_cli.live.pipe import raw_header, separate_pipe
-from tests.live.test_separator import LATENCY, Sharing, tone
+from tests.helpers.live import LATENCY, Sharing, tone
 
 
 class Trickling(io.RawIOBase):

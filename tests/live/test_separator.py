@@ -8,29 +8,12 @@ import pytest
 from dss_cli.errors import DssError, UsageError
 from dss_cli.live import LiveSeparator
 from dss_cli.live.interpolation import Interpolator
-from dss_cli.runtime.timing import Timing
-from tests.helpers.stub import SMALL, Recorder
-
-TIMING = Timing(10, 3, 2, 1)
-LATENCY = TIMING.seconds(SMALL)
-
-
-class Sharing:
-    """Network with three quarters of the mixture in near, an eighth in far, for chunks of any length."""
-
-    signal, overlap, timings = SMALL, 0.25, (TIMING,)
-
-    def separate(self, mixture):
-        spectrum = mixture[..., 1:]
-        return np.float32(0.75**0.3) * spectrum, np.float32(0.125**0.3) * spectrum
+from tests.helpers.live import LATENCY, Sharing, tone
+from tests.helpers.stub import Recorder
 
 
 def live(rate=16_000, **options):
     return LiveSeparator(Sharing(), rate, latency=LATENCY, **options)
-
-
-def tone(rate, seconds=1.0, hertz=440.0):
-    return (0.5 * np.sin(2 * np.pi * hertz * np.arange(round(rate * seconds)) / rate)).astype(np.float32)
 
 
 def pushed(separator, samples, size):

@@ -20,8 +20,8 @@ from dss_cli.live.recording import Recording
 from dss_cli.live.ring import Ring
 from dss_cli.live.session import LiveSession, computing_seconds, latency_that_works, level, too_slow
 from dss_cli.runtime.timing import Timing
+from tests.helpers.live import LATENCY, Sharing, tone
 from tests.helpers.stub import SMALL
-from tests.live.test_separator import LATENCY, Sharing, tone
 
 
 class End:

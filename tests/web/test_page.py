@@ -374,6 +374,15 @@ def test_a_browser_without_wasm_simd_is_told_so(visit, server):
     assert here.refused().startswith("This browser is too old: it lacks WebAssembly SIMD")
 
 
+def test_a_damaged_model_is_one_clear_sentence(visit, site, tmp_path):
+    shutil.copytree(site, tmp_path / "site")
+    (tmp_path / "site" / "models" / "model.tflite").write_bytes(b"damaged")
+    with PageServer(tmp_path / "site", 0) as server:
+        threading.Thread(target=server.serve_forever, daemon=True).start()
+        assert visit(address=server.address).refused() == "The model has arrived damaged: reload the page."
+        server.shutdown()
+
+
 def test_a_full_storage_costs_the_offline_visit_alone(visit, server):
     here = visit("about:blank", address="")
     here.page.ask("Storage.overrideQuotaForOrigin", origin=server.address.rstrip("/"), quotaSize=2000)

@@ -18,6 +18,7 @@ let engine; // once `started` is there
 let player = null;
 let current = null; // { source, inner, name, rate, length } of the recording on the page
 let recorder = null;
+let turns = 0; // what the visitor has begun so far
 let begun = false; // whether the visitor has begun something
 let sound = null;
 let engineReady = false;
@@ -27,6 +28,7 @@ function say(text) {
 }
 
 function note(text) {
+  if ([...find("notes").children].some((line) => line.textContent === text)) return;
   const line = document.createElement("li");
   line.textContent = text;
   find("notes").append(line);
@@ -63,25 +65,39 @@ function unlocked(rate) {
   return sound;
 }
 
-/** Give up what is being separated. */
+/** Give up what is being separated, read or recorded; return whether, later, nothing else has been begun. */
 function abandon() {
+  const turn = ++turns;
   engine.cancel();
+  recorder?.cancel();
+  showRecorder(null);
   find("busy").hidden = true;
+  return () => turn === turns;
 }
 
 async function open(file) {
-  abandon();
+  const current = abandon();
   say(`Reading ${file.name} ...`);
-  await separate(await openFile(file));
+  const source = await openFile(file);
+  if (current()) await separate(source, current);
 }
 
-async function separate(source) {
+/** Show whether there is a recorder, and keep it. */
+function showRecorder(one) {
+  recorder = one;
+  find("record").setAttribute("aria-pressed", String(one !== null));
+  find("record").textContent = one ? "Stop and separate" : "Record";
+  find("level").hidden = one === null;
+}
+
+async function separate(source, isCurrent) {
   player?.close();
   player = null;
   find("result").hidden = true;
   find("notes").replaceChildren();
   if (!engineReady) say("Loading the model ...");
   const { card } = await engine.ready;
+  if (!isCurrent()) return;
   const inner = card.signal.sample_rate;
   const length = Math.max(1, Math.ceil((source.length * inner) / source.rate));
   const { name, rate } = source;
@@ -97,7 +113,7 @@ async function separate(source) {
 }
 
 async function run(source, length) {
-  const started = performance.now();
+  const since = performance.now();
   const own = player;
   let heard = 0;
   let ready = 0;
@@ -120,7 +136,7 @@ async function run(source, length) {
       own.append("near", near);
       own.append("far", far);
       if (!ready && near.length) {
-        bar.dataset.first = Math.round(performance.now() - started);
+        bar.dataset.first = Math.round(performance.now() - since);
         if (mayPlay()) own.play();
       }
       ready += near.length;
@@ -129,7 +145,7 @@ async function run(source, length) {
   };
   if (!(await engine.separate(source, give))) return;
   find("busy").hidden = true;
-  const seconds = (performance.now() - started) / 1000;
+  const seconds = (performance.now() - since) / 1000;
   bar.dataset.seconds = seconds.toFixed(3);
   say(`Separated ${clock(length / current.inner)} in ${seconds.toFixed(1)} seconds.`);
   for (const button of find("downloads").querySelectorAll("button")) button.disabled = false;
@@ -155,39 +171,36 @@ async function download(stem) {
 }
 
 async function startRecording() {
-  abandon();
+  const isCurrent = abandon();
   player?.close();
   player = null;
   find("result").hidden = true;
-  recorder = new Recorder(
+  const one = new Recorder(
     (level, seconds) => {
       find("level").value = Math.max(0, 1 + Math.log10(Math.max(level, 1e-3)) / 3);
       find("record").textContent = `Stop and separate (${clock(seconds)})`;
     },
     () => attempt(stopRecording),
   );
+  let kept;
   try {
-    const kept = await recorder.start();
-    say("Recording: talk nearby, let somebody talk from the other side of the room.");
-    if (kept.length) say(`Recording. Your browser keeps ${kept.map((name) => WORDS[name]).join(" and ")} on, which hides how far a voice is.`);
+    kept = await one.start();
   } catch (error) {
-    recorder.cancel();
-    recorder = null;
+    one.cancel();
     throw error;
   }
-  find("record").setAttribute("aria-pressed", "true");
-  find("record").textContent = "Stop and separate";
-  find("level").hidden = false;
+  if (!isCurrent()) return one.cancel();
+  showRecorder(one);
+  const hiding = kept.map((name) => WORDS[name]).join(" and ");
+  say(hiding ? `Recording. Your browser keeps ${hiding} on, which hides how far a voice is.` : "Recording.");
 }
 
 async function stopRecording() {
-  const ended = recorder;
-  if (!ended) return;
-  recorder = null;
-  find("record").setAttribute("aria-pressed", "false");
-  find("record").textContent = "Record";
-  find("level").hidden = true;
-  await separate(await ended.stop());
+  const one = recorder;
+  if (!one) return;
+  showRecorder(null);
+  const source = await one.stop();
+  await separate(source, abandon());
 }
 
 async function openExample(name) {

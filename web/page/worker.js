@@ -36,6 +36,11 @@ async function fetched(name) {
   return response;
 }
 
+async function sha256(bytes) {
+  const digest = new Uint8Array(await crypto.subtle.digest("SHA-256", bytes));
+  return [...digest].map((byte) => byte.toString(16).padStart(2, "0")).join("");
+}
+
 async function load({ accelerator, threads }) {
   const [problem, wav, recording, runtime, networks] = await Promise.all(
     ["problem.js", "audio/wav.js", "engine/recording.js", "litert/index.js", "engine/network.js"].map(
@@ -45,6 +50,7 @@ async function load({ accelerator, threads }) {
   modules = { problem, wav, recording, runtime, networks };
   card = await (await fetched("models/model.json")).json();
   const bytes = new Uint8Array(await (await fetched("models/model.tflite")).arrayBuffer());
+  if (crypto.subtle && (await sha256(bytes)) !== card.sha256) throw new problem.Problem("The model has arrived damaged: reload the page.");
   const threaded = threads > 1 && self.crossOriginIsolated && (await runtime.supportsFeature("relaxedSimd"));
   self.Module = {
     locateFile: (name) => wasm + name,

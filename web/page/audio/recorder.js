@@ -56,6 +56,7 @@ export class Recorder {
 
   /** Let the microphone go. */
   cancel() {
+    if (this.node) this.node.port.onmessage = null;
     this.stream?.getTracks().forEach((track) => track.stop());
     if (this.context?.state !== "closed") this.context?.close();
   }

@@ -11,7 +11,7 @@ const JUMP = 5; // seconds of an arrow key
 const LABELLED = [500, 1000, 2000, 4000]; // Hz
 
 /** Make an element: `element("button", { class: "x", text: "Play" }, child, ...)`. */
-export function element(tag, { text, ...attributes } = {}, ...children) {
+function element(tag, { text, ...attributes } = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
   if (text !== undefined) made.textContent = text;
