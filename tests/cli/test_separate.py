@@ -50,7 +50,7 @@ def test_options_reach_the_model_and_the_files(dss, stub, recording, here):
         *("--format", "flac", "--output-dir", "new/out"),
     )
     assert status == 0
-    options = {"strict_delegate": True, "verbose": True, "gpu_precision": "float32"}
+    options = {"strict_delegate": True, "verbose": True, "gpu_precision": "float32", "latency": None}
     assert stub.calls == [(("toy", "gpu", 3), options)]
     info = sf.info(here / "new/out/a.near.flac")
     assert (info.channels, info.subtype, info.format) == (1, "PCM_16", "FLAC")
