@@ -97,7 +97,7 @@ def test_the_toy_model_runs_wholly_on_the_gpu(toy_model):
 
 
 def test_chunks_of_all_lengths_go_on_with_the_same_states_on_the_gpu(tmp_path):
-    """States in the buffers of another length could not be locked there (#9)."""
+    """Each length has buffers of its own, which the states are copied to where it changes (#9)."""
     pytest.importorskip("tensorflow", reason="the network is converted by TensorFlow")
     model = toy_context.write(tmp_path, toy_context.network())
     assert len(model.lengths) > 1
