@@ -142,6 +142,7 @@ def store(monkeypatch, tmp_path):
     module = ModuleType("dss_cli.runtime.registry")
     scores = {"first, seed 1": {"strata": {}}, "quick, seed 3": {"strata": {}}}
     card = {"parameters": 123_456, "sha256": "0123456789abcdef" * 4, "scores": scores}
+    card |= {"latencies": [{"seconds": 0.24}], "latency_seconds": 3.024}
 
     def list_models(warn):
         warn("broken.tflite: truncated")
@@ -161,7 +162,7 @@ def test_models_are_listed_with_the_figures_of_their_cards(dss, store, tmp_path)
         ["lite"],
         ["parameters", "123,456"],
         ["sha256", "0123456789ab"],
-        ["latency", "unknown"],
+        ["latency", "0.24, 3.024 s"],
         ["scored on", "first, seed 1; quick, seed 3"],
         ["path", str(tmp_path / "lite.tflite")],
         [""],

@@ -289,6 +289,20 @@ def test_the_card_takes_the_scores_and_keeps_the_rest(here_with_set, dss):
     assert Path("tiny.json").read_text() == text  # a second run changes nothing
 
 
+def test_scores_within_a_latency_are_an_entry_of_their_own_and_tell_the_one_that_was_kept_to(
+    here_with_set, dss
+):
+    result = results(dss, *COMMAND, "--latency", "0.2", "--write-card", "--quiet")
+    (run,) = result["runs"]
+    assert run["system"]["latency"] == pytest.approx(0.112)
+    entry = json.loads(Path("tiny.json").read_text())["scores"]["tiny, seed 7, latency 0.112 s"]
+    assert entry["command"] == "dss evaluate set --model tiny --latency 0.112"
+    status, _, err = dss(*COMMAND, "--latency", "0.1")
+    assert (status, err) == (2, ["dss: error: latency 0.1: the model has one latency alone, 0.112 s"])
+    status, _, err = dss(*COMMAND, "--latency", "0.2", "--context", "recording")
+    assert (status, len(err)) == (2, 1) and "exclude each other" in err[0]
+
+
 def test_a_readme_with_markers_follows_the_card(here_with_set, dss):
     Path("README.md").write_text(f"before\n{START}\nold\n{END}\nafter\n")
     assert dss(*COMMAND, "--write-card", "--quiet")[0] == 0

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import io
+import subprocess
+import sys
 
 import numpy as np
 import pytest
@@ -12,6 +14,7 @@ from dss_cli.audio.containers import wav_stream_header
 from dss_cli.errors import UsageError
 from dss_cli.live import LiveSeparator
 from dss_cli.live.pipe import raw_header, separate_pipe
+from tests.helpers import tiny
 from tests.helpers.live import LATENCY, Sharing, tone
 
 
@@ -116,3 +119,18 @@ def test_a_frame_cut_in_the_middle_is_left_out():
     data = wav(tone(16_000), 16_000)[:-1]
     out, report = separated(data)
     assert report.frames == 15_999 and len(out) == 44 + 2 * 15_999
+
+
+def test_the_command_separates_a_stream_and_says_so_on_stderr_alone(tmp_path):
+    samples = tone(48_000)
+    command = [sys.executable, "-m", "dss_cli", "live", "-", "--model", str(tiny.write(tmp_path))]
+    done = subprocess.run(command, input=wav(samples, 48_000), capture_output=True)
+    assert done.returncode == 0, done.stderr
+    found, rate = soundfile.read(io.BytesIO(done.stdout))
+    assert (len(found), rate) == (48_000, 48_000)
+    first, last = done.stderr.decode().splitlines()
+    assert first == "dss: info: 48000 Hz, near, latency 0.115 s"
+    assert last.startswith("1.0 s, latency 0.115 s, computing ")
+    refused = subprocess.run(command, input=b"no sound", capture_output=True)
+    assert refused.returncode == 2 and refused.stdout == b""
+    assert len(refused.stderr.splitlines()) == 1
