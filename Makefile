@@ -1,34 +1,38 @@
-# make demo    separate the example recordings, and say how far apart their stems are and what context gives;
-#              MODEL=FILE.tflite takes another model than the bundled one
+# make demo    separate the example recordings, and print the scores of the stems with and without context;
+#              MODEL=FILE.tflite uses another model than the bundled one
 # make test    lint, types and tests
-# make bench   run the benchmarks of docs/benchmarks.md and write its tables
-# make bench-gpu  the same for its section of a machine with a GPU, on such a machine
-# make docs    build the site of docs/ into build/site, its links checked
-# make web     build the page that separates in the browser into build/web; needs npm (Node 18 or later)
-# make check   lint, types, generated documents and the tests that are not slow: under 3 minutes on two cores
-# make release build the source archive and both wheels into dist/, check them, and write SHA256SUMS; needs npm
+# make bench   run the benchmarks of docs/benchmarks.md and write the tables
+# make bench-gpu  run the benchmarks of the GPU section, on a machine with a GPU
+# make docs    build the site of docs/ in build/site and check the links
+# make web     build the page that separates in the browser in build/web; requires npm (Node 18 or later)
+# make check   lint, types, generated documents and the quick tests: under 3 minutes on two cores
+# make release build the source archive and both wheels in dist/, check them, and write SHA256SUMS; requires npm
 # make bench-batch  time batches of recordings in one process and on all cores
-# make report  write build/example-report.html, of a small test set with synthetic voices
+# make peers   score and time other installed tools and `dss`; TESTSET="FOLDER ..." replaces the small test set with
+#              synthetic voices, PEERS="--dtln FILE FILE ..." adds tools without a package
+# make report  write build/example-report.html for a small test set with synthetic voices
 # make conversions  score Keras and the exported files, and write the table of docs/benchmarks.md;
-#              TESTSET="FOLDER ..." takes other test sets than a small one with synthetic voices
-# make rooms   simulate rooms and write the table of docs/experiments/02-rooms.md; RIRS=FOLDER measures those
+#              TESTSET="FOLDER ..." replaces the small test set with synthetic voices
+# make rooms   simulate rooms and write the table of docs/experiments/02-rooms.md; RIRS=FOLDER adds measured rooms
 # make readme  measure the README's scores and draw its picture again
-# make fuzz    10,000 damaged recordings, 1,000 damaged models, 200 kills at random moments; SEED=N repeats a run,
-#              MINUTES bounds each of the three
-# make clean   remove everything that these made
+# make fuzz    test 10,000 damaged recordings, 1,000 damaged models, 200 kills at random moments; SEED=N repeats a
+#              run, MINUTES limits each of the three
+# make clean   remove everything that these targets create
 #
-# Needs Python >= 3.10 with venv, and nothing else but where it says so: each target has its own virtual environment.
-# Another Python: make demo PYTHON=python3.12
+# Requires Python >= 3.10 with venv, and npm where noted. The targets create their own virtual environments.
+# To use another Python: make demo PYTHON=python3.12
 
 PYTHON ?= python3
 PIP_INSTALL = -m pip install -qq --disable-pip-version-check
 
 EXAMPLES = examples/two_talkers.flac examples/conversation.flac
 MODEL ?= lite
+TESTSET ?= build/conversions
 PACKAGE = pyproject.toml README.md LICENSE \
           $(shell find dss_cli configs models share -type f -not -name '*.pyc' -not -name '.*')
 
-.PHONY: demo separate check test fuzz docs web web-packages release bench bench-gpu report conversions rooms bench-batch readme clean
+.PHONY: demo separate check test fuzz docs web web-packages release bench bench-gpu bench-batch peers report \
+        conversions rooms readme clean
 .DELETE_ON_ERROR:
 
 demo: separate
@@ -42,7 +46,7 @@ check: .venv-test/installed
 	.venv-test/bin/ruff check
 	.venv-test/bin/ruff format --check
 	.venv-test/bin/mypy
-	.venv-test/bin/python -m tools.update_docs --check folders models share
+	.venv-test/bin/python -m tools.update_docs --check folders models share schema
 	.venv-test/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not slow and not alone"
 
 docs: .venv-docs/installed
@@ -75,7 +79,7 @@ fuzz: .venv-test/installed
 bench: .venv/installed build/base-untrained.tflite
 	.venv/bin/python -m tools.update_docs bench
 
-# The published size, which nobody has trained yet: its speed does not depend on that.
+# The published size with untrained weights, which have no effect on the speed.
 build/base-untrained.tflite: .venv-test/installed
 	.venv-test/bin/dss export --untrained --configuration base -o build --overwrite
 
@@ -86,12 +90,13 @@ bench-gpu: .venv/installed
 bench-batch: .venv/installed
 	.venv/bin/python -m tools.batch_speed --document docs/benchmarks.md
 
+peers: .venv-test/installed $(TESTSET:%=%/test-set.json)
+	.venv-test/bin/python -m tools.peers.compare $(TESTSET) $(PEERS) --document docs/benchmarks.md
+
 report: .venv-test/installed
 	rm -rf build/synthetic
 	.venv-test/bin/dss simulate-test-set build/synthetic --preset quick --count 2 --seconds 2 --seed 1
 	.venv-test/bin/dss evaluate build/synthetic --report build/example-report.html --overwrite --quiet
-
-TESTSET ?= build/conversions
 
 conversions: .venv-test/installed $(TESTSET:%=%/test-set.json)
 	.venv-test/bin/python -m tools.conversions $(TESTSET) \
@@ -108,7 +113,7 @@ readme: separate .venv-test/installed
 	.venv-test/bin/python -m tools.update_docs scores
 	.venv-test/bin/python examples/plot_example.py out docs/images/two_talkers.png
 
-# A wheel as users get it: not editable, no TensorFlow.
+# The wheel as users install it: not editable, without TensorFlow.
 .venv/installed: $(PACKAGE)
 	@echo "Installing dss into .venv ..."
 	@$(PYTHON) -m venv .venv
@@ -121,7 +126,7 @@ readme: separate .venv-test/installed
 	@.venv-test/bin/python $(PIP_INSTALL) -e '.[dev,train]'
 	@touch $@
 
-# What the page is built and tested with, the versions and sums of the lockfile; no package runs a script of its own.
+# Packages for building and testing the page, pinned by the lockfile; their own scripts are not run.
 web/node_modules/installed: web/package-lock.json
 	cd web && npm ci --ignore-scripts --no-audit --no-fund --silent
 	@touch $@
@@ -130,7 +135,7 @@ web-packages:
 	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory web/node_modules/installed; \
 	else echo "tests of the page: skipped, no npm" >&2; fi
 
-# The tools of the site alone: nothing of the package is imported.
+# Only the tools of the site: the package is not imported.
 .venv-docs/installed: pyproject.toml
 	@$(PYTHON) -m venv .venv-docs
 	@.venv-docs/bin/python $(PIP_INSTALL) 'mkdocs-material>=9.5,<10'

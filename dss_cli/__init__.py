@@ -1,4 +1,4 @@
-"""Distance-based source separation: the near and the far talkers of one recording, apart.
+"""Distance-based source separation: separate the near and the far talkers of a recording.
 
     from dss_cli import Separator, separate_file
 
@@ -7,7 +7,7 @@
 
     separate_file("meeting.wav", near="near.wav", far="far.wav")
 
-Importing the package loads nothing; each name loads what it needs when it is first used.
+Importing the package loads no other module; each name is loaded at its first use.
 """
 
 from __future__ import annotations

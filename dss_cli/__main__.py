@@ -1,4 +1,4 @@
-"""The entry point of `dss`: how every ending of a command becomes an exit code and one line."""
+"""Entry point of `dss`: turns every end of a command into an exit code and one line."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ def _interrupted_early(number: int, frame: FrameType | None) -> NoReturn:
     os._exit(130)
 
 
-# Ctrl-C while the modules below are loaded: there is nothing to tidy up, and no traceback to show.
+# Ctrl-C while the modules below are loaded: nothing to clean up, and no traceback.
 if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
     signal.signal(signal.SIGINT, _interrupted_early)
 
@@ -30,8 +30,8 @@ from .utils.descriptors import drop_standard_output, secure_standard_streams  # 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run one command line, `sys.argv` by default, and return its exit code.
 
-    A DssError, a wrong command line or an error of the system ends in one line on stderr;
-    `--debug` gives the traceback instead. SIGTERM and SIGHUP unwind like Ctrl-C, so that temporary files go.
+    A DssError, a wrong command line or a system error gives one line on stderr, with `--debug` a traceback.
+    SIGTERM and SIGHUP unwind the stack like Ctrl-C, so that temporary files are removed.
     """
     secure_standard_streams()
     arguments = list(sys.argv[1:] if arguments is None else arguments)
@@ -43,7 +43,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         status = ExitCode.INTERRUPTED
     except _Ended as ending:
         status = ending.status
-    except BrokenPipeError:  # the reader of our output has gone, which is its right (`dss ... | head`)
+    except BrokenPipeError:  # the reader of stdout has closed it (`dss ... | head`)
         drop_standard_output()
         status = ExitCode.FAILED
     except Exception as error:
@@ -61,13 +61,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def _explained(error: Exception) -> tuple[str | None, int]:
-    """One line for what a user can understand, None for a bug; and the exit code."""
+    """Return one line for the user (None for a bug), and the exit code."""
     if isinstance(error, DssError):
         return str(error), error.exit_code
     if isinstance(error, OSError):
         name = f"{error.filename}: " if error.filename else ""
         return f"{name}{error.strerror or error}", ExitCode.FAILED
-    # A wrong command line. Typer has moved the class of it between releases, not its method.
+    # A wrong command line. Releases of Typer differ in the error class, but not in its method.
     if describe := getattr(error, "format_message", None):
         context = getattr(error, "ctx", None)
         command = context.command_path if context else "dss"
@@ -83,14 +83,14 @@ _ENDINGS = {
 
 
 class _Ended(BaseException):
-    """SIGTERM or SIGHUP, as KeyboardInterrupt is SIGINT: nothing but `main` catches it."""
+    """SIGTERM or SIGHUP as an exception that only `main` catches, like KeyboardInterrupt for SIGINT."""
 
     def __init__(self, status: ExitCode) -> None:
         self.status = status
 
 
 def _handle_signals() -> None:
-    """SIGINT, SIGTERM and SIGHUP as exceptions; what the caller has us ignore (`nohup`) stays ignored."""
+    """Turn SIGINT, SIGTERM and SIGHUP into exceptions; an ignored SIGHUP (`nohup`) stays ignored."""
     if signal.getsignal(signal.SIGINT) is _interrupted_early:
         signal.signal(signal.SIGINT, signal.default_int_handler)
     signal.signal(signal.SIGTERM, _end)

@@ -1,7 +1,7 @@
-"""The signal constants: what every model, file and figure in this project is measured in.
+"""Signal constants of all models, files and figures of this project.
 
-Two wings stand on this module, the runtime (STFT, LiteRT, separation) and the training side
-(Keras network, export); it imports nothing but the standard library, so neither pays for the other.
+The runtime modules (STFT, LiteRT, separation) and the training modules (Keras network, export) share these
+constants. This module imports only the standard library, so that neither side loads packages of the other.
 """
 
 from __future__ import annotations
@@ -12,27 +12,28 @@ from typing import Any
 
 from .errors import DssError
 
-STEMS = ("near", "far")  # what a model puts out, in this order everywhere
+STEMS = ("near", "far")  # outputs of a model, in this order everywhere
 SAMPLE_RATE = 16_000  # Hz
+SPEED_OF_SOUND = 343.0  # metres per second, in air at 20 °C
 WINDOW = 512  # samples: 32 ms, square-root Hann for analysis and synthesis
 HOP = 128  # samples: 8 ms
-BINS = WINDOW // 2  # the lowest 256 of 257; the Nyquist bin follows its neighbour's mask
+BINS = WINDOW // 2  # the lowest 256 of 257; the Nyquist bin uses the mask of the bin below it
 EXPONENT = 0.3  # power-law compression |X|^0.3 (Braun & Tashev 2020)
 CHUNK_SECONDS = 3
-OVERLAP = 0.25  # of a chunk, faded into the next; a card or an option may say otherwise
+OVERLAP = 0.25  # default overlap of consecutive chunks, as a share of a chunk
 LONGEST_WINDOW = 16_384  # samples
-LARGEST_CHUNK = 1 << 23  # samples of all windows of a chunk together; more would fill the memory
-MAX_OVERLAP = 0.5  # more, and three chunks would share a frame
+LARGEST_CHUNK = 1 << 23  # samples of all windows of a chunk, a limit of memory
+MAX_OVERLAP = 0.5  # with more, three chunks would share a frame
 
 
 @dataclass(frozen=True)
 class SignalConfig:
-    """What a model expects of its signal: sizes in samples, frames per chunk, compression.
+    """Signal constants of a model: sizes in samples, frames per chunk, compression.
 
-    Written into each model card; the streaming engine obeys the card, not the defaults.
+    Each model card states them; the streaming engine uses the card, not the defaults.
 
     Raises:
-        DssError: a value that no engine could run (the message names it).
+        DssError: a value is invalid; the message names it.
     """
 
     sample_rate: int = SAMPLE_RATE
@@ -40,7 +41,7 @@ class SignalConfig:
     hop: int = HOP
     bins: int = BINS
     exponent: float = EXPONENT
-    frames: int = SAMPLE_RATE * CHUNK_SECONDS // HOP  # of one chunk, the network's fixed length
+    frames: int = SAMPLE_RATE * CHUNK_SECONDS // HOP  # frames of one chunk, the fixed length of the network
 
     def __post_init__(self) -> None:
         for name in ("sample_rate", "window", "hop", "bins", "frames"):
@@ -57,7 +58,7 @@ class SignalConfig:
         if self.window % (2 * self.hop):
             raise DssError(
                 f"hop={self.hop} does not divide half of window={self.window}: "
-                "the square-root Hann windows would not add up to one"
+                "the square-root Hann windows would not sum to one"
             )
         if self.bins != self.window // 2:
             raise DssError(f"bins={self.bins} is not half of window={self.window}")
@@ -66,11 +67,11 @@ class SignalConfig:
 
     @property
     def chunk_seconds(self) -> float:
-        """Duration of the hops of one chunk, in seconds."""
+        """Duration of the hops of one chunk in seconds."""
         return self.frames * self.hop / self.sample_rate
 
     def to_dict(self) -> dict[str, Any]:
-        """The constants as they stand in a model card."""
+        """Return the constants for a model card."""
         return asdict(self)
 
     @classmethod

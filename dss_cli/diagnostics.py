@@ -1,4 +1,4 @@
-"""What is installed and what works here, for people who wonder and for bug reports."""
+"""Diagnostics for users and bug reports: installed versions, and what works on this machine."""
 
 from __future__ import annotations
 
@@ -11,30 +11,30 @@ from typing import Any
 from ._version import __version__
 
 REQUIRED = ("ai-edge-litert", "numpy", "soundfile", "soxr")
-# Of the extras `formats`, `train`, `metrics` and `energy`.
+# Packages of the extras `formats`, `train`, `metrics` and `energy`.
 OPTIONAL = ("av", "tensorflow", "keras", "pyroomacoustics", "scipy", "pesq", "pystoi", "nvidia-ml-py")
-_REINSTALL = "`pip install --force-reinstall dss-cli` mends it"
+_REINSTALL = "`pip install --force-reinstall dss-cli` repairs it"
 
 
 def describe_installation(sysfs: Path = Path("/sys")) -> dict[str, Any]:
-    """Versions, models, delegates and energy meters; whatever is missing is one of the `problems`.
+    """Describe versions, models, delegates and energy meters; missing parts are listed in `problems`.
 
-    Each delegate runs a chunk of a tiny model, in a process of its own. Takes one to two seconds,
-    ten where a driver hangs.
+    Each delegate runs a chunk of a tiny model in a separate process. The call takes one to two seconds, or
+    ten if a driver hangs.
 
     Args:
-        sysfs: where sysfs is mounted.
+        sysfs: mount point of sysfs.
 
     Returns:
-        An object for JSON: `versions`, `machine`, `models`, `delegates`, `meters`, `problems`
-        (lines that hold the remedy).
+        Object for JSON: `versions`, `machine`, `models`, `delegates`, `meters`, `problems` (lines that
+        include the remedy).
     """
     problems: list[str] = []
 
     def part(name: str, collect: Callable[[list[str]], Any]) -> Any:
         try:
             return collect(problems)
-        except Exception as error:  # a broken installation is what this is about: tell it, go on
+        except Exception as error:  # report a broken installation and continue
             problems.append(f"{name}: {type(error).__name__}: {error}; {_REINSTALL}")
             return None
 
@@ -77,7 +77,7 @@ def _models(problems: list[str]) -> list[dict[str, Any]]:
     from .runtime.registry import folders, list_models
 
     def warn(message: str) -> None:
-        problems.append(f"{message}; remove it, or put a whole model with its card there")
+        problems.append(f"{message}; remove it, or replace it by a complete model with its card")
 
     bundled = folders()[0]
     found = list_models(warn)

@@ -1,4 +1,4 @@
-"""How well two stems are separated: SI-SDR, attenuation, leakage. All in float64, one channel."""
+"""Scores of separated stems: SI-SDR, attenuation, leakage; for one channel, computed in float64."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from .errors import DssError
 
 Signal = npt.NDArray[np.floating[Any]]
 
-LIMIT_DB = 80.0  # scores end here: beyond it they measure rounding
+LIMIT_DB = 80.0  # limit of the scores, beyond which they measure rounding
 
 
 def si_sdr(estimate: Signal, reference: Signal) -> float:
-    """Scale-invariant signal-to-distortion ratio (Le Roux et al. 2019), in dB.
+    """Return the scale-invariant signal-to-distortion ratio in dB (Le Roux et al. 2019).
 
-    `10 log10(|a s|^2 / |a s - e|^2)` with `a = <e, s> / <s, s>`, clamped to +-80 dB. Defined
-    only where the reference is active: for a silent one, see `attenuation`.
+    The ratio is `10 log10(|a s|^2 / |a s - e|^2)` with `a = <e, s> / <s, s>`, clamped to +-80 dB. It is not
+    defined for a silent reference; see `attenuation`.
 
     Args:
-        estimate: `(samples,)`.
-        reference: `(samples,)`, at the same rate, in step with the estimate.
+        estimate: samples `(samples,)`.
+        reference: samples `(samples,)` at the same rate, time-aligned with the estimate.
 
     Raises:
-        DssError: a silent reference, shapes that differ, or samples that are not finite.
+        DssError: the reference is silent, the shapes differ, or a sample is not finite.
     """
     e, s = _checked(estimate=estimate, reference=reference)
     if not s.any():
-        raise DssError("SI-SDR has no meaning for a silent reference; attenuation has")
-    # Unit peaks first: the score has no scale, and the squares of tiny samples would vanish.
+        raise DssError("SI-SDR is not defined for a silent reference; attenuation is")
+    # Normalise the peaks: the score is scale-invariant, and squares of tiny samples would underflow.
     s = s / np.abs(s).max()
     e = e / (np.abs(e).max() or 1.0)
     target = (np.dot(e, s) / np.dot(s, s)) * s
@@ -39,7 +39,7 @@ def si_sdr(estimate: Signal, reference: Signal) -> float:
 
 
 def si_sdr_improvement(estimate: Signal, reference: Signal, mixture: Signal) -> float:
-    """SI-SDRi: the estimate's SI-SDR less the unprocessed mixture's, in dB.
+    """Return SI-SDRi: the SI-SDR of the estimate minus that of the unprocessed mixture, in dB.
 
     Raises:
         DssError: as `si_sdr`.
@@ -48,25 +48,31 @@ def si_sdr_improvement(estimate: Signal, reference: Signal, mixture: Signal) -> 
 
 
 def attenuation(mixture: Signal, output: Signal) -> float:
-    """How far an output that should be silent lies under the mixture, in dB, clamped to +-80 dB.
+    """Return the attenuation of an output that should be silent relative to the mixture, in dB, within +-80.
+
+    Args:
+        mixture, output: samples `(samples,)`.
 
     Raises:
-        DssError: a silent mixture, shapes that differ, or samples that are not finite.
+        DssError: the mixture is silent, the shapes differ, or a sample is not finite.
     """
     m, o = _checked(mixture=mixture, output=output)
     if not m.any():
-        raise DssError("attenuation has no meaning for a silent mixture")
+        raise DssError("attenuation is not defined for a silent mixture")
     return _decibels(_energy(m), _energy(o))
 
 
 def leakage(right: Signal, wrong: Signal) -> float:
-    """Share of the stems' energy that left by the wrong output, 0 to 1.
+    """Return the share of the stems' energy in the wrong output, 0 to 1, for a scene with one talker.
 
-    For a scene of one talker: `right` is the stem the talker belongs to, `wrong` the other. Above
-    one half the talker was swapped. Two silent stems leak nothing.
+    Above one half the talker is swapped. The result for two silent stems is 0.
+
+    Args:
+        right: stem of the talker's role, `(samples,)`.
+        wrong: the other stem, `(samples,)`.
 
     Raises:
-        DssError: shapes that differ, or samples that are not finite.
+        DssError: the shapes differ, or a sample is not finite.
     """
     r, w = (_energy(samples) for samples in _checked(right=right, wrong=wrong))
     return w / (r + w) if w else 0.0
@@ -86,13 +92,17 @@ def _energy(samples: npt.NDArray[np.float64]) -> float:
 
 
 def _checked(**signals: Signal) -> list[npt.NDArray[np.float64]]:
-    """The signals as float64, all of one length."""
+    """Return the signals as float64.
+
+    Raises:
+        DssError: the shapes differ or have several dimensions, or a sample is not finite.
+    """
     arrays = [np.asarray(samples, dtype=np.float64) for samples in signals.values()]
     shapes = {array.shape for array in arrays}
     if len(shapes) > 1 or arrays[0].ndim != 1:
         found = ", ".join(f"{n} {a.shape}" for n, a in zip(signals, arrays, strict=True))
-        raise DssError(f"scores are taken of arrays of one shape (samples,), not {found}")
+        raise DssError(f"scores need arrays of one shape (samples,), not {found}")
     for name, array in zip(signals, arrays, strict=True):
         if not np.isfinite(array).all():
-            raise DssError(f"{name} holds samples that are NaN or infinite")
+            raise DssError(f"{name} has samples that are NaN or infinite")
     return arrays

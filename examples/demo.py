@@ -1,10 +1,10 @@
-"""Say where the stems of the example recordings are, how far apart they are, and what context gives them.
+"""Score the stems of the example recordings, with and without context.
 
     python examples/demo.py STEMS_DIRECTORY DIRECTORY_WITHOUT_CONTEXT [--readme README.md]
 
-Compares each stem with its reference, the talker alone in the same room: those that `dss separate` makes by
-default, and those of `--context none`, where each chunk is decided alone. With `--readme`, writes the table
-between the lines `<!-- scores -->` and `<!-- scores: end -->` of that file as well.
+The script compares each stem with its reference, the talker alone in the same room. The first folder has the
+stems of `dss separate`, the second folder those with `--context none`. `--readme` also writes the table
+between `<!-- scores -->` and `<!-- scores: end -->` of that file.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from dss_cli.utils.tables import markdown_table, table_console
 
 FOLDER = Path(__file__).parent
 EXAMPLES = ("two_talkers", "conversation")
-LABEL = "scores"  # of the README's section
+LABEL = "scores"  # label of the section in the README
 HEADINGS = (
     "example, stem",
     "SI-SDR in dB: mixture",
@@ -43,16 +43,16 @@ Floats = npt.NDArray[np.float32]
 
 @dataclass(frozen=True)
 class Quality:
-    """What one stem is worth."""
+    """Quality of one stem."""
 
-    si_sdr: float  # dB, against the talker alone
-    wrong: int  # seconds of this talker alone that leave by the other output
+    si_sdr: float  # dB, relative to the talker alone
+    wrong: int  # seconds of this talker alone with more energy in the other output
     lone: int  # seconds of this talker alone
 
 
 @dataclass(frozen=True)
 class Score:
-    """One stem of one example, by default and with each chunk decided alone."""
+    """Scores of one stem of one example, with and without context."""
 
     example: str
     stem: str
@@ -62,30 +62,30 @@ class Score:
 
     @property
     def cells(self) -> tuple[str, ...]:
-        """The row of a table."""
+        """Row of the table."""
         ratios = (self.mixture, self.alone.si_sdr, self.context.si_sdr, self.context.si_sdr - self.mixture)
         wrong = (f"{quality.wrong} of {quality.lone} s" for quality in (self.alone, self.context))
         return f"{self.example}, {self.stem}", *(f"{value:+.1f}" for value in ratios), *wrong
 
 
 def read(path: Path) -> tuple[Floats, int]:
-    """A mono file's samples, shape (frames,), and their rate in Hz."""
+    """Return the samples of a mono file, (frames,), and their rate in Hz."""
     samples, rate = soundfile.read(path, dtype="float32")
     return samples, rate
 
 
 def read_stems(folder: Path, example: str) -> dict[str, Floats]:
-    """The samples of an example's stems in a folder, by stem."""
+    """Return the samples of an example's stems in a folder, by stem."""
     return {stem: read(stem_path(folder, example, stem))[0] for stem in STEMS}
 
 
 def stem_path(folder: Path, example: str, stem: str) -> Path:
-    """Where a stem of an example lies in a folder."""
+    """Return the path of a stem of an example in a folder."""
     return folder / f"{example}.{stem}.flac"
 
 
 def rate_stems(references: dict[str, Floats], outputs: dict[str, Floats], rate: int) -> dict[str, Quality]:
-    """The quality of each stem of one example, at so many samples per second."""
+    """Return the quality of each stem of one example; `rate` is the sample rate in Hz."""
     talk = score_conversation(references, outputs, rate)
     qualities = {}
     for stem in STEMS:
@@ -99,8 +99,8 @@ def score(context: Path, alone: Path) -> tuple[list[Score], bool]:
     """Score the stems of both folders, near before far.
 
     Args:
-        context: the folder of the stems that were made by default.
-        alone: the folder of those whose chunks were decided alone.
+        context: folder of the stems with context.
+        alone: folder of the stems without context.
 
     Returns:
         The scores, and whether context changed any sample.
@@ -119,8 +119,8 @@ def score(context: Path, alone: Path) -> tuple[list[Score], bool]:
 
 
 def show(scores: list[Score], changed: bool, stems: Path) -> None:
-    """Print the table, whether the model carries context, and where the stems are."""
-    table = Table(box=None, pad_edge=False)  # frames would not fit into 80 columns
+    """Print the table, a note if the model carries no context, and the paths of the stems."""
+    table = Table(box=None, pad_edge=False)  # a frame would not fit into 80 columns
     table.add_column(HEADINGS[0], no_wrap=True)
     for heading in HEADINGS[1:]:
         table.add_column(heading, justify="right")
@@ -135,7 +135,7 @@ def show(scores: list[Score], changed: bool, stems: Path) -> None:
 
 
 def fill(readme: Path, scores: list[Score], changed: bool) -> None:
-    """Put the table, and whether the model carries context, into the scores' section of a Markdown file.
+    """Write the table, and a note if the model carries no context, into a Markdown file's section of scores.
 
     Raises:
         DssError: the file has no such section.
@@ -148,7 +148,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description="Score the stems of the example recordings.")
     parser.add_argument("stems", type=Path, metavar="STEMS_DIRECTORY")
     parser.add_argument("alone", type=Path, metavar="DIRECTORY_WITHOUT_CONTEXT")
-    parser.add_argument("--readme", type=Path, help="write the table there as well")
+    parser.add_argument("--readme", type=Path, help="file in which to write the table, too")
     arguments = parser.parse_args()
     found, differs = score(arguments.stems, arguments.alone)
     show(found, differs, arguments.stems)

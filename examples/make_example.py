@@ -1,10 +1,10 @@
-"""Make the example recordings of scenes.py: two synthetic voices in a simulated room, and their references.
+"""Make the example recordings of scenes.py with their references: two synthetic voices in a simulated room.
 
     python examples/make_example.py [--output-dir examples]
 
-Writes for each scene the mixture, the reverberant images of the two talkers at the microphone and every
-number of the scene, such that `mixture = near + far + noise` holds exactly in 16-bit steps. Needs the
-`train` and `dev` extras (pyroomacoustics, scipy, espeakng-loader); numpy is enough to import it.
+For each scene the script writes the mixture, the reverberant images of the two talkers at the microphone, and
+all numbers of the scene. `mixture = near + far + noise` holds exactly in 16-bit steps. Running the script
+needs the extras `train` and `dev` (pyroomacoustics, scipy, espeakng-loader); importing it needs only numpy.
 """
 
 from __future__ import annotations
@@ -26,18 +26,18 @@ from dss_cli.simulation.tts import Synthesiser
 Samples = npt.NDArray[np.float64]
 Steps = npt.NDArray[np.int16]  # one 16-bit quantisation step is 1
 
-PEAK = -3.0  # dBFS, of the mixture
-IMAGE_JITTER = 0.05  # metres; a perfect shoebox would ring with sweeping echoes
-DIRECT_WINDOW = 0.0025  # seconds around the direct path's peak that count as direct sound
+PEAK = -3.0  # peak of the mixture in dBFS
+IMAGE_JITTER = 0.05  # metres; a perfect shoebox would have sweeping echoes
+DIRECT_WINDOW = 0.0025  # seconds after the peak of the direct path that count as direct sound
 
 
 def level(samples: npt.ArrayLike) -> float:
-    """Mean power in dB re a power of one."""
+    """Return the mean power in dB re a power of one."""
     return float(10 * np.log10(np.mean(np.square(np.asarray(samples, dtype=np.float64)))))
 
 
 def room_noise(frames: int, seed: int) -> Samples:
-    """Steady noise that falls by 3 dB per octave above 50 Hz, unit power; shape (frames,)."""
+    """Return stationary noise (frames,) of unit power, falling by 3 dB per octave above 50 Hz."""
     spectrum = np.fft.rfft(np.random.default_rng(seed).standard_normal(frames))
     frequencies = np.fft.rfftfreq(frames, 1 / SAMPLE_RATE)
     spectrum /= np.sqrt(np.maximum(frequencies, 50.0))
@@ -48,7 +48,7 @@ def room_noise(frames: int, seed: int) -> Samples:
 
 
 def speak(talker: Talker, frames: int, synthesiser: Synthesiser) -> tuple[Samples, list[dict[str, Any]]]:
-    """What a talker says in so many samples, dry, each sentence at the talker's level; from when to when."""
+    """Return the dry speech of a talker, (frames,), each sentence at the talker's level, and their times."""
     track = np.zeros(frames)
     said = []
     for start, text in talker.sentences:
@@ -64,12 +64,12 @@ def speak(talker: Talker, frames: int, synthesiser: Synthesiser) -> tuple[Sample
 
 
 def position(scene: Scene, talker: Talker) -> Samples:
-    """Where a talker is, in metres from the room's corner; shape (3,)."""
+    """Return the position of a talker in metres from the corner of the room, (3,)."""
     return np.asarray(scene.microphone) + talker.distance * talker.direction
 
 
 def mouth(scene: Scene, talker: Talker) -> Any:
-    """The directivity of a talker who faces the microphone, for pyroomacoustics; None sounds all around."""
+    """Return the directivity of a talker who faces the microphone; None if it is omnidirectional."""
     if not scene.facing:
         return None
     from pyroomacoustics.directivities import CardioidFamily, DirectionVector
@@ -80,7 +80,7 @@ def mouth(scene: Scene, talker: Talker) -> Any:
 
 
 def room_responses(scene: Scene) -> tuple[list[Samples], list[float], dict[str, Any]]:
-    """Impulse response and measured RT60 (seconds) of each talker, and how the room was made."""
+    """Return impulse response and measured RT60 (seconds) of each talker, and the parameters of the room."""
     import pyroomacoustics
 
     pyroomacoustics.random.seed(scene.seed)
@@ -97,7 +97,7 @@ def room_responses(scene: Scene) -> tuple[list[Samples], list[float], dict[str, 
         room.add_source(position(scene, talker), directivity=mouth(scene, talker))
     room.add_microphone(scene.microphone)
     room.compute_rir()
-    # The fractional-delay filters put half their length before every arrival.
+    # The fractional-delay filters delay every arrival by half their length.
     early = pyroomacoustics.constants.get("frac_delay_length") // 2
     responses = [np.asarray(response[early:], dtype=np.float64) for response in room.rir[0]]
     measured = [float(seconds) for seconds in room.measure_rt60(decay_db=30)[0]]
@@ -113,13 +113,13 @@ def room_responses(scene: Scene) -> tuple[list[Samples], list[float], dict[str, 
 
 
 def direct_to_reverberant(response: Samples) -> float:
-    """Energy of the direct path over the energy of all that follows it, in dB."""
+    """Return the ratio of the energies of the direct path and of the rest, in dB."""
     edge = int(np.argmax(np.abs(response))) + round(DIRECT_WINDOW * SAMPLE_RATE)
     return float(10 * np.log10(np.sum(response[:edge] ** 2) / np.sum(response[edge:] ** 2)))
 
 
 def activity(said: dict[str, list[dict[str, Any]]], frames: int) -> dict[str, float]:
-    """For how many seconds of so many samples one talker, the other, both or nobody speaks."""
+    """Return the seconds in which one talker, the other, both or nobody speaks."""
     active = {name: np.zeros(frames, dtype=bool) for name in said}
     for name, sentences in said.items():
         for sentence in sentences:
@@ -139,7 +139,7 @@ def quantise(scene: Scene, near: Samples, far: Samples) -> tuple[dict[str, Steps
     """Mix and round to the scene's step, so that the parts sum to the mixture exactly.
 
     Returns:
-        The tracks "mixture", "near", "far" and "noise", and the gain in dB that they were given.
+        The tracks "mixture", "near", "far" and "noise", and their common gain in dB.
     """
     noise = room_noise(scene.frames, scene.seed)
     noise *= 10 ** ((level(near + far) - scene.snr) / 20)
@@ -154,7 +154,7 @@ def quantise(scene: Scene, near: Samples, far: Samples) -> tuple[dict[str, Steps
 
 
 def make(scene: Scene, synthesiser: Synthesiser) -> tuple[dict[str, Steps], dict[str, Any]]:
-    """The tracks of an example and the contents of its JSON file."""
+    """Return the tracks of an example and the content of its JSON file."""
     from scipy.signal import oaconvolve
 
     responses, rt60, room = room_responses(scene)
@@ -198,7 +198,7 @@ def make(scene: Scene, synthesiser: Synthesiser) -> tuple[dict[str, Steps], dict
 
 
 def write(scene: Scene, synthesiser: Synthesiser, directory: Path) -> None:
-    """Make an example's four files in `directory`, which must exist."""
+    """Write the four files of an example into `directory`, which must exist."""
     tracks, about = make(scene, synthesiser)
     files = {"mixture": scene.name, "near": f"{scene.name}.near", "far": f"{scene.name}.far"}
     for track, stem in files.items():
@@ -210,7 +210,7 @@ def write(scene: Scene, synthesiser: Synthesiser, directory: Path) -> None:
 
 
 def write_all(directory: Path) -> None:
-    """Make every example, in the order of `SCENES`: the synthesiser's state goes from one to the next."""
+    """Write all examples in the order of `SCENES`, because the synthesiser keeps state between them."""
     synthesiser = Synthesiser()
     for scene in SCENES:
         write(scene, synthesiser, directory)

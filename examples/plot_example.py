@@ -1,8 +1,8 @@
-"""Draw the README's picture: spectrograms of the example and of its two stems.
+"""Draw the picture of the README: spectrograms of the example and of its two stems.
 
     python examples/plot_example.py STEMS_DIRECTORY docs/images/two_talkers.png
 
-The bars above the mixture show who speaks when, as examples/two_talkers.json has it.
+The bars above the mixture show the sentences of the talkers, from examples/two_talkers.json.
 """
 
 from __future__ import annotations
@@ -21,13 +21,13 @@ from PIL import Image
 
 EXAMPLE = Path(__file__).with_name("two_talkers.flac")
 WINDOW, HOP = 512, 256  # samples
-QUIETEST, LOUDEST = -65.0, -10.0  # dB re the mixture's loudest cell: the ends of the colour scale
+QUIETEST, LOUDEST = -65.0, -10.0  # ends of the colour scale in dB re the loudest cell of the mixture
 PALETTE = 96  # colours of the PNG file
 COLOURS = {"near": "#e07a1f", "far": "#2b6cb0"}
 
 
 def spectrogram(path: Path) -> tuple[npt.NDArray[np.float64], float, float]:
-    """Level in dB, shape (bins, frames), with the duration in seconds and the Nyquist in kHz."""
+    """Return levels in dB, (bins, frames), the duration in seconds and the Nyquist frequency in kHz."""
     samples, rate = soundfile.read(path)
     frames = np.lib.stride_tricks.sliding_window_view(samples, WINDOW)[::HOP]
     power = np.abs(np.fft.rfft(frames * np.hanning(WINDOW), axis=-1)) ** 2
@@ -35,7 +35,7 @@ def spectrogram(path: Path) -> tuple[npt.NDArray[np.float64], float, float]:
 
 
 def draw_talkers(axes: Axes) -> None:
-    """One line of bars per talker: when who speaks."""
+    """Draw one line of bars per talker for the times of speech."""
     about = json.loads(EXAMPLE.with_suffix(".json").read_text(encoding="utf-8"))
     for row, (name, talker) in enumerate(about["talkers"].items()):
         bars = [(said["start"], said["end"] - said["start"]) for said in talker["sentences"]]
@@ -47,7 +47,7 @@ def draw_talkers(axes: Axes) -> None:
 
 
 def draw(stems: Path, picture: Path) -> None:
-    """Draw the mixture and both stems above each other, on one scale of levels."""
+    """Draw the mixture and both stems in one figure, with a common scale of levels."""
     figure = Figure(figsize=(9, 7), dpi=110, layout="constrained")
     talkers, *panels = figure.subplots(4, 1, sharex=True, height_ratios=[0.35, 1, 1, 1])
     draw_talkers(talkers)
@@ -74,7 +74,7 @@ def draw(stems: Path, picture: Path) -> None:
     figure.colorbar(mesh, ax=panels, label="dB re the mixture's loudest", pad=0.01)
     pixels = io.BytesIO()
     figure.savefig(pixels, format="png")
-    # A palette makes the file a third of the size; no eye sees the difference.
+    # A palette reduces the file to a third, without a visible difference.
     image = Image.open(pixels).convert("RGB")
     image.quantize(PALETTE, method=Image.Quantize.MEDIANCUT).save(picture, optimize=True)
 

@@ -1,4 +1,4 @@
-"""The scenes of the example recordings, as data: who stands where, says what and when, in which room."""
+"""Scenes of the example recordings as data: rooms, positions, voices, sentences and their times."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ Point = tuple[float, float, float]  # metres, from the room's corner
 
 @dataclass(frozen=True)
 class Talker:
-    """One voice at one place. Angles in degrees, seen from the microphone."""
+    """One voice at one position. Angles are in degrees, seen from the microphone."""
 
     distance: float  # metres
     azimuth: float
     elevation: float
-    level: float  # dB: how much louder than the other talker at equal distance
+    level: float  # dB, relative to the other talker at equal distance
     voice: SpeechVoice
-    sentences: tuple[tuple[float, str], ...]  # when it starts (seconds), what is said
+    sentences: tuple[tuple[float, str], ...]  # start in seconds, text
 
     @property
     def direction(self) -> npt.NDArray[np.float64]:
-        """Unit vector from the microphone to the talker; shape (3,)."""
+        """Unit vector from the microphone to the talker, (3,)."""
         azimuth, elevation = np.radians([self.azimuth, self.elevation])
         return np.array(
             [np.cos(elevation) * np.cos(azimuth), np.cos(elevation) * np.sin(azimuth), np.sin(elevation)]
@@ -34,17 +34,17 @@ class Talker:
 
 @dataclass(frozen=True)
 class Scene:
-    """One example recording: its files are NAME.flac, NAME.near.flac, NAME.far.flac and NAME.json."""
+    """One example recording, with the files NAME.flac, NAME.near.flac, NAME.far.flac and NAME.json."""
 
     name: str
     seconds: float
     seed: int
     room: Point
     microphone: Point
-    rt60: float  # seconds, asked of the room; the jitter makes the measured one (in the JSON) longer
-    facing: float  # how far talkers speak towards the microphone: 0 all around, 0.5 as a cardioid
-    snr: float  # dB, both talkers together over the noise
-    step: int  # 16-bit steps that the samples are multiples of: coarser ones make smaller files
+    rt60: float  # requested time in seconds; with jitter the measured time (in the JSON) is longer
+    facing: float  # directivity towards the microphone: 0 omnidirectional, 0.5 cardioid
+    snr: float  # dB, both talkers relative to the noise
+    step: int  # samples are multiples of these 16-bit steps; coarser steps give smaller files
     talkers: dict[str, Talker]  # by stem
 
     @property
@@ -77,7 +77,7 @@ TWO_TALKERS = Scene(
                 (5.2, "Give me a minute, I am still looking for the sugar."),
             ),
         ),
-        # Who speaks across a room raises the voice: the level alone must not give the distance away.
+        # A talker across a room raises the voice, so that the level does not reveal the distance.
         "far": Talker(
             distance=3.0,
             azimuth=35.0,
@@ -92,8 +92,8 @@ TWO_TALKERS = Scene(
     },
 )
 
-# A dry, furnished room with as much direct sound as measured ones have: the talkers face the microphone.
-# The far one speaks at length before the near one has said much: few chunks hold both to compare.
+# A dry, furnished room with as much direct sound as in measured rooms: the talkers face the microphone.
+# The far talker speaks at length early in the scene, so that few chunks have both talkers for comparison.
 CONVERSATION = Scene(
     name="conversation",
     seconds=40.0,

@@ -1,4 +1,4 @@
-"""What several test files share: synthetic signals and networks that need no model."""
+"""Shared fixtures: synthetic signals, networks that need no model, command lines."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ from dss_cli.runtime.registry import find_model
 from tests.helpers import testsets, tiny
 from tests.helpers.stub import Stub
 
-# A shell that runs the tests in the background has them ignore Ctrl-C, and so would the processes they begin.
+# A shell that runs the tests in the background makes them, and every process they start, ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
 
-# Timing on a loaded machine says nothing about the code.
+# The timing on a loaded machine says nothing about the code.
 settings.register_profile("dss", deadline=None, max_examples=30)
 settings.load_profile("dss")
 
@@ -44,7 +44,7 @@ def noise() -> Callable[..., Floats]:
 
 
 class ScalingNetwork:
-    """Gives fixed shares of the (linear) mixture to near and far; counts its calls."""
+    """Network that gives fixed shares of the (linear) mixture to near and far, and counts its calls."""
 
     def __init__(self, signal: SignalConfig, near: float = 0.5, far: float = 0.5) -> None:
         self.signal, self.overlap = signal, 0.25
@@ -61,20 +61,20 @@ class ScalingNetwork:
 
 @pytest.fixture
 def scaling_network() -> type[ScalingNetwork]:
-    """The class: `scaling_network(signal, near=0.5, far=0.5)`."""
+    """Class of the network: `scaling_network(signal, near=0.5, far=0.5)`."""
     return ScalingNetwork
 
 
 @pytest.fixture
 def no_gpu(monkeypatch):
-    """The Vulkan loader finds no driver, whatever the machine has."""
+    """Hide every driver from the Vulkan loader."""
     for variable in ("VK_DRIVER_FILES", "VK_ICD_FILENAMES"):
         monkeypatch.setenv(variable, "/nonexistent.json")
 
 
 @pytest.fixture(scope="session")
 def toy_model(tmp_path_factory):
-    """The `toy` configuration with random weights (fresh ones pass half the mixture on), and its card."""
+    """Model of the `toy` configuration with random weights (new weights pass half the mixture)."""
     pytest.importorskip("tensorflow", reason="the network is converted by TensorFlow")
     from dss_cli.export.convert import convert
     from dss_cli.network import build, configuration
@@ -86,7 +86,7 @@ def toy_model(tmp_path_factory):
     return find_model(tiny.write(folder, "toy", convert(network), configuration("toy").signal))
 
 
-# For command lines.
+# Command lines.
 
 
 @pytest.fixture
@@ -115,7 +115,7 @@ def feed(monkeypatch):
 
 @pytest.fixture
 def stub(monkeypatch):
-    """A network that needs no model: three quarters near, an eighth far."""
+    """Network that needs no model: three quarters near, an eighth far."""
     network = Stub()
     calls = []
 
@@ -169,7 +169,7 @@ def dss(capfd):
 
 @pytest.fixture
 def stubbed(here):
-    """The start of a command line that runs `dss` on the stub, after some changes to it."""
+    """Start of a command line that runs `dss` on the stub; `stubbed(changes)` runs Python code first."""
 
     def arguments(changes=""):
         script = here.parent / f"{here.name}-stub.py"
@@ -186,7 +186,7 @@ def stubbed(here):
 
 @pytest.fixture
 def memory():
-    """The file system behind memory://, empty."""
+    """Empty file system of memory:// URLs."""
     system = pytest.importorskip("fsspec").filesystem("memory")
 
     def clear():
@@ -200,7 +200,7 @@ def memory():
 
 @pytest.fixture(scope="module")
 def material(tmp_path_factory):
-    """Folders of dry speech and of noise; what is decoded of them is not cached in anybody's home."""
+    """Folders of dry speech and of noise; the cache of decoded files is a temporary folder."""
     with pytest.MonkeyPatch.context() as patch:
         for name in ("XDG_CACHE_HOME", "HOME", "LOCALAPPDATA"):
             patch.setenv(name, str(tmp_path_factory.mktemp("cache")))
@@ -211,3 +211,13 @@ def material(tmp_path_factory):
 def rooms(tmp_path_factory):
     """Measured responses of rooms, with their manifest."""
     return testsets.write_rooms(tmp_path_factory.mktemp("rooms"))
+
+
+@pytest.fixture(scope="module")
+def cluster():
+    """Dask cluster of two processes."""
+    pytest.importorskip("distributed")
+    from tests.helpers.clusters import local_cluster
+
+    with local_cluster(2) as cluster:
+        yield cluster

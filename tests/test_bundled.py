@@ -1,4 +1,4 @@
-"""What the bundled `lite` promises: its speed, its card, stems that are the right way round."""
+"""Properties of the bundled `lite`: speed, card, stems that are not swapped."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from dss_cli.metrics import si_sdr, si_sdr_improvement
 from dss_cli.runtime.registry import find_model
 
 EXAMPLE = Path(__file__).parents[1] / "examples" / "two_talkers.flac"
-RTF = 0.06  # of one CPU thread
+RTF = 0.06  # on one CPU thread
 SECONDS = 30
 
 
@@ -30,7 +30,7 @@ def example(stem=""):
 def test_lite_takes_at_most_its_share_of_one_core(lite):
     recording = np.resize(example(), SECONDS * 16_000)
     lite.separate(recording[: 4 * 16_000], 16_000)
-    started = time.process_time()  # what other programs take does not count
+    started = time.process_time()  # excludes the time of other programs
     lite.separate(recording, 16_000)
     assert (time.process_time() - started) / SECONDS <= RTF
 

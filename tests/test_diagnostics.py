@@ -1,4 +1,4 @@
-"""`dss info`: what is installed and works here; nothing that is missing makes it fail."""
+"""`dss info`: report of installed and working parts; missing parts are no error."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tests.helpers.vulkan import DRIVER
 
 @pytest.fixture
 def trials(monkeypatch):
-    """`trials(*Trial)`: what the trials of the delegates are to give; by default both work."""
+    """`trials(*Trial)`: set the results of the trials of the delegates; by default both work."""
 
     def give(*outcomes):
         monkeypatch.setattr("dss_cli.runtime.probe.try_delegates", lambda: list(outcomes))
@@ -35,7 +35,7 @@ def trials(monkeypatch):
 
 @pytest.fixture
 def home(tmp_path, monkeypatch):
-    """The folder of the user's own models."""
+    """Folder of the user's own models."""
     folder = tmp_path / "models"
     folder.mkdir()
     bundled = folders()[0]
@@ -45,7 +45,7 @@ def home(tmp_path, monkeypatch):
 
 @pytest.fixture
 def sysfs(tmp_path):
-    """A machine with one package that RAPL meters, and without NVML."""
+    """Machine with one package with RAPL, and without NVML."""
     zone(tmp_path / "sys", "0", "package-0")
     return tmp_path / "sys"
 
@@ -121,7 +121,9 @@ def test_a_damaged_model_is_a_problem_with_its_remedy(trials, home, sysfs):
     path.write_bytes(path.read_bytes()[:-4])
     problems = diagnostics.describe_installation(sysfs)["problems"]
     (line,) = [line for line in problems if str(path) in line]
-    assert "truncated" in line and line.endswith("; remove it, or put a whole model with its card there")
+    assert "truncated" in line and line.endswith(
+        "; remove it, or replace it by a complete model with its card"
+    )
 
 
 def test_packages_that_are_missing_are_problems(trials, sysfs, monkeypatch):
@@ -136,7 +138,7 @@ def test_packages_that_are_missing_are_problems(trials, sysfs, monkeypatch):
     monkeypatch.setitem(sys.modules, "soundfile", None)
     report = diagnostics.describe_installation(sysfs)
     assert (report["versions"]["soxr"], report["versions"]["libsndfile"]) == (None, None)
-    assert "soxr: is not installed; `pip install --force-reinstall dss-cli` mends it" in report["problems"]
+    assert "soxr: is not installed; `pip install --force-reinstall dss-cli` repairs it" in report["problems"]
     assert any(line.startswith("soundfile: cannot be loaded: ") for line in report["problems"])
     assert not any(line.startswith("scipy") for line in report["problems"])  # an extra
 
@@ -194,7 +196,7 @@ def test_a_driver_that_hangs_is_given_up(monkeypatch):
 
 
 class Wrong:
-    """A network on a GPU that computes something else."""
+    """Network on a GPU with wrong results."""
 
     adapter, software, fallback_reason = "Card (Vulkan, discrete GPU)", False, None
     error = np.float32(0.25)

@@ -1,4 +1,4 @@
-"""The example recordings: what their files promise, and that their script still makes them."""
+"""Example recordings: properties of the files, and a script that still makes them."""
 
 from __future__ import annotations
 
@@ -24,8 +24,8 @@ from dss_cli.utils.markdown import write_section
 ROOT = Path(__file__).parents[1]
 EXAMPLES = ROOT / "examples"
 NAMES = ("two_talkers", "conversation")
-PARTS = {"mixture": "", "near": ".near", "far": ".far"}  # of a file's name
-TURN = 0.6  # seconds of silence that a turn may hold: longer ones end it
+PARTS = {"mixture": "", "near": ".near", "far": ".far"}  # suffixes of the file names
+TURN = 0.6  # longest silence within a turn in seconds
 Steps = npt.NDArray[np.int32]  # 16-bit quantisation steps
 FULL_SCALE = 20 * np.log10(2**15)
 
@@ -37,7 +37,7 @@ def read(path: Path) -> Steps:
 
 
 def level(steps: npt.NDArray[Any]) -> float:
-    """dB re full scale; finite for digital silence too."""
+    """Return the level in dB re full scale, finite for digital silence."""
     return float(10 * np.log10(np.mean(steps.astype(np.float64) ** 2) + 1e-9) - FULL_SCALE)
 
 
@@ -50,7 +50,7 @@ def read_about(folder: Path, name: str) -> dict[str, Any]:
 
 
 def turns(talker: dict[str, Any]) -> list[tuple[float, float]]:
-    """Start and end of each turn, in seconds."""
+    """Return start and end of each turn, in seconds."""
     merged: list[tuple[float, float]] = []
     for said in talker["sentences"]:
         start = said["start"]
@@ -117,7 +117,7 @@ def test_levels_are_those_of_the_json_file(about: dict[str, Any], tracks: dict[s
 def test_the_rest_of_the_mixture_is_the_noise_and_nothing_else(
     script: ModuleType, about: dict[str, Any], tracks: dict[str, Steps]
 ) -> None:
-    # Nothing of either talker is in the rest: it is the seeded noise to half a quantisation step.
+    # The rest contains neither talker: it equals the seeded noise within half a quantisation step.
     noise = script.room_noise(len(tracks["noise"]), about["seed"])
     gain = np.linalg.norm(tracks["noise"]) / np.linalg.norm(noise)
     assert np.max(np.abs(gain * noise - tracks["noise"])) < about["step"]
@@ -159,7 +159,7 @@ def test_talkers_take_turns_and_overlap(name: str, about: dict[str, Any], tracks
         for said in talker["sentences"]:
             heard[int(said["start"] * rate) : int((said["end"] + 0.5) * rate)] = True
             sounding[int(said["start"] * rate) : int(said["end"] * rate)] = True
-        # Silence before the first word and once the room has died away; speech in between.
+        # Silence before the first word and after the decay of the room; speech in between.
         assert level(tracks[stem][~heard]) < level(tracks[stem][sounding]) - 40
 
 
@@ -191,12 +191,12 @@ def test_voices_differ(about: dict[str, Any], tracks: dict[str, Steps]) -> None:
 
 @pytest.fixture(scope="module")
 def remade(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A folder of all examples, made again."""
+    """Folder with all examples, made again."""
     for module in ("espeakng_loader", "pyroomacoustics"):
         if importlib.util.find_spec(module) is None:
             pytest.skip(f"{module} is not installed (extras: train, dev)")
     folder = tmp_path_factory.mktemp("examples")
-    # A process of its own: the synthesiser keeps state from one sentence to the next.
+    # A separate process, because the synthesiser keeps state from one sentence to the next.
     command = [sys.executable, str(EXAMPLES / "make_example.py"), "--output-dir", str(folder)]
     subprocess.run(command, check=True)
     return folder
@@ -223,7 +223,7 @@ def test_the_script_makes_all_examples_and_nothing_else(remade: Path) -> None:
 
 @pytest.fixture
 def stems(tmp_path: Path) -> Callable[[str, dict[str, str]], Path]:
-    """Make a folder of stems: each of them a copy of the example's file with this end."""
+    """Make a folder of stems, each a copy of the example's file with the given suffix."""
 
     def make(folder: str, ends: dict[str, str]) -> Path:
         (tmp_path / folder).mkdir()
@@ -247,8 +247,8 @@ def test_demo_scores_stems_against_the_references(
     assert changed
     assert [(row.example, row.stem) for row in scores] == [(n, s) for n in NAMES for s in ("near", "far")]
     for row in scores:
-        assert (row.context.si_sdr, row.context.wrong) == (80.0, 0)  # as good as it gets
-        assert row.alone.si_sdr == row.mixture  # and no better than before
+        assert (row.context.si_sdr, row.context.wrong) == (80.0, 0)  # the best possible score
+        assert row.alone.si_sdr == row.mixture  # no improvement
         assert (row.mixture > 0) == (row.stem == "near")
         assert row.cells[4] == f"{80 - row.mixture:+.1f}"
 

@@ -13,7 +13,7 @@ from dss_cli.metrics import attenuation, leakage, si_sdr, si_sdr_improvement
 
 
 def orthogonal(*energies: float) -> list[np.ndarray]:
-    """Sines that share nothing, of these energies."""
+    """Return orthogonal sines with the given energies."""
     time = np.arange(1000)
     sines = [np.sin(2 * np.pi * (k + 3) * time / 1000) for k in range(len(energies))]
     return [s * np.sqrt(energy / (s @ s)) for s, energy in zip(sines, energies, strict=True)]

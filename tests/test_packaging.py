@@ -1,4 +1,4 @@
-"""What a user installs: the wheel, the command in it, and what the README says of both."""
+"""Installed package: the wheel, the command in it, and the README's statements about both."""
 
 from __future__ import annotations
 
@@ -61,7 +61,8 @@ def test_wheel_carries_the_package_and_nothing_else(wheel: Path) -> None:
     package, info, data = "dss_cli/", f"{released}.dist-info/", f"{released}.data/data/share/"
     assert [name for name in names if not name.startswith((package, info, data))] == []
     sources = {str(path.relative_to(ROOT).as_posix()) for path in ROOT.glob("dss_cli/**/*.py")}
-    assert sources <= names
+    read = ("evaluation/templates/report.html", "evaluation/templates/chart.svg", "benchmark/schema.json")
+    assert sources | {f"dss_cli/{name}" for name in read} <= names
     assert not [name for name in names if name.endswith((".pyc", ".tmp")) or "/test_" in name]
     configs = {path.name for path in (ROOT / "configs").glob("*.toml")}
     assert configs == {name.removeprefix("dss_cli/configs/") for name in names if "/configs/" in name}
@@ -161,7 +162,7 @@ def test_installed_command_puts_the_near_talker_into_the_near_stem(wheel: Path, 
     binaries = home / ("Scripts" if os.name == "nt" else "bin")
     python = str(binaries / "python")
     pip = [python, "-m", "pip", "--quiet", "--quiet", "--disable-pip-version-check"]
-    # Nothing of this checkout or of the test environment may help the installed command.
+    # The installed command must not use this checkout or the test environment.
     clean = {name: value for name, value in os.environ.items() if not name.startswith("PYTHON")}
 
     probe = [*pip, "download", "--no-deps", "--dest", str(tmp_path / "probe"), "platformdirs"]

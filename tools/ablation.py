@@ -1,8 +1,8 @@
-"""Short, equal, seeded runs that differ in one choice each, and a table of how they did.
+"""Ablation: short seeded training runs that differ in one choice each, and a table of their scores.
 
 `python -m tools.ablation FOLDER --speech DIR --noise DIR --bank NPZ --weights lite.weights.h5
---document FILE` trains what FOLDER lacks, each run resumed where it stopped, and puts the tables between the
-document's `<!-- ablations -->` and `<!-- ablations: end -->`. `--only NAME` trains one.
+--document FILE` trains or resumes the unfinished runs in FOLDER, and writes the tables between
+`<!-- ablations -->` and `<!-- ablations: end -->` of the document. `--only NAME` trains one run.
 """
 
 from __future__ import annotations
@@ -16,16 +16,17 @@ from pathlib import Path
 
 import numpy as np
 
-from dss_cli.cli.console import error_line, line
-from dss_cli.errors import DssError, ExitCode, UsageError
+from dss_cli.cli.console import line
+from dss_cli.errors import ExitCode
 from dss_cli.network.keras_backend import load_keras
 from dss_cli.utils.atomic_write import write_files
 from dss_cli.utils.markdown import write_section
 from dss_cli.utils.tables import markdown_table
+from tools.exits import one_line_errors
 
 LABEL = "ablations"
 SCENES = 32  # per stratum of validation
-SCORES = {  # columns: stratum and figure
+SCORES = {  # column: stratum and figure
     "indoor near, dB": ("indoor 1N+1F 20 dB", "near_si_sdri"),
     "indoor far, dB": ("indoor 1N+1F 20 dB", "far_si_sdri"),
     "outdoor near, dB": ("outdoor 1N+1F 20 dB", "near_si_sdri"),
@@ -39,13 +40,13 @@ Rows = Mapping[str, Sequence[Mapping[str, float]]]  # scores of each scene, by s
 
 @dataclass(frozen=True)
 class Group:
-    """Runs that differ from the first in one setting each.
+    """Group of runs that differ from the first run in one setting each.
 
     Attributes:
-        about: what they have in common.
-        tuned: they begin with trained weights, not afresh.
-        settings: the bundled configuration of the first, then what all change, as of `dss train --set`.
-        others: by name, the configuration of each of the others, then what it changes beside.
+        about: description of the group.
+        tuned: whether the runs start with trained weights.
+        settings: bundled configuration of the first run, then common changes as for `dss train --set`.
+        others: configuration and additional changes of each further run, by name.
     """
 
     about: str
@@ -54,7 +55,7 @@ class Group:
     others: Mapping[str, tuple[str, ...]]
 
 
-NEVER = 10**9  # a step that no run comes to
+NEVER = 10**9  # a step that no run reaches
 COMMON = (
     "training.precision=mixed_bfloat16",
     "training.voices=0",
@@ -111,7 +112,7 @@ GROUPS = {
 
 
 def plan() -> dict[str, tuple[str, tuple[str, ...]]]:
-    """Return every run: its group, its configuration and what it changes."""
+    """Return group, configuration and changes of every run, by name."""
     runs = {}
     for group_name, group in GROUPS.items():
         first, *common = group.settings
@@ -121,10 +122,10 @@ def plan() -> dict[str, tuple[str, tuple[str, ...]]]:
 
 
 def tables(found: Mapping[str, Rows]) -> str:
-    """Markdown of the runs that there are: medians, and differences from the first of the group.
+    """Return the finished runs as Markdown: medians, and differences from the first run of the group.
 
     Args:
-        found: the scores of each run, by name.
+        found: scores of each finished run, by name.
     """
     parts = []
     for name, group in GROUPS.items():
@@ -191,8 +192,9 @@ def _train(given: argparse.Namespace, wanted: Sequence[str]) -> None:
         keras.utils.clear_session()
 
 
+@one_line_errors
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; gives its exit code."""
+    """Run the command; return its exit code."""
     parser = argparse.ArgumentParser(prog=f"python -m {__spec__.name}", description=__doc__)
     parser.add_argument("folder", type=Path, metavar="FOLDER")
     for option, what in (("speech", "DIR"), ("noise", "DIR"), ("bank", "NPZ"), ("weights", "H5")):
@@ -200,22 +202,18 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--document", type=Path, metavar="FILE")
     parser.add_argument("--only", action="append", choices=list(plan()), metavar="NAME")
     given = parser.parse_args(arguments)
-    try:
-        if given.document:
-            write_section(given.document, LABEL, None)
-        wanted = [n for n in given.only or plan() if not (given.folder / n / "rows.json").exists()]
-        if wanted:  # else only the table is written anew, which needs no data
-            _train(given, wanted)
-        if given.document:
-            found = {
-                name: json.loads((given.folder / name / "rows.json").read_bytes())
-                for name in plan()
-                if (given.folder / name / "rows.json").exists()
-            }
-            write_section(given.document, LABEL, tables(found))
-    except (DssError, UsageError) as error:
-        error_line(str(error))
-        return error.exit_code
+    if given.document:
+        write_section(given.document, LABEL, None)
+    wanted = [n for n in given.only or plan() if not (given.folder / n / "rows.json").exists()]
+    if wanted:  # otherwise only the table is written, which needs no data
+        _train(given, wanted)
+    if given.document:
+        found = {
+            name: json.loads((given.folder / name / "rows.json").read_bytes())
+            for name in plan()
+            if (given.folder / name / "rows.json").exists()
+        }
+        write_section(given.document, LABEL, tables(found))
     return ExitCode.OK
 
 

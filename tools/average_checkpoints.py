@@ -1,7 +1,7 @@
-"""The mean of several trained weights of one configuration, often better than each (Wortsman et al. 2022).
+"""Average several trained weights of one configuration; the mean is often better (Wortsman et al. 2022).
 
-`python -m tools.average_checkpoints lite OUT.weights.h5 A.weights.h5 B.weights.h5 ...`: those of one run, or
-of runs that began with the same weights; between others the mean is no network.
+`python -m tools.average_checkpoints lite OUT.weights.h5 A.weights.h5 B.weights.h5 ...` is for weights of one
+run, or of runs with the same initial weights; the mean of other weights is not useful.
 """
 
 from __future__ import annotations
@@ -20,8 +20,8 @@ def mean_weights(configuration: str, out: Path, weights: Sequence[Path]) -> None
     """Write the mean of `.weights.h5` files to `out`.
 
     Raises:
-        UsageError: an unknown configuration.
-        DssError: a file of other weights than that configuration's, or no room for the mean.
+        UsageError: the configuration is unknown.
+        DssError: a file does not belong to the configuration, or the mean cannot be written.
     """
     load_keras()
     from dss_cli.network import build

@@ -1,4 +1,4 @@
-"""How much faster a batch is on all cores than in a single process on one thread, on an idle machine."""
+"""Measure the speed of a batch on all cores relative to one process with one thread, on an idle machine."""
 
 from __future__ import annotations
 
@@ -19,12 +19,12 @@ from dss_cli.utils.tables import markdown_table
 
 ROOT = Path(__file__).resolve().parent.parent
 RATE = 16_000
-BATCHES = ((100, 0.5, 1.8), (20, 60.0, 1.7))  # recordings, seconds of each, the factor wanted on two cores
-ONE = ("--jobs", "1", "--threads", "1")  # as it was before there were jobs
+BATCHES = ((100, 0.5, 1.8), (20, 60.0, 1.7))  # recordings, seconds of each, target factor on two cores
+ONE = ("--jobs", "1", "--threads", "1")  # one process, one thread
 
 
 def seconds(folder: Path, *options: str) -> float:
-    """Wall-clock time of one `dss separate` on all recordings of a folder."""
+    """Return the wall-clock seconds of one `dss separate` on all recordings of a folder."""
     command = [sys.executable, "-m", "dss_cli", "separate", "in", "-r", "-o", "out", "--overwrite", "--quiet"]
     started = time.perf_counter()
     subprocess.run([*command, *options], cwd=folder, env=os.environ | {"PYTHONPATH": str(ROOT)}, check=True)
@@ -32,7 +32,7 @@ def seconds(folder: Path, *options: str) -> float:
 
 
 def measured(count: int, length: float, repeat: int) -> tuple[float, float]:
-    """Best seconds of a batch, in one process and on all cores, the two in turn."""
+    """Return the best seconds of a batch in one process and on all cores, measured alternately."""
     with tempfile.TemporaryDirectory(prefix="dss-speed-") as name:
         folder = Path(name)
         (folder / "in").mkdir()
@@ -40,13 +40,13 @@ def measured(count: int, length: float, repeat: int) -> tuple[float, float]:
         for number in range(count):
             noise = 0.1 * generator.standard_normal(int(length * RATE)).astype(np.float32)
             sf.write(folder / "in" / f"{number:03}.wav", noise, RATE)
-        seconds(folder)  # whatever is read for the first time
+        seconds(folder)  # warm-up
         pairs = [(seconds(folder, *ONE), seconds(folder)) for _ in range(repeat)]
     return min(one for one, _ in pairs), min(every for _, every in pairs)
 
 
 def main() -> None:
-    """Print the table, or put it between `<!-- batch speed -->` and its end in a document."""
+    """Print the table, or write it into the section `batch speed` of a document."""
     parser = argparse.ArgumentParser(prog="python -m tools.batch_speed", description=__doc__)
     parser.add_argument("--repeat", type=int, default=3)
     parser.add_argument("--document", type=Path)

@@ -1,10 +1,9 @@
-"""The tables of a Markdown document, each made anew by the command that stands above it.
+"""Update the tables of a Markdown document by the commands in its markers.
 
-`python -m tools.benchmark_document docs/benchmarks.md` runs each `<!-- bench: COMMAND -->` in a
-shell and puts what it gives before the next `<!-- bench: end -->`. The command writes JSON. With
-`<!-- bench VIEW: COMMAND -->` it becomes another table, one of `VIEWS`; a command that stands there
-more than once runs once. A further argument is another word than `bench`: parts that are not made
-on the same machine have their own.
+`python -m tools.benchmark_document docs/benchmarks.md` runs each `<!-- bench: COMMAND -->` in a shell and
+writes the result before the next `<!-- bench: end -->`. The command prints JSON. With
+`<!-- bench VIEW: COMMAND -->` the table is another one of `VIEWS`; a repeated command runs once. A second
+argument replaces the word `bench`, for sections that are made on another machine.
 """
 
 from __future__ import annotations
@@ -29,23 +28,23 @@ VIEWS: dict[str | None, Callable[[Any], str]] = {
     None: markdown_results,
     "profile": markdown_profile,
     "targets": markdown_targets,
-    "operations": markdown_operations,  # of `dss inspect`, the others are of `dss bench`
+    "operations": markdown_operations,  # from `dss inspect`, the others from `dss bench`
 }
 
 
 def update(path: Path, mark: str = "bench") -> int:
-    """Write the tables anew, all of them or none.
+    """Update the tables, all of them or none.
 
     Args:
-        path: of the document.
-        mark: the word that the parts begin and end with.
+        path: path of the document.
+        mark: word in the markers of the sections.
 
     Returns:
-        How many parts were made.
+        Number of updated sections.
 
     Raises:
-        DssError: no such view, results that lack what it shows, or a document that cannot be written.
-        subprocess.CalledProcessError: a command failed; it has said why.
+        DssError: a view is unknown, results lack data of a view, or the document cannot be written.
+        subprocess.CalledProcessError: a command failed; it has printed the reason.
     """
     start = rf"<!-- {re.escape(mark)}(?: (?P<view>\w+))?: (?P<command>.+?) -->\n"
     parts = re.compile(f"(?P<start>{start}).*?(?P<end><!-- {re.escape(mark)}: end -->)", re.DOTALL)
@@ -69,9 +68,9 @@ def update(path: Path, mark: str = "bench") -> int:
 
 
 def _run(command: str) -> Any:
-    """What it writes with `--json`."""
+    """Return the output of a command with `--json`."""
     line(command)
-    here = Path(sys.executable).parent  # the `dss` of this installation
+    here = Path(sys.executable).parent  # folder of this installation's `dss`
     environment = {**os.environ, "PATH": f"{here}{os.pathsep}{os.environ.get('PATH', '')}"}
     done = subprocess.run(
         f"{command} --json", shell=True, env=environment, stdout=subprocess.PIPE, check=True, text=True

@@ -1,6 +1,6 @@
-"""The man page of `dss`, and its completions for bash, zsh and fish, made of the commands themselves.
+"""Generate the man page of `dss` and completions for bash, zsh and fish from the commands.
 
-`python -m tools.update_docs share` writes them into share/, which the wheel installs as its data.
+`python -m tools.update_docs share` writes the files into share/, which the wheel installs as data.
 """
 
 from __future__ import annotations
@@ -24,12 +24,12 @@ MAN = "man/man1/dss.1"
 BASH = "bash-completion/completions/dss"
 ZSH = "zsh/site-functions/_dss"
 FISH = "fish/vendor_completions.d/dss.fish"
-NUMBERS = {int: "N", float: "X"}  # how their values are called
+NUMBERS = {int: "N", float: "X"}  # names of values by type
 EXITS = {
-    ExitCode.OK: "Everything asked for was done.",
-    ExitCode.FAILED: "A file could not be read, separated or written, the others were; or a check failed.",
-    ExitCode.USAGE: "The command line is wrong; nothing was touched.",
-    ExitCode.HUNG_UP: "The terminal has gone; no half-written file is left.",
+    ExitCode.OK: "Everything requested was done.",
+    ExitCode.FAILED: "A file could not be read, separated or written (others were done); or a check failed.",
+    ExitCode.USAGE: "The command line is wrong; nothing was changed.",
+    ExitCode.HUNG_UP: "The terminal was closed; no half-written file is left.",
     ExitCode.INTERRUPTED: "Interrupted; no half-written file is left.",
     ExitCode.TERMINATED: "Terminated; no half-written file is left.",
 }
@@ -37,13 +37,13 @@ EXITS = {
 
 @dataclass(frozen=True)
 class Option:
-    """An option as a command declares it.
+    """Option of a command.
 
     Attributes:
-        names: with their dashes, the short one first.
-        value: how the help calls its value; empty for a switch.
-        choices: the values that it takes, if they are few.
-        about: its help.
+        names: names with dashes, the short one first.
+        value: name of the value in the help; empty for a switch.
+        choices: allowed values, if they are enumerated.
+        about: help text.
     """
 
     names: tuple[str, ...]
@@ -54,7 +54,7 @@ class Option:
 
 @dataclass(frozen=True)
 class Subcommand:
-    """A command of `dss`: its name, its help and what it takes; `arguments` as its usage shows them."""
+    """Command of `dss` with its name, help, arguments (as in the usage line) and options."""
 
     name: str
     about: str
@@ -83,13 +83,13 @@ def subcommands() -> list[Subcommand]:
 
 
 def files() -> dict[str, str]:
-    """Return the content of each file, by its path below `share`."""
+    """Return the content of each file by its path below `share`."""
     found = subcommands()
     return {MAN: man_page(found), BASH: bash(found), ZSH: zsh(found), FISH: fish(found)}
 
 
 def write(folder: Path) -> None:
-    """Write the files below a folder."""
+    """Write the files into a folder."""
     for name, text in files().items():
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text(text, encoding="utf-8")
@@ -100,7 +100,7 @@ def man_page(commands: list[Subcommand]) -> str:
     lines = [
         f'.TH DSS 1 "" "dss {__version__}" "User Commands"',
         ".SH NAME",
-        r"dss \- split a recording into its near and its far talkers",
+        r"dss \- separate a recording into near and far talkers",
         ".SH SYNOPSIS",
         ".B dss",
         r"COMMAND [OPTIONS] \&...",
@@ -208,12 +208,12 @@ def fish(commands: list[Subcommand]) -> str:
 
 
 def _option(name: str, kind: Any, info: OptionInfo) -> Option:
-    """Return an option as Typer makes it of a parameter."""
+    """Return the option that Typer makes of a parameter."""
     given: tuple[Any, ...] = typing.get_args(kind)
     inner = next((one for one in given if one is not type(None)), kind)
     members: list[Any] = list(inner) if isinstance(inner, enum.EnumMeta) else []
     choices = tuple(member.value for member in members)
-    declared = (info.default, *(info.param_decls or ()))  # Typer takes the first name for the default
+    declared = (info.default, *(info.param_decls or ()))  # Typer stores the first name as the default
     names = tuple(one for one in declared if isinstance(one, str)) or (f"--{name.replace('_', '-')}",)
     value = info.metavar or "|".join(choices) or NUMBERS.get(inner, "PATH" if inner is Path else "VALUE")
     value = "" if kind is bool else value

@@ -1,8 +1,8 @@
-"""What each conversion does to the quality: the same weights on the same scenes, as one table.
+"""Measure the effect of each conversion on the quality, with the same weights on the same scenes.
 
-`python -m tools.conversions TESTSET... --weights NAME.weights.h5 --document FILE` scores
-what Keras gives, and the exported files on the CPU and on a GPU in float16, and writes the table
-between the document's `<!-- conversions -->` and `<!-- conversions: end -->`.
+`python -m tools.conversions TESTSET... --weights NAME.weights.h5 --document FILE` scores Keras, and the
+exported files on the CPU and on a GPU in float16. The table is written between `<!-- conversions -->` and
+`<!-- conversions: end -->` of the document.
 """
 
 from __future__ import annotations
@@ -16,8 +16,8 @@ from typing import Any
 
 from dss_cli.benchmark.measurement import run_first_chunk
 from dss_cli.benchmark.statistics import ratio
-from dss_cli.cli.console import error_line, progress_bar, warning_line
-from dss_cli.errors import DssError, ExitCode
+from dss_cli.cli.console import progress_bar, warning_line
+from dss_cli.errors import ExitCode
 from dss_cli.evaluation.conversion_table import LABEL, Conversion, markdown
 from dss_cli.evaluation.run import Labelled, evaluate
 from dss_cli.evaluation.systems import ModelSystem, System, WeightsSystem
@@ -26,10 +26,15 @@ from dss_cli.runtime.litert import LiteRTNetwork
 from dss_cli.runtime.registry import find_model
 from dss_cli.utils.machine import describe_machine
 from dss_cli.utils.markdown import write_section
+from tools.exits import one_line_errors
 
-STORED = ("float32", "float16", "int8")  # of the files, the first of which the others' time is told by
-ON_GPU = "float16"  # the file and the arithmetic
-TURNS = 11  # of the files' chunks, of which the first is not counted
+STORED = (
+    "float32",
+    "float16",
+    "int8",
+)  # types of the stored weights; the first file is the baseline for relative timings
+ON_GPU = "float16"  # stored weights and arithmetic on the GPU
+TURNS = 11  # rounds of timed chunks; the first round is not counted
 
 
 def measure(
@@ -42,13 +47,13 @@ def measure(
     """Score every conversion of the weights.
 
     Args:
-        weights: `NAME.weights.h5` with their card beside them.
-        test_sets: as `read_test_set` returns them.
-        start: as `evaluate` takes it.
-        warn: given one line for each thing that a user should hear.
+        weights: path of `NAME.weights.h5` with the card beside it.
+        test_sets: test sets from `read_test_set`.
+        start: as in `evaluate`.
+        warn: receives the warnings, one line each.
 
     Returns:
-        The conversions, Keras first; and why there is none on a GPU, or None.
+        The conversions, Keras first; and the reason why there is none on a GPU, or None.
 
     Raises:
         DssError: the weights cannot be converted, or a test set cannot be scored.
@@ -74,7 +79,7 @@ def measure(
 
 
 def relative_times(networks: Mapping[str, LiteRTNetwork]) -> dict[str, float]:
-    """Of each network, the time for a chunk over the first one's: the median of turns (A B C A B C)."""
+    """Return the time per chunk of each network relative to the first: a median of interleaved rounds."""
     seconds: dict[str, list[float]] = {name: [] for name in networks}
     for _ in range(TURNS):
         for name, network in networks.items():
@@ -86,12 +91,12 @@ def relative_times(networks: Mapping[str, LiteRTNetwork]) -> dict[str, float]:
 
 
 def _exported(weights: Path, folder: Path) -> dict[str, Path]:
-    """The weights as model files, by how they are stored there."""
+    """Export the weights as model files, by type of the stored weights."""
     from dss_cli.export.keras_network import trained_configuration
     from dss_cli.network.keras_backend import load_keras
 
     name = trained_configuration(weights)
-    load_keras("tensorflow")  # nothing else converts to TFLite
+    load_keras("tensorflow")  # other backends cannot convert to TFLite
     from dss_cli.export.card import write_model
     from dss_cli.export.convert import convert
     from dss_cli.export.pipeline import describe_model
@@ -112,7 +117,7 @@ def _exported(weights: Path, folder: Path) -> dict[str, Path]:
 
 
 def _on_gpu(model: str) -> tuple[ModelSystem | None, str | None]:
-    """The file on a GPU, called by what that computes in; or None and the reason."""
+    """Return the system on a GPU, named by its effective precision, or None and the reason."""
     network = LiteRTNetwork(find_model(model), "gpu", gpu_precision=ON_GPU)
     if network.fallback_reason:
         return None, network.fallback_reason
@@ -121,8 +126,9 @@ def _on_gpu(model: str) -> tuple[ModelSystem | None, str | None]:
     return ModelSystem(name, model, "gpu", gpu_precision=ON_GPU), None
 
 
+@one_line_errors
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command; gives its exit code."""
+    """Run the command; return its exit code."""
     parser = argparse.ArgumentParser(prog=f"python -m {__spec__.name}", description=__doc__)
     parser.add_argument("test_sets", nargs="+", type=Path, metavar="TESTSET")
     parser.add_argument("--weights", type=Path, required=True, metavar="NAME.weights.h5")
@@ -134,19 +140,15 @@ def main(arguments: Sequence[str] | None = None) -> int:
         warnings.append(message)
         warning_line(message)
 
-    try:
-        write_section(given.document, LABEL, None)  # a document without its place fails before the work
-        test_sets = [read_test_set(path) for path in given.test_sets]
-        with progress_bar(shown=True) as start:
-            conversions, no_gpu = measure(given.weights, test_sets, start=start, warn=warn)
-        command = [*parser.prog.split(), *(test_set.about["name"] for test_set in test_sets)]
-        command += ["--weights", str(given.weights), "--document", str(given.document)]
-        about = [test_set.about for test_set in test_sets]
-        text = markdown(conversions, about, describe_machine(), command, no_gpu, warnings)
-        write_section(given.document, LABEL, text)
-    except DssError as error:
-        error_line(str(error))
-        return error.exit_code
+    write_section(given.document, LABEL, None)  # checks the document before the work
+    test_sets = [read_test_set(path) for path in given.test_sets]
+    with progress_bar(shown=True) as start:
+        conversions, no_gpu = measure(given.weights, test_sets, start=start, warn=warn)
+    command = [*parser.prog.split(), *(test_set.about["name"] for test_set in test_sets)]
+    command += ["--weights", str(given.weights), "--document", str(given.document)]
+    about = [test_set.about for test_set in test_sets]
+    text = markdown(conversions, about, describe_machine(), command, no_gpu, warnings)
+    write_section(given.document, LABEL, text)
     return ExitCode.OK
 
 

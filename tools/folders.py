@@ -1,6 +1,6 @@
-"""The picture of the package's folders: which imports which, read from the imports themselves.
+"""Generate the table of the package's folders and their imports, from the import statements.
 
-`python -m tools.update_docs folders` writes it into docs/development/architecture.md.
+`python -m tools.update_docs folders` writes the table into docs/development/architecture.md.
 """
 
 from __future__ import annotations
@@ -18,17 +18,17 @@ PACKAGE = Path(dss_cli.__file__).parent
 
 
 def imported(package: Path = PACKAGE) -> dict[str, set[str]]:
-    """Return the modules that each module of a package imports, at its head or within functions.
+    """Return the modules that each module of a package imports, at its top or inside functions.
 
     Returns:
-        Dotted names, as `dss_cli.runtime.litert`, by dotted name; those of other packages included.
+        Dotted names such as `dss_cli.runtime.litert`, by dotted name; modules of other packages are included.
     """
     files = {_name(path, package): path for path in package.rglob("*.py")}
     return {name: set(_targets(path, package, files)) for name, path in sorted(files.items())}
 
 
 def folders(modules: Mapping[str, set[str]], package: str = PACKAGE.name) -> dict[str, set[str]]:
-    """Return the folders and single modules that each folder, or single module, of the package imports."""
+    """Return the folders and top-level modules that each folder or top-level module imports."""
     found: dict[str, set[str]] = {}
     for name, targets in modules.items():
         here = found.setdefault(_folder(name, package), set())
@@ -37,10 +37,10 @@ def folders(modules: Mapping[str, set[str]], package: str = PACKAGE.name) -> dic
 
 
 def floors(imports: Mapping[str, set[str]]) -> list[list[str]]:
-    """Return the folders by floor: each imports from lower floors alone, and from the one right below.
+    """Return the folders by floor: a folder imports only from lower floors, among them the next lower one.
 
     Raises:
-        graphlib.CycleError: folders import each other in a circle.
+        graphlib.CycleError: folders import each other in a cycle.
     """
     sorter = TopologicalSorter(imports)
     sorter.prepare()
@@ -53,7 +53,7 @@ def floors(imports: Mapping[str, set[str]]) -> list[list[str]]:
 
 
 def picture() -> str:
-    """Return the floors as a Markdown table, the top one first."""
+    """Return the floors as a Markdown table, top floor first."""
     imports = folders(imported())
     numbered = reversed(list(enumerate(floors(imports))))
     rows = [

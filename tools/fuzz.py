@@ -1,8 +1,8 @@
-"""Damaged recordings, damaged models and kills at random moments: what `make fuzz` runs, from a clone.
+"""Fuzz tests of `make fuzz`: damaged recordings, damaged models, and kills at random moments.
 
-Every case runs in a process of its own with a limit of time and memory. It must end in stems of the right
-length, or in one line that names the file, and leave nothing half-written. Cases are functions of (seed,
-number): `--first N --count 1` runs one of them again.
+Every case runs in a separate process with limits of time and memory. The case must give stems of the right
+length, or one line that names the file, and must leave no half-written file. Cases are functions of (seed,
+number): `--first N --count 1` repeats one case.
 
 Sources of the ideas: AFL's mutations (Zalewski, technical details of american fuzzy lop), crash-only software
 (Candea & Fox 2003).
@@ -37,9 +37,9 @@ from tests.helpers.stub import Stub
 from tools.fuzz_kills import kills
 
 ROOT = Path(__file__).resolve().parent.parent
-SECONDS, MEGABYTES = 10, 600  # limits of a case; the seconds are the processor's
-PATIENCE = 6  # times as long by the clock: other programs may be at work
-ADDRESS_SPACE = 8 << 30  # bytes: a wild allocation fails instead of filling the machine
+SECONDS, MEGABYTES = 10, 600  # limits of a case; the seconds are CPU time
+PATIENCE = 6  # wall-clock limit relative to CPU time, because other programs may run
+ADDRESS_SPACE = 8 << 30  # bytes; an excessive allocation fails instead of filling the memory
 FINE, ODD, LARGE = 0, 77, 78  # exit codes of a case
 
 Generator = np.random.Generator
@@ -50,7 +50,7 @@ Case = Callable[[Generator, Path], None]
 
 
 def mutated(data: bytes, generator: Generator, others: list[bytes]) -> bytes:
-    """One to four changes: bytes, cuts, gaps, repeats, zeros, headers, parts of other files."""
+    """Apply one to four changes: bytes, cuts, gaps, repeats, zeros, headers, parts of other files."""
     content = bytearray(data)
     for _ in range(generator.integers(1, 5)):
         if not content:
@@ -61,7 +61,7 @@ def mutated(data: bytes, generator: Generator, others: list[bytes]) -> bytes:
         if kind == 0:
             for place in generator.integers(0, len(content), generator.integers(1, 17)):
                 content[place] = generator.integers(0, 256)
-        elif kind == 1:  # in the header, where it hurts
+        elif kind == 1:  # in the header
             for place in generator.integers(0, min(128, len(content)), generator.integers(1, 5)):
                 content[place] = generator.choice([0, 1, 0x7F, 0x80, 0xFF, int(generator.integers(0, 256))])
         elif kind == 2:
@@ -81,7 +81,7 @@ def mutated(data: bytes, generator: Generator, others: list[bytes]) -> bytes:
 
 
 def odd_json(generator: Generator, depth: int = 0) -> Any:
-    """A value that no card should hold."""
+    """Return a value that no card should have."""
     kinds: list[Callable[[], Any]] = [
         lambda: None,
         lambda: bool(generator.integers(0, 2)),
@@ -105,7 +105,7 @@ def odd_json(generator: Generator, depth: int = 0) -> Any:
 
 
 def recordings(folder: Path) -> list[Path]:
-    """Half a second in every format that can be written here."""
+    """Write half a second in every format that can be written here; return the paths."""
     samples = (0.3 * np.random.default_rng(0).standard_normal((24_000, 2))).clip(-1, 1).astype(np.float32)
     made = []
     for name in ("wav", "flac", "ogg", "opus", "mp3", "aiff", "caf", "w64", "rf64", "au"):
@@ -133,7 +133,7 @@ def recordings(folder: Path) -> list[Path]:
 
 
 def audio_case(sources: list[Path]) -> Case:
-    """Separate a damaged recording into three stems."""
+    """Return a case that separates a damaged recording into three stems."""
     from dss_cli.separation.files import Channels, separate_file
 
     contents = [path.read_bytes() for path in sources]
@@ -175,7 +175,7 @@ def audio_case(sources: list[Path]) -> Case:
 
 
 def model_case() -> Case:
-    """Load and inspect a damaged model, or one with a damaged card."""
+    """Return a case that loads and inspects a damaged model, or a model with a damaged card."""
     from dss_cli.separation.separator import load_model
     from dss_cli.tflite.inspection import inspect_model
 
@@ -191,7 +191,7 @@ def model_case() -> Case:
         text = json.dumps(card).encode()
         if kind == 0:  # a damaged file
             data = mutated(data, generator, [data])
-        elif kind == 1:  # a wrong file that its card vouches for
+        elif kind == 1:  # a damaged file with a matching card
             data = mutated(data, generator, [data])
             card = card | {"sha256": hashlib.sha256(data).hexdigest(), "bytes": len(data)}
             text = json.dumps(card).encode()
@@ -220,7 +220,7 @@ def model_case() -> Case:
 
 
 class _RightEnding:
-    """A DssError of one line is a right ending."""
+    """Context manager that accepts a DssError of one line."""
 
     def __enter__(self) -> None:
         return None
@@ -233,7 +233,7 @@ class _RightEnding:
 
 
 def require_line(text: str) -> None:
-    """One line of a sensible length that begins with a file's name."""
+    """Assert that a text is one line of limited length that names a file."""
     assert "\n" not in text.strip(), f"several lines: {text[:200]!r}"
     assert len(text) < 2000, f"{len(text)} characters: {text[:200]!r}"
     assert "damaged." in text or "/out/" in text, f"no file is named: {text[:200]!r}"
@@ -243,7 +243,7 @@ def require_line(text: str) -> None:
 
 
 def attempt(case: Case, seed: int, number: int) -> tuple[str, str]:
-    """How a case ended: 'fine', or what was found, and the details."""
+    """Run a case; return 'fine' or the kind of finding, and the details."""
     folder = Path(tempfile.mkdtemp(prefix="dss-fuzz-"))
     log = folder.with_suffix(".log")
     try:
@@ -259,7 +259,7 @@ def attempt(case: Case, seed: int, number: int) -> tuple[str, str]:
         if os.WIFSIGNALED(status):
             return "crash", signal.Signals(os.WTERMSIG(status)).name
         if os.WEXITSTATUS(status) == LARGE:
-            return "too large", f"more than {MEGABYTES} MB beside what the process began with"
+            return "too large", f"more than {MEGABYTES} MB above the initial memory"
         if os.WEXITSTATUS(status) != FINE:
             return "surprise", log.read_text(errors="replace")[-2000:]
         return "fine", ""
@@ -269,7 +269,7 @@ def attempt(case: Case, seed: int, number: int) -> tuple[str, str]:
 
 
 def _resident() -> float:
-    """Kilobytes of memory that this process takes now."""
+    """Return the resident memory of this process in kilobytes."""
     pages = int(Path("/proc/self/statm").read_text().split()[1])
     return pages * os.sysconf("SC_PAGE_SIZE") / 1024
 
@@ -282,7 +282,7 @@ def _child(case: Case, seed: int, number: int, folder: Path, log: Path) -> None:
         null = os.open(os.devnull, os.O_RDWR)
         for descriptor in (1, 2):
             os.dup2(null, descriptor)
-        before = _resident()  # of a forked child: what it has of its parent
+        before = _resident()  # inherited from the parent by the fork
         case(np.random.default_rng((seed, number)), folder)
         grown = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before
         status = LARGE if grown > MEGABYTES * 1000 else FINE
@@ -307,7 +307,7 @@ def _reap(child: int, deadline: float) -> int | None:
 
 
 def cases(what: str, seed: int, numbers: range, deadline: float) -> Iterator[tuple[int, str, str]]:
-    """Number, ending and details of each case."""
+    """Yield number, ending and details of each case."""
     if what == "kills":
         yield from kills(seed, numbers, deadline)
         return
@@ -320,14 +320,14 @@ def cases(what: str, seed: int, numbers: range, deadline: float) -> Iterator[tup
 
 
 def main() -> int:
-    """Run the cases, print findings as they come and a line of figures; 1 where there are findings."""
+    """Run the cases, print findings and a line of figures; return 1 if there are findings."""
     parser = argparse.ArgumentParser(prog="python -m tools.fuzz", description=__doc__.splitlines()[0])
     parser.add_argument("what", choices=("audio", "models", "kills"))
     parser.add_argument("--count", type=int, default=100)
     parser.add_argument("--first", type=int, default=0, help="number of the first case")
     parser.add_argument("--seed", type=int, default=int(time.time()))
-    parser.add_argument("--document", type=Path, help="put the figures into its table")
-    parser.add_argument("--minutes", type=float, default=60.0, help="no case begins later")
+    parser.add_argument("--document", type=Path, help="write the figures into its table")
+    parser.add_argument("--minutes", type=float, default=60.0, help="time after which no case starts")
     asked = parser.parse_args()
     print(
         f"{asked.what}: seed {asked.seed}, cases {asked.first} to {asked.first + asked.count - 1}", flush=True
@@ -354,7 +354,7 @@ def main() -> int:
 
 
 def write_row(document: Path, what: str, figures: list[str]) -> None:
-    """Replace a run's row in the table between the markers of a document."""
+    """Replace the row of a run in the table of a document."""
     old = (
         document.read_text(encoding="utf-8").partition("<!-- fuzz -->")[2].partition("<!-- fuzz: end -->")[0]
     )

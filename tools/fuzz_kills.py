@@ -1,4 +1,4 @@
-"""Kills of the whole command at random moments, for `tools.fuzz`."""
+"""Kill the command at random moments, for `tools.fuzz`."""
 
 from __future__ import annotations
 
@@ -19,7 +19,9 @@ ROOT = Path(__file__).resolve().parent.parent
 
 
 def kills(seed: int, numbers: range, deadline: float) -> Iterator[tuple[int, str, str]]:
-    """The whole command, ended by a signal at a random moment; what it may leave depends on the signal."""
+    """End the command by a signal at a random moment, and check what is left; yield the cases' results."""
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # under `nohup` or in the background the command would
+    signal.signal(signal.SIGINT, signal.default_int_handler)  # inherit that both are ignored
     statuses = {"SIGINT": 130, "SIGTERM": 143, "SIGHUP": 129, "SIGKILL": -9}
     with tempfile.TemporaryDirectory(prefix="dss-fuzz-") as name:
         folder = Path(name)
@@ -73,7 +75,7 @@ def _aftermath(out: Path, word: str, status: int, err: str, expected: int) -> tu
     hidden = [name for name in left if name.startswith(".")]
     if "Traceback" in err:
         return "traceback", f"{word}: {err[-1000:]}"
-    if status not in (expected, 0, -getattr(signal, word)):  # the last: hit while Python itself ends
+    if status not in (expected, 0, -getattr(signal, word)):  # the last one: Python was ending already
         return "exit code", f"{word}: {status}, {err[-500:]}"
     if hidden and word != "SIGKILL":
         return "left behind", f"{word}: {hidden}"

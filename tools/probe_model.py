@@ -1,7 +1,7 @@
-"""Build the smallest model that separates, two 1x1 convolutions, for trials of a delegate.
+"""Build the probe model for trials of a delegate: two 1x1 convolutions.
 
-`python -m tools.probe_model` writes it to dss_cli/runtime/probe.tflite; `dss_cli.runtime.probe_model` says
-what it computes.
+`python -m tools.probe_model` writes it to dss_cli/runtime/probe.tflite; `dss_cli.runtime.probe_model`
+describes its outputs.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from dss_cli.utils.atomic_write import write_files
 
 
 def tensor(name: str, shape: tuple[int, ...], buffer: int = 0) -> Any:
-    """A float32 tensor of the schema; `buffer` numbers its values, 0: it has none."""
+    """Return a float32 tensor of the schema; `buffer` is the index of its values, 0 for none."""
     made = schema.TensorT()
     made.name, made.shape, made.buffer = name.encode(), list(shape), buffer
     made.type = schema.TensorType.FLOAT32
@@ -27,14 +27,14 @@ def tensor(name: str, shape: tuple[int, ...], buffer: int = 0) -> Any:
 
 
 def constant(values: npt.NDArray[Any]) -> Any:
-    """A buffer of the schema with values as float32."""
+    """Return a buffer of the schema with float32 values."""
     made = schema.BufferT()
     made.data = np.frombuffer(values.astype(np.float32).tobytes(), np.uint8)
     return made
 
 
 def convolution(inputs: list[int], outputs: list[int]) -> Any:
-    """An operator of the schema by the numbers of its tensors: values, weights, bias."""
+    """Return a convolution of the schema by the indices of its tensors: values, weights, bias."""
     made = schema.OperatorT()
     made.opcodeIndex, made.inputs, made.outputs = 0, inputs, outputs
     made.builtinOptionsType = schema.BuiltinOptions.Conv2DOptions
@@ -44,14 +44,14 @@ def convolution(inputs: list[int], outputs: list[int]) -> Any:
 
 
 def named(name: str, index: int) -> Any:
-    """A tensor, by its number, under a signature's name."""
+    """Return the entry of a signature for a tensor."""
     made = schema.TensorMapT()
     made.name, made.tensorIndex = name.encode(), index
     return made
 
 
 def graph(signal: SignalConfig = SIGNAL) -> Any:
-    """The model as the schema's object tree."""
+    """Return the model as an object tree of the schema."""
     select = np.zeros((2, 1, 1, 3))
     select[0, 0, 0, 1] = select[1, 0, 0, 2] = 1
     main = schema.SubGraphT()
@@ -87,7 +87,7 @@ def graph(signal: SignalConfig = SIGNAL) -> Any:
 
 
 def pack(model: Any) -> bytes:
-    """The content of a TFLite file, from the schema's object tree."""
+    """Return the content of a TFLite file from an object tree of the schema."""
     builder = flatbuffers.Builder(4096)
     builder.Finish(model.Pack(builder), file_identifier=b"TFL3")
     return bytes(builder.Output())

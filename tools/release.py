@@ -1,8 +1,8 @@
-"""Build the source archive and both wheels, the same bytes for the same commit, and check them.
+"""Build the source archive and both wheels reproducibly, and check them.
 
-`python -m tools.release dist` needs `git`, `hatchling` and the page that `make web` has built. It installs
-the wheels into an empty environment, in which the command has to separate the example and to find the page,
-and writes SHA256SUMS last: a folder without it holds no release.
+`python -m tools.release dist` needs `git`, `hatchling` and the page that `make web` builds. The command
+installs the wheels into an empty environment, separates the example and finds the page there, and writes
+SHA256SUMS last: a folder without SHA256SUMS is not a complete release.
 """
 
 from __future__ import annotations
@@ -22,10 +22,11 @@ from dss_cli.cli.console import error_line, line
 from dss_cli.errors import DssError, ExitCode
 from dss_cli.utils.atomic_write import write_files
 from tools.command_files import BASH, FISH, MAN, ZSH
+from tools.exits import one_line_errors
 
 ROOT = Path(__file__).parents[1]
-WEB = ROOT / "web"  # the second wheel
-PAGE = ROOT / "build" / "web"  # what it holds
+WEB = ROOT / "web"  # project of the second wheel
+PAGE = ROOT / "build" / "web"  # content of the second wheel
 SUMS = "SHA256SUMS"
 EXAMPLE = ROOT / "examples" / "two_talkers.flac"
 
@@ -33,16 +34,16 @@ EXAMPLE = ROOT / "examples" / "two_talkers.flac"
 def build(
     folder: Path, epoch: str, kinds: Sequence[str] = ("sdist", "wheel"), project: Path = ROOT
 ) -> list[Path]:
-    """Build into a folder, with times of `epoch` in the archives.
+    """Build archives with the time stamp `epoch` into a folder; return their paths.
 
     Args:
-        folder: gets the files.
+        folder: folder for the files.
         epoch: seconds since 1970, as text.
-        kinds: of "sdist" and "wheel".
-        project: with the `pyproject.toml`.
+        kinds: kinds to build: "sdist", "wheel".
+        project: folder of the `pyproject.toml`.
 
     Raises:
-        DssError: it cannot be built.
+        DssError: the build failed.
     """
     before = set(folder.glob("*"))
     command = [sys.executable, "-m", "hatchling", "build", "-d", str(folder.absolute())]
@@ -55,7 +56,7 @@ def build_page(folder: Path, epoch: str) -> list[Path]:
     """Build the wheel of the page into a folder, as `build` does.
 
     Raises:
-        DssError: the page is not built, or the wheel cannot be.
+        DssError: the page is not built, or its wheel cannot be built.
     """
     if not PAGE.is_dir():
         raise DssError(f"{PAGE}: missing; `make web` builds the page")
@@ -63,10 +64,10 @@ def build_page(folder: Path, epoch: str) -> list[Path]:
 
 
 def check_wheel(wheel: Path, page: Path) -> None:
-    """Install a wheel, and that of the page, into an empty environment and see that all of it works there.
+    """Install the wheel and the page's wheel into an empty environment, and check that both work there.
 
     Raises:
-        DssError: it cannot be installed, or something is missing.
+        DssError: the wheel cannot be installed, or a part is missing.
     """
     with tempfile.TemporaryDirectory(prefix="dss-release-") as folder:
         home = Path(folder) / "environment"
@@ -91,15 +92,15 @@ def check_wheel(wheel: Path, page: Path) -> None:
 
 
 def sums(files: Iterable[Path]) -> str:
-    """Return the lines that `sha256sum --check` reads."""
+    """Return the checksums of files, as lines for `sha256sum --check`."""
     return "".join(f"{hashlib.sha256(path.read_bytes()).hexdigest()}  {path.name}\n" for path in files)
 
 
 def release(folder: Path) -> list[Path]:
-    """Build into an empty folder, check, and sum.
+    """Build a release in an empty folder, check it, and write the checksums; return the files.
 
     Raises:
-        DssError: the folder holds something, the changelog lacks the version, or a check fails.
+        DssError: the folder is not empty, or a check fails.
     """
     if folder.exists() and any(folder.iterdir()):
         raise DssError(f"{folder}: holds files already; move them, or name another folder")
@@ -128,17 +129,14 @@ def _run(command: Sequence[str], cwd: str | Path, env: Mapping[str, str]) -> str
     return done.stdout
 
 
+@one_line_errors
 def main(arguments: Sequence[str]) -> int:
     """Run the command; return its exit code."""
     if len(arguments) != 1:
         error_line("one folder is needed: python -m tools.release dist")
         return ExitCode.USAGE
-    try:
-        for path in release(Path(arguments[0])):
-            line(f"{path}: {path.stat().st_size:,} bytes")
-    except DssError as error:
-        error_line(str(error))
-        return error.exit_code
+    for path in release(Path(arguments[0])):
+        line(f"{path}: {path.stat().st_size:,} bytes")
     return ExitCode.OK
 
 

@@ -1,9 +1,9 @@
-"""The table of simulated rooms beside measured ones.
+"""Tables of simulated and measured rooms.
 
-`python -m tools.room_table` simulates the rooms that a bank of protocol 2 has, and prints how strong direct
-sound is by distance, and how long the rooms reverberate by octave. `--rirs DIR` measures the responses of a
-folder with a MANIFEST.csv by the same code; `--document FILE` writes the tables between the document's
-`<!-- rooms -->` and `<!-- rooms: end -->`.
+`python -m tools.room_table` simulates rooms as for a bank of protocol 2, and prints the direct-to-reverberant
+ratio by distance and the reverberation time by octave. `--rirs DIR` measures the responses of a folder with a
+MANIFEST.csv by the same code. `--document FILE` writes the tables between `<!-- rooms -->` and
+`<!-- rooms: end -->` of the document.
 """
 
 from __future__ import annotations
@@ -18,8 +18,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from dss_cli.cli.console import error_line, progress_bar
-from dss_cli.errors import DssError, ExitCode, UsageError
+from dss_cli.cli.console import progress_bar
+from dss_cli.errors import ExitCode, UsageError
 from dss_cli.simulation.octaves import BANDS
 from dss_cli.simulation.room_figures import (
     MEASURED,
@@ -33,6 +33,7 @@ from dss_cli.simulation.room_figures import (
 )
 from dss_cli.utils.markdown import write_section
 from dss_cli.utils.tables import markdown_table
+from tools.exits import one_line_errors
 
 Array = NDArray[np.float64]
 
@@ -40,7 +41,7 @@ LABEL = "rooms"
 
 
 def tables(simulated: Sequence[RoomFigures], measured: Sequence[RoomFigures]) -> str:
-    """Both tables as Markdown; without measured rooms their columns are left out."""
+    """Return both tables as Markdown, without the columns of measured rooms if there are none."""
     head = ["distance", "simulated", "to be covered", "covered"]
     rows = []
     for band, wanted in MEASURED.items():
@@ -91,6 +92,7 @@ def simulate(
     return rooms
 
 
+@one_line_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     parser = argparse.ArgumentParser(prog=f"python -m {__spec__.name}", description=__doc__)
@@ -98,26 +100,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--count", type=int, default=1000, metavar="N", help="simulated rooms")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--jobs", "-j", type=int, default=1)
-    parser.add_argument("--document", type=Path, metavar="FILE", help="write the tables there")
+    parser.add_argument("--document", type=Path, metavar="FILE", help="document for the tables")
     given = parser.parse_args(arguments)
-    try:
-        for option in ("count", "jobs"):
-            if getattr(given, option) < 1:
-                raise UsageError(f"--{option} {getattr(given, option)}: at least 1")
-        if given.document:
-            write_section(given.document, LABEL, None)
-        there = measured(given.rirs) if given.rirs else []
-        with progress_bar(shown=True) as start:
-            text = tables(simulate(given.seed, given.count, given.jobs, start("rooms")), there)
-        text += f"\n\nRooms {given.seed}, 0 to {given.count - 1}"
-        text += f"; measured responses of `{given.rirs.resolve().name}`." if given.rirs else "."
-        if given.document:
-            write_section(given.document, LABEL, text + "\n")
-        else:
-            print(text)
-    except (DssError, UsageError) as error:
-        error_line(str(error))
-        return error.exit_code
+    for option in ("count", "jobs"):
+        if getattr(given, option) < 1:
+            raise UsageError(f"--{option} {getattr(given, option)}: at least 1")
+    if given.document:
+        write_section(given.document, LABEL, None)
+    there = measured(given.rirs) if given.rirs else []
+    with progress_bar(shown=True) as start:
+        text = tables(simulate(given.seed, given.count, given.jobs, start("rooms")), there)
+    text += f"\n\nRooms {given.seed}, 0 to {given.count - 1}"
+    text += f"; measured responses of `{given.rirs.resolve().name}`." if given.rirs else "."
+    if given.document:
+        write_section(given.document, LABEL, text + "\n")
+    else:
+        print(text)
     return ExitCode.OK
 
 

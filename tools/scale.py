@@ -1,9 +1,8 @@
-"""What very many hours cost: core-hours, time and money, calculated from a measured run on a cluster.
+"""Cost of many hours of audio: core-hours, time and money, calculated from a measured run on a cluster.
 
-`python -m tools.scale --document docs/user/scale.md` starts a Dask cluster of two processes here and
-separates synthetic recordings on it by `dss separate --engine dask`. The processor seconds that workers,
-scheduler and client spend become a table, which goes between `<!-- scale -->` and `<!-- scale: end -->` of
-the document.
+`python -m tools.scale --document docs/user/scale.md` starts a Dask cluster of two processes on this machine
+and separates synthetic recordings by `dss separate --engine dask`. A table is calculated from the CPU time of
+workers, scheduler and client, and written between `<!-- scale -->` and `<!-- scale: end -->` of the document.
 """
 
 from __future__ import annotations
@@ -23,29 +22,29 @@ from typing import Any
 import numpy as np
 import soundfile as sf
 
-from dss_cli.cli.console import error_line
 from dss_cli.errors import DssError, ExitCode
 from dss_cli.utils.machine import busy, describe_machine
 from dss_cli.utils.markdown import write_section
 from dss_cli.utils.tables import markdown_table
+from tools.exits import one_line_errors
 
 LABEL = "scale"
 RATE = 16_000
-CORES = (16, 128, 1024)  # of clusters
-_BYTES = 2  # of a sample
-_SMALL = (4, 64)  # recordings of two runs, whose difference is what one more costs to hand out
-_SHORT = 0.1  # seconds of each of these
+CORES = (16, 128, 1024)  # sizes of clusters
+_BYTES = 2  # bytes per sample
+_SMALL = (4, 64)  # recordings of two runs, whose difference gives the cost of dispatching one recording
+_SHORT = 0.1  # seconds of each of these recordings
 
 
 @dataclass(frozen=True)
 class Measured:
-    """Processor time of one run on a cluster.
+    """CPU time of one run on a cluster.
 
     Attributes:
-        recordings: how many there were.
-        seconds: of audio in all of them.
-        worker_seconds: of processor time that the workers spent.
-        dispatch_seconds: of processor time that scheduler and client spend on one more recording.
+        recordings: number of recordings.
+        seconds: total duration of the audio.
+        worker_seconds: CPU time of the workers.
+        dispatch_seconds: CPU time of scheduler and client per recording.
     """
 
     recordings: int
@@ -55,7 +54,7 @@ class Measured:
 
     @property
     def rtf(self) -> float:
-        """Processor seconds of the workers for each second of audio."""
+        """CPU seconds of the workers per second of audio."""
         return self.worker_seconds / self.seconds
 
 
@@ -63,10 +62,10 @@ def measure(workers: int, recordings: int, seconds: float, model: str) -> Measur
     """Separate synthetic recordings on a cluster of processes of this machine.
 
     Args:
-        workers: processes, of one thread each.
-        recordings: how many, beside short ones by which the rest is measured.
-        seconds: of each.
-        model: name or path.
+        workers: number of processes with one thread each.
+        recordings: number of recordings, in addition to short ones for the cost of dispatching.
+        seconds: duration of each recording.
+        model: name or path of the model.
 
     Raises:
         DssError: the run failed.
@@ -77,7 +76,7 @@ def measure(workers: int, recordings: int, seconds: float, model: str) -> Measur
     with tempfile.TemporaryDirectory(prefix="dss-scale-") as name:
         folder = Path(name)
         for part, count, length in (
-            ("few", few, _SHORT),  # the first: the workers load the model
+            ("few", few, _SHORT),  # first run: the workers load the model
             ("many", many, _SHORT),
             ("long", recordings, seconds),
         ):
@@ -90,7 +89,7 @@ def measure(workers: int, recordings: int, seconds: float, model: str) -> Measur
         ):
 
             def separate(part: str) -> tuple[float, float]:
-                """Processor seconds of the workers, and of scheduler (this process) and client."""
+                """Return the CPU seconds of the workers, and of scheduler (this process) and client."""
                 before = sum(client.run(time.process_time).values()), time.process_time()
                 spent = _separate(folder, part, cluster.scheduler_address, model)
                 after = sum(client.run(time.process_time).values()), time.process_time()
@@ -109,7 +108,7 @@ def _write(folder: Path, count: int, seconds: float) -> None:
 
 
 def _separate(folder: Path, part: str, scheduler: str, model: str) -> float:
-    """Run the command; the processor seconds of its process."""
+    """Run the command; return the CPU seconds of its process."""
     before = resource.getrusage(resource.RUSAGE_CHILDREN)
     command = ["separate", "-r", str(folder / part), "-o", str(folder / f"{part}-stems"), "--quiet"]
     cluster = ["--engine", "dask", "--scheduler", scheduler, "--delegate", "cpu", "--model", model]
@@ -122,13 +121,13 @@ def _separate(folder: Path, part: str, scheduler: str, model: str) -> float:
 
 
 def calculate(measured: Measured, hours: float, price: float, currency: str) -> list[tuple[str, str]]:
-    """Return what so many hours of recordings of the measured length cost, as rows of a table.
+    """Return the cost of `hours` hours of recordings of the measured length, as rows of a table.
 
     Args:
-        measured: of `measure`.
-        hours: of audio, one channel at 16 kHz and 16 bits.
-        price: of a core for an hour.
-        currency: of the price.
+        measured: result of `measure`.
+        hours: hours of audio, one channel at 16 kHz and 16 bits.
+        price: price of a core-hour.
+        currency: currency of the price.
     """
     core_hours = hours * measured.rtf
     recordings = hours * 3600 / (measured.seconds / measured.recordings)
@@ -149,7 +148,7 @@ def calculate(measured: Measured, hours: float, price: float, currency: str) -> 
 
 
 def section(measured: Measured, arguments: argparse.Namespace, command: str, machine: dict[str, Any]) -> str:
-    """Return the part of the document: the command, the table, and where it was measured."""
+    """Return the section of the document: the command, the table, and notes about the measurement."""
     rows = calculate(measured, arguments.hours, arguments.price, arguments.currency)
     table = markdown_table([f"{arguments.hours:,.0f} hours", arguments.model], rows, figures=True)
     notes = [
@@ -164,32 +163,29 @@ def section(measured: Measured, arguments: argparse.Namespace, command: str, mac
     return f"```sh\n{command}\n```\n\n{table}\n\n" + "\n".join(f"- {note}" for note in notes) + "\n"
 
 
+@one_line_errors
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command line and return its exit code."""
     parser = argparse.ArgumentParser(prog="python -m tools.scale", description=__doc__)
-    parser.add_argument("--hours", type=float, default=10_000.0, help="of audio")
-    parser.add_argument("--price", type=float, default=0.05, help="of a core-hour")
+    parser.add_argument("--hours", type=float, default=10_000.0, help="hours of audio")
+    parser.add_argument("--price", type=float, default=0.05, help="price of a core-hour")
     parser.add_argument("--currency", default="USD")
     parser.add_argument("--workers", type=int, default=2)
     parser.add_argument("--recordings", type=int, default=12)
-    parser.add_argument("--seconds", type=float, default=60.0, help="of each recording")
+    parser.add_argument("--seconds", type=float, default=60.0, help="seconds of each recording")
     parser.add_argument("--model", default="lite")
-    parser.add_argument("--document", type=Path, help="with the two lines; default: print")
+    parser.add_argument("--document", type=Path, help="document with the section; default: print")
     arguments = parser.parse_args(argv)
     given = sys.argv[1:] if argv is None else argv
-    try:
-        if arguments.document:
-            write_section(arguments.document, LABEL, None)
-        machine = describe_machine()
-        measured = measure(arguments.workers, arguments.recordings, arguments.seconds, arguments.model)
-        text = section(measured, arguments, shlex.join(["python", "-m", "tools.scale", *given]), machine)
-        if arguments.document:
-            write_section(arguments.document, LABEL, text)
-        else:
-            print(text)
-    except DssError as error:
-        error_line(str(error))
-        return error.exit_code
+    if arguments.document:
+        write_section(arguments.document, LABEL, None)
+    machine = describe_machine()
+    measured = measure(arguments.workers, arguments.recordings, arguments.seconds, arguments.model)
+    text = section(measured, arguments, shlex.join(["python", "-m", "tools.scale", *given]), machine)
+    if arguments.document:
+        write_section(arguments.document, LABEL, text)
+    else:
+        print(text)
     return ExitCode.OK
 
 

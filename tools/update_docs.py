@@ -1,14 +1,16 @@
-"""Write the generated parts of the documents anew: one command for all of them.
+"""Update the generated parts of the documents.
 
-`python -m tools.update_docs [PART ...]`, by default the parts that take seconds; `--check` writes nothing and
-ends with 1 where a part is not today's.
+`python -m tools.update_docs [PART ...]` updates the parts, by default those that take seconds. `--check`
+writes nothing, and the exit code is 1 if a part is outdated.
 
-folders     docs/development/architecture.md: which folder imports which
-models      models/README.md: what the cards say
-share       share/: the man page, and completions for bash, zsh and fish
-scores      README.md: how far apart the stems of the examples are; separates them
-bench       docs/benchmarks.md: the tables of `dss bench`; takes minutes, on an idle machine
-bench-gpu   docs/benchmarks.md: the same on a machine with a GPU
+folders     docs/development/architecture.md: table of imports between folders
+models      models/README.md: content of the model cards
+share       share/: man page, and completions for bash, zsh and fish
+schema      dss_cli/benchmark/schema.json: schema of `dss bench --json`, from the types of the results
+bars        README.md and models/README.md: floors, goals, and scores of the card of `lite`
+scores      README.md: scores of the stems of the examples; separates the examples
+bench       docs/benchmarks.md: tables of `dss bench`; takes minutes, on an idle machine
+bench-gpu   docs/benchmarks.md: tables of `dss bench` on a machine with a GPU
 """
 
 from __future__ import annotations
@@ -22,18 +24,20 @@ from pathlib import Path
 
 from dss_cli.cli.console import error_line, line
 from dss_cli.constants import STEMS
-from dss_cli.errors import DssError, ExitCode
+from dss_cli.errors import ExitCode
 from dss_cli.evaluation import model_readme
 from dss_cli.separation.files import separate_file
 from dss_cli.separation.listening import CONTEXTS
 from dss_cli.utils.markdown import write_section
 from examples import demo
-from tools import benchmark_document, command_files, folders
+from tools import bars, benchmark_document, command_files, folders, json_schema
+from tools.exits import one_line_errors
 
 ARCHITECTURE = Path("docs/development/architecture.md")
 BENCHMARKS = Path("docs/benchmarks.md")
 README = Path("README.md")
 SHARE = Path("share")
+MODELS = Path("models/README.md")
 
 
 def _folders(root: Path) -> None:
@@ -46,6 +50,16 @@ def _models(root: Path) -> None:
 
 def _share(root: Path) -> None:
     command_files.write(root / SHARE)
+
+
+def _schema(root: Path) -> None:
+    json_schema.write(root / json_schema.BENCH)
+
+
+def _bars(root: Path) -> None:
+    for document in (README, MODELS):
+        text = bars.table(root / "models" / "lite.json", headlines=document == README)
+        write_section(root / document, bars.LABEL, text)
 
 
 def _scores(root: Path) -> None:
@@ -69,17 +83,19 @@ def _bench_gpu(root: Path) -> None:
 
 PARTS: dict[str, tuple[Path, Callable[[Path], None]]] = {
     "folders": (ARCHITECTURE, _folders),
-    "models": (Path("models/README.md"), _models),
+    "models": (MODELS, _models),
     "share": (SHARE, _share),
+    "schema": (json_schema.BENCH, _schema),
+    "bars": (README, _bars),
     "scores": (README, _scores),
     "bench": (BENCHMARKS, _bench),
     "bench-gpu": (BENCHMARKS, _bench_gpu),
 }
-QUICK = ("folders", "models", "share", "scores")
+QUICK = ("folders", "models", "share", "schema", "bars", "scores")
 
 
 def stale(parts: Sequence[str], root: Path) -> list[str]:
-    """Return the parts of the documents under `root` that are not today's; all are written anew there."""
+    """Update parts of the documents under `root`; return those that were outdated."""
     found = []
     for part in parts:
         document, write = PARTS[part]
@@ -95,6 +111,7 @@ def _contents(path: Path) -> dict[Path, bytes]:
     return {file: file.read_bytes() for file in files if file.is_file()}
 
 
+@one_line_errors
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command; return its exit code."""
     parser = argparse.ArgumentParser(
@@ -103,25 +120,22 @@ def main(arguments: Sequence[str] | None = None) -> int:
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("parts", nargs="*", choices=[*PARTS, []], metavar="PART")
-    parser.add_argument("--check", action="store_true", help="write nothing, fail where a part is old")
+    parser.add_argument("--check", action="store_true", help="write nothing, fail if a part is outdated")
     given = parser.parse_args(arguments)
     parts, root = given.parts or list(QUICK), Path.cwd()
-    try:
-        if given.check:
-            with tempfile.TemporaryDirectory() as copy:
-                for name in ("docs", "models", SHARE, README):
-                    source = root / name
-                    (shutil.copytree if source.is_dir() else shutil.copy)(source, Path(copy) / name)
-                old = stale(parts, Path(copy))
-        else:
-            for part in stale(parts, root):
-                line(f"{PARTS[part][0]}: {part} written anew")
-            old = []
-    except DssError as error:
-        error_line(str(error))
-        return error.exit_code
+    if given.check:
+        with tempfile.TemporaryDirectory() as copy:
+            for name in ("docs", "models", SHARE, json_schema.BENCH, README):
+                source = root / name
+                (Path(copy) / name).parent.mkdir(parents=True, exist_ok=True)
+                (shutil.copytree if source.is_dir() else shutil.copy)(source, Path(copy) / name)
+            old = stale(parts, Path(copy))
+    else:
+        for part in stale(parts, root):
+            line(f"{PARTS[part][0]}: {part} updated")
+        old = []
     for part in old:
-        error_line(f"{PARTS[part][0]}: {part}: not today's; `python -m tools.update_docs {part}` writes it")
+        error_line(f"{PARTS[part][0]}: {part}: outdated; `python -m tools.update_docs {part}` updates it")
     return ExitCode.FAILED if old else ExitCode.OK
 
 

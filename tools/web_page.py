@@ -1,7 +1,7 @@
-"""Build the page of web/ as a static folder, of its sources, LiteRT.js, the bundled model and the examples.
+"""Build the page of web/ as a static folder from its sources, LiteRT.js, the bundled model and the examples.
 
-`python -m tools.web_page build/web` needs what `npm ci --ignore-scripts` puts into web/node_modules;
-`make web` does both. The folder works under any address: by `dss web`, on a static host, in a subfolder.
+`python -m tools.web_page build/web` needs web/node_modules, which `npm ci --ignore-scripts` installs; `make
+web` runs both. The folder works at any address: with `dss web`, on a static host, in a subfolder.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ WEB = ROOT / "web"
 PACKAGES = WEB / "node_modules" / "@litertjs"
 MODEL = ROOT / "models" / "lite.tflite"
 EXAMPLES = ("two_talkers.flac", "conversation.flac")
-CARD = ("name", "sha256", "signal", "overlap", "state")  # of the model's card, what the page reads
+CARD = ("name", "sha256", "signal", "overlap", "state")  # keys of the card for the page
 VARIANTS = ("litert_wasm_threaded_internal", "litert_wasm_internal", "litert_wasm_compat_internal")
 LICENCES = """\
 This page is part of dss (Apache License 2.0, below), and contains:
@@ -38,15 +38,13 @@ The model {model}: Apache License 2.0, below; what it has learned from stands in
 
 
 def build(folder: Path) -> None:
-    """Build the page into a folder, which is replaced.
+    """Build the page into `folder`; an existing folder is replaced.
 
     Raises:
-        DssError: a package is missing, or its WebAssembly is not the one that web/litert.sha256 pins.
+        DssError: a package is missing, or its WebAssembly differs from the sums in web/litert.sha256.
     """
     if not PACKAGES.is_dir():
-        raise DssError(
-            f"{PACKAGES}: missing; `npm ci --ignore-scripts` in web/ brings it, and `make web` calls that"
-        )
+        raise DssError(f"{PACKAGES}: missing; `make web` installs it with `npm ci --ignore-scripts`")
     _check_sums(PACKAGES / "core" / "wasm", WEB / "litert.sha256")
     shutil.rmtree(folder, ignore_errors=True)
     shutil.copytree(WEB / "page", folder)
@@ -60,14 +58,14 @@ def build(folder: Path) -> None:
 
 
 def visit(folder: Path, variant: str = VARIANTS[0]) -> int:
-    """Bytes that a first visit loads, compressed by gzip: all but examples and the other WebAssemblies."""
+    """Return the bytes of a first visit, each file gzipped, without examples and unused WebAssembly."""
     left_out = ("examples/", *(f"litert/{other}." for other in VARIANTS if other != variant))
     names = [name for name in files(folder) if not name.startswith(left_out)]
     return sum(len(gzip.compress((folder / name).read_bytes(), 9, mtime=0)) for name in names)
 
 
 def files(folder: Path) -> list[str]:
-    """Return the files of a built page by their addresses."""
+    """Return the files of a built page as relative addresses."""
     return sorted(path.relative_to(folder).as_posix() for path in folder.rglob("*") if path.is_file())
 
 
@@ -77,7 +75,7 @@ def _check_sums(folder: Path, pinned: Path) -> None:
         found = hashlib.sha256((folder / name).read_bytes()).hexdigest()
         if found != wanted:
             raise DssError(
-                f"{folder / name}: sha256 {found[:12]}... is not the {wanted[:12]}... of {pinned.name}"
+                f"{folder / name}: sha256 {found[:12]}... is not {wanted[:12]}... of {pinned.name}"
             )
 
 
@@ -121,7 +119,7 @@ def _fill_in(folder: Path) -> None:
     index, worker = folder / "index.html", folder / "service-worker.js"
     page = index.read_text(encoding="utf-8").replace("@CSP@", headers["Content-Security-Policy"])
     index.write_text(page.replace("@VERSION@", __version__), encoding="utf-8")
-    heavy = ("examples/", "litert/", "models/")  # kept when they are loaded for the first time
+    heavy = ("examples/", "litert/", "models/")  # cached on first use
     shell = ["./", *(name for name in files(folder) if not name.startswith(heavy) and name != worker.name)]
     digest = hashlib.sha256()
     for name in files(folder):
@@ -141,7 +139,7 @@ def _fill_in(folder: Path) -> None:
 def main(arguments: Sequence[str]) -> int:
     """Run the command; return its exit code."""
     if len(arguments) != 1:
-        error_line("one folder is needed: python -m tools.web_page build/web")
+        error_line("name one folder: python -m tools.web_page build/web")
         return ExitCode.USAGE
     folder = Path(arguments[0])
     try:
@@ -149,7 +147,7 @@ def main(arguments: Sequence[str]) -> int:
     except (DssError, OSError) as error:
         error_line(str(error))
         return ExitCode.FAILED
-    line(f"{folder}: the page, {visit(folder):,} bytes of a first visit by gzip")
+    line(f"{folder}: page built; a first visit loads {visit(folder):,} bytes (gzip)")
     return ExitCode.OK
 
 

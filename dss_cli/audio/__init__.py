@@ -1,7 +1,7 @@
-"""Audio in and out, blockwise: readers, writers, resampling. Knows nothing of models.
+"""Block-wise audio input and output: readers, writers, resampling. Independent of models.
 
-Every function that can meet something a user should hear about takes `warn`, a callable that is
-given one line of text; errors are `DssError` and `UsageError`.
+Functions that may have to inform the user take `warn`, a callable that receives one line of text.
+Errors are `DssError` and `UsageError`.
 """
 
 from .reading import AudioReader

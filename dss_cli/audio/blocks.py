@@ -1,4 +1,4 @@
-"""From what a decoder gives, whatever its sizes and rates, to blocks of one rate and any size."""
+"""Convert decoded pieces of any size and rate to blocks of one rate and a requested size."""
 
 from __future__ import annotations
 
@@ -16,16 +16,22 @@ Floats = NDArray[np.float32]
 def at_one_rate(
     pieces: Iterable[tuple[Floats, int]], rate: int, channels: int, name: str
 ) -> Iterator[Floats]:
-    """Yield the samples of `pieces`, which are samples (frames, channels) with their rate, at `rate`.
+    """Yield the samples of all pieces at one rate.
+
+    Args:
+        pieces: pairs of samples (frames, channels) and their rate in Hz.
+        rate: rate of the output in Hz.
+        channels: number of channels of every piece.
+        name: name of the recording, for messages.
 
     Raises:
-        DssError: the number of channels changes on the way; `name` is the recording's.
+        DssError: a piece has another number of channels.
     """
     resampler, current = Resampler(rate, rate, channels), rate
     for samples, piece_rate in pieces:
         if samples.shape[1] != channels:
             raise DssError(
-                f"{name}: it changes from {channels} to {samples.shape[1]} channels on the way; "
+                f"{name}: the number of channels changes from {channels} to {samples.shape[1]}; "
                 "convert it first: ffmpeg -i INPUT -ac 1 OUTPUT.wav"
             )
         if piece_rate != current:
@@ -36,11 +42,11 @@ def at_one_rate(
 
 
 class BlockBuffer:
-    """Samples of an iterator, handed out in blocks of any size.
+    """Buffer that regroups the samples of an iterator into blocks of a requested size.
 
     Args:
-        pieces: samples (frames, channels), any number of frames each.
-        channels: their columns.
+        pieces: sample arrays (frames, channels) with any number of frames.
+        channels: number of channels.
     """
 
     def __init__(self, pieces: Iterator[Floats], channels: int) -> None:
@@ -48,7 +54,7 @@ class BlockBuffer:
         self._held = np.zeros((0, channels), np.float32)
 
     def read(self, *, out: Floats) -> Floats:
-        """Fill `out` (frames, channels) as far as there are samples; return the part that was filled."""
+        """Fill `out` (frames, channels) with the next samples; return the filled part, shorter at the end."""
         filled = 0
         while filled < len(out):
             taken = self._held[: len(out) - filled]

@@ -1,4 +1,4 @@
-"""Streams of one Ogg file, one after the other, as one sound."""
+"""Decode the consecutive streams of a chained Ogg file as one sound."""
 
 from __future__ import annotations
 
@@ -12,23 +12,24 @@ from .blocks import BlockBuffer, at_one_rate
 
 Floats = NDArray[np.float32]
 
-_STEP = 1 << 16  # frames that are decoded at a time
+_STEP = 1 << 16  # frames decoded at a time
 
 
 class ChainedSound(BlockBuffer):
-    """The links of a chained Ogg file, decoded by libsndfile each on its own, hence exact to the sample.
+    """Links of a chained Ogg file, each decoded separately by libsndfile, hence exact to the sample.
 
     Args:
-        links: what opens each of them, in order.
-        name: the recording as messages call it.
+        links: functions that open the links, in order.
+        name: name of the recording, for messages.
 
     Attributes:
-        samplerate, channels, subtype: of the first link; another rate is converted to that one.
-        frames: None: the links are opened one by one.
-        log: what libsndfile noted of the first link.
+        samplerate, channels, subtype: rate in Hz, channels and encoding of the first link; links of other
+            rates are converted to its rate.
+        frames: None, because the links are opened one by one.
+        log: libsndfile's log of the first link.
 
     Raises:
-        DssError: a link that cannot be opened, or has another number of channels; also `read`.
+        DssError: a link cannot be opened, or has another number of channels. `read` raises it too.
     """
 
     frames: int | None = None
@@ -44,7 +45,7 @@ class ChainedSound(BlockBuffer):
         super().__init__(at_one_rate(pieces, self.samplerate, self.channels, name), self.channels)
 
     def complaints(self, delivered: int) -> list[str]:
-        """The links that could not be decoded to their end."""
+        """Return a message if a link was not decoded to its end, else an empty list."""
         return self._broken
 
     def _decoded(

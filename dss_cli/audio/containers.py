@@ -1,8 +1,8 @@
-"""What the header of a WAV or AIFF file declares, read by ourselves.
+"""Parse and write the headers of WAV and AIFF files.
 
-libsndfile corrects a header that promises more than the file holds and says nothing; to notice a
-truncated file, its promise must be read before libsndfile mends it. The same parser lets a WAV
-stream be read from a pipe, whose header often does not know the length.
+libsndfile silently corrects a header that declares more samples than the file holds. To detect a
+truncated file, this parser reads the declared size first. The same parser is used for WAV streams
+on pipes, whose header often does not state the length.
 
 Layouts: RIFF/WAVE (Microsoft, 1991), RF64 (EBU Tech 3306), AIFF (Apple, 1989).
 """
@@ -17,7 +17,7 @@ from typing import Protocol
 # Data sizes that mean "not known when the header was written": the RIFF convention and FFmpeg;
 # SoX; ALSA's arecord.
 UNKNOWN_SIZES = {0xFFFFFFFF, 0x7FFFF000, 0x7FFFFFFF, 0x80000000}
-_LARGEST_FMT = 1 << 16  # bytes; a larger one is damage, not a format description
+_LARGEST_FMT = 1 << 16  # bytes; a larger chunk is damaged
 _EXTENSIBLE = 0xFFFE
 _SUBFORMAT = bytes.fromhex("000000001000800000aa00389b71")  # the rest of the GUID behind a format tag
 _PCM_SUBTYPES = {8: "PCM_U8", 16: "PCM_16", 24: "PCM_24", 32: "PCM_32"}
@@ -25,7 +25,7 @@ _FLOAT_SUBTYPES = {32: "FLOAT", 64: "DOUBLE"}
 
 
 class ByteSource(Protocol):
-    """A file, or a pipe that can skip forward."""
+    """File, or pipe that can only skip forward."""
 
     def read(self, size: int, /) -> bytes: ...
 
@@ -34,11 +34,16 @@ class ByteSource(Protocol):
 
 @dataclass(frozen=True)
 class Header:
-    """The part of a container's header before the samples.
+    """Header of a container, up to the first sample.
 
-    `audio_bytes` is None where the header does not know; `subtype` is libsndfile's name of a
-    plain sample layout, None for a compressed or unknown one; `mask` says which loudspeaker each
-    channel is for (see `layouts`), None where the header does not.
+    Attributes:
+        audio_bytes: declared size of the samples in bytes, None if the header does not state the size.
+        rate: sample rate in Hz.
+        channels: number of channels.
+        frame_bytes: bytes of one frame.
+        little_endian: byte order of the samples.
+        subtype: libsndfile's name of a plain sample encoding, None for a compressed or unknown encoding.
+        mask: channel mask (see `layouts`), None if the header has none.
     """
 
     audio_bytes: int | None
@@ -51,9 +56,10 @@ class Header:
 
 
 def read_header(source: ByteSource) -> Header | None:
-    """Parse up to the first sample, where `source` is left; None if this is no WAV or AIFF.
+    """Parse a WAV or AIFF header and leave `source` at the first sample.
 
-    A header that ends before the samples (cut, or another kind of file inside) is None as well.
+    Returns:
+        The header; None if the source is neither WAV nor AIFF, or ends before the samples.
     """
     magic = source.read(12)
     if magic[:4] in (b"RIFF", b"RF64", b"BW64") and magic[8:] == b"WAVE":
@@ -92,7 +98,7 @@ def read_header(source: ByteSource) -> Header | None:
 
 
 def _header(audio: int | None, layout: bytes, order: str) -> Header:
-    """Interpret a WAV `fmt ` chunk; AIFF files have none and need only the size."""
+    """Interpret a WAV `fmt ` chunk; AIFF files have no such chunk, and only their size is needed."""
     little = order == "<"
     if len(layout) < 16:
         return Header(audio, little_endian=little)
@@ -100,7 +106,7 @@ def _header(audio: int | None, layout: bytes, order: str) -> Header:
     mask = None
     if tag == _EXTENSIBLE and len(layout) >= 26:
         mask, tag = struct.unpack_from(order + "IH", layout, 20)
-        if mask.bit_count() != channels:  # some say nothing, some too much
+        if mask.bit_count() != channels:  # some writers set too few bits, some too many
             mask = None
     subtype = {
         1: _PCM_SUBTYPES.get(bits),
@@ -114,7 +120,7 @@ def _header(audio: int | None, layout: bytes, order: str) -> Header:
 
 
 def format_chunk(source: ByteSource) -> int | None:
-    """Where the content of the `fmt ` chunk of a little-endian WAV begins, None without one."""
+    """Return the byte offset of the content of a little-endian WAV's `fmt ` chunk, None if there is none."""
     at = 12
     if source.read(at)[8:] != b"WAVE":
         return None
@@ -131,13 +137,13 @@ def format_chunk(source: ByteSource) -> int | None:
 
 
 def wav_stream_header(rate: int, channels: int, subtype: str, mask: int | None = None) -> bytes:
-    """Header of a little-endian WAV stream of unknown length, both sizes 0xFFFFFFFF.
+    """Return the header of a little-endian WAV stream of unknown length (both sizes 0xFFFFFFFF).
 
     Args:
-        rate: in Hz.
-        channels: count.
+        rate: sample rate in Hz.
+        channels: number of channels.
         subtype: PCM_U8, PCM_16, PCM_24, PCM_32, FLOAT or DOUBLE.
-        mask: which loudspeaker each channel is for; None does not say.
+        mask: channel mask (see `layouts`); None writes a header without a mask.
     """
     is_float = subtype in _FLOAT_SUBTYPES.values()
     bits = next(b for b, s in (_FLOAT_SUBTYPES if is_float else _PCM_SUBTYPES).items() if s == subtype)

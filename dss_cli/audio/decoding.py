@@ -1,7 +1,7 @@
-"""Decode what libsndfile does not read, or not to its end, by FFmpeg's libraries through PyAV.
+"""Decode formats that libsndfile cannot read, or cannot read to their end, with FFmpeg through PyAV.
 
-PyAV is the optional extra `formats`. Samples come as the decoder gives them; encoder delay and padding
-are cut where the container states them.
+PyAV is part of the optional extra `formats`. Encoder delay and padding are removed if the container
+states them.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ Floats = NDArray[np.float32]
 _log = logging.getLogger(__name__)
 
 INSTALL = "`pip install 'dss-cli[formats]'`"
-# Containers that hold their own sound. Playlists and scripts (HLS, concat, DASH, SDP) are left out, as
-# they would have FFmpeg open other files or the network.
+# Self-contained containers. Playlists and scripts (HLS, concat, DASH, SDP) are excluded, because they make
+# FFmpeg open other files or network addresses.
 _CONTAINERS = (
     *("mp3", "aac", "loas", "mov", "matroska", "asf", "ogg", "flac", "avi", "flv", "mpegts", "mpeg"),
     *("wav", "w64", "aiff", "caf", "au", "ac3", "eac3", "dts", "amr", "amrnb", "amrwb", "wv", "ape"),
     *("tta", "tak", "mpc", "mpc8", "dsf", "rm", "3gp", "oma", "gsm", "voc", "nut", "ivf", "mp2", "truehd"),
 )
 _OPTIONS = {"format_whitelist": ",".join(_CONTAINERS), "protocol_whitelist": "none"}
-_LONGEST_PADDING = 8192  # samples at the end that a stated length may cut; more is another recording
+_LONGEST_PADDING = 8192  # samples behind the stated length that count as padding; more samples are sound
 _NAMES = {"mp3": "MPEG_LAYER_III", "mp3float": "MPEG_LAYER_III", "vorbis": "VORBIS", "opus": "OPUS"}
 _PLAIN = {"u8": "PCM_U8", "s16": "PCM_16", "s32": "PCM_24", "flt": "FLOAT", "dbl": "DOUBLE"}
 _LOSSLESS = {"flac", "alac", "wavpack", "tta", "ape", "tak", "mlp", "truehd"}
@@ -47,37 +47,37 @@ _SCALES = {"u8": 1 / 128, "s16": 1 / (1 << 15), "s32": 1 / (1 << 31), "s64": 1 /
 
 
 class Undecodable(Exception):
-    """The decoder gave up in the middle; the text says why."""
+    """Decoder failure in the middle of a recording; the text is the reason."""
 
 
 def available() -> bool:
-    """Whether the extra `formats` is installed."""
+    """Return whether the extra `formats` is installed."""
     return find_spec("av") is not None
 
 
 class FFmpegSound(BlockBuffer):
-    """One audio track of a file, decoded from its first sample to its last.
+    """Decoded samples of one audio track of a file.
 
     Args:
-        file: the recording, open and able to seek.
-        name: the recording as messages call it.
-        track: which of its audio tracks, from 1.
-        stack: closes what is opened here.
-        info: what the first frame of an MP3 states.
+        file: the recording, open and seekable.
+        name: name of the recording, for messages.
+        track: number of the audio track, from 1.
+        stack: exit stack that closes the container.
+        info: info frame of an MP3, None if there is none.
 
     Attributes:
-        samplerate, channels: of the track; a rate that changes on the way is converted to the first.
+        samplerate, channels: rate in Hz and channels of the track; later rates are converted to the first.
         format: FFmpeg's name of the container, in capitals.
-        subtype: libsndfile's name of the encoding where it has one, else FFmpeg's in capitals.
-        frames: None: no length is relied on.
-        estimate: the length as the container states or estimates it, for a progress bar; None without one.
-        mask: which loudspeaker each channel is for (see `layouts`), None where that is not said.
-        tracks: how many audio tracks there are.
+        subtype: libsndfile's name of the encoding if it has one, else FFmpeg's name in capitals.
+        frames: None, because the stated length is not relied on.
+        estimate: length in frames by the container, for a progress bar; None if unknown.
+        mask: channel mask (see `layouts`), None if unknown.
+        tracks: number of audio tracks.
 
     Raises:
-        DssError: nothing that FFmpeg reads, or no audio in it.
-        UsageError: no track of that number.
-        Undecodable: FFmpeg cannot go on; raised by `read`.
+        DssError: FFmpeg cannot read the file, or the file has no audio.
+        UsageError: there is no track of that number.
+        Undecodable: FFmpeg cannot continue; raised by `read`.
     """
 
     def __init__(
@@ -111,7 +111,7 @@ class FFmpegSound(BlockBuffer):
         self._packets, self._packets_declared = 0, stream.frames
         decoded = self._frames(container, stream)
         try:
-            first = next(decoded)  # a header may not tell of twice the rate or a second channel (HE-AAC)
+            first = next(decoded)  # HE-AAC headers may state half the rate, or one channel of two
         except (StopIteration, Undecodable) as error:
             raise DssError(f"{name}: no audio could be decoded (0 frames); is it truncated?") from error
         self.samplerate, self.channels = first[1], first[0].shape[1]
@@ -128,7 +128,7 @@ class FFmpegSound(BlockBuffer):
         return int(container.duration / self._av.time_base * self.samplerate)
 
     def complaints(self, delivered: int) -> list[str]:
-        """What was found missing or broken, once all is read; `delivered` frames came."""
+        """Return messages about missing or damaged parts, after all `delivered` frames were read."""
         if self._packets_declared > self._packets:
             return [f"truncated: {self._packets} of the {self._packets_declared} packets it declares"]
         stated = self._info.length if self._info else self._stated
@@ -140,7 +140,7 @@ class FFmpegSound(BlockBuffer):
         return []
 
     def _frames(self, container: Any, stream: Any) -> Iterator[tuple[Floats, int]]:
-        """Samples and rate of each decoded frame; packets that cannot be decoded are counted."""
+        """Yield samples and rate of each decoded frame; count the packets that cannot be decoded."""
         link = _Mp3Link(self._info) if self.subtype == "MPEG_LAYER_III" else None
         packets = container.demux(stream)
         while True:
@@ -148,6 +148,9 @@ class FFmpegSound(BlockBuffer):
                 packet = next(packets, None)
             except self._av.error.FFmpegError as error:
                 raise Undecodable(_reason(error)) from error
+            except IndexError:  # of a track that began on the way (MPEG-TS), unknown to PyAV
+                packets = container.demux(stream)
+                continue
             if packet is None:
                 return
             self._packets += packet.size > 0
@@ -170,7 +173,7 @@ class FFmpegSound(BlockBuffer):
                     yield samples, frame.sample_rate
 
     def _trimmed(self, blocks: Iterator[Floats]) -> Iterator[Floats]:
-        """Cut the padding behind the stated length, unless there is too much behind it to be padding."""
+        """Remove the padding behind the stated length, unless it is longer than any padding."""
         if self._stated is None:
             yield from blocks
             return
@@ -190,10 +193,11 @@ class FFmpegSound(BlockBuffer):
 
 
 class _Mp3Link:
-    """Cuts encoder delay and padding of MP3 files that were joined; FFmpeg does so for one alone.
+    """Remove encoder delay and padding inside joined MP3 files; FFmpeg does so only for a single file.
 
     Args:
-        first: what the first file states; FFmpeg cuts its delay, and its padding if nothing follows.
+        first: info frame of the first file. FFmpeg removes the delay of that file, and its padding if no
+            other file follows.
     """
 
     def __init__(self, first: InfoFrame | None) -> None:
@@ -202,7 +206,7 @@ class _Mp3Link:
         self._padding = _decoded_padding(first) if first else 0
 
     def begins_with(self, packet: Any) -> bool:
-        """Whether `packet` is the info frame of a further file, without sound. FFmpeg keeps the first one."""
+        """Return whether `packet` is the info frame of a further file; such a packet has no sound."""
         info = info_frame_within(bytes(packet)) if packet.size else None
         if info is None:
             return False
@@ -211,7 +215,7 @@ class _Mp3Link:
         return True
 
     def cut(self, samples: Floats) -> Floats:
-        """What is sound of the samples that a packet gave."""
+        """Return the samples of a packet without delay and padding."""
         skipped = min(self._skip, len(samples))
         self._skip -= skipped
         samples = samples[skipped:]
@@ -225,12 +229,12 @@ class _Mp3Link:
 
 
 def _decoded_padding(info: InfoFrame) -> int:
-    """Samples of padding that a decoder gives; the rest of it stays in the decoder as its delay."""
+    """Return the padding samples that a decoder outputs; the rest remains in the decoder as its delay."""
     return max(0, info.padding - DECODER_DELAY)
 
 
 class _Reader:
-    """What PyAV asks of a file; without a name, by which FFmpeg might take it for another format."""
+    """Minimal file object for PyAV, without a file name that could mislead FFmpeg about the format."""
 
     def __init__(self, file: BinaryIO) -> None:
         self._file = file
@@ -247,7 +251,7 @@ class _Reader:
 
 
 def _stated_length(container: Any, stream: Any, rate: int) -> int | None:
-    """Samples by the edit list or header of an MP4; other containers round or estimate it."""
+    """Return the length in samples of an MP4 by its edit list or header; None for other containers."""
     if not container.format.name.startswith("mov") or not stream.duration or not stream.time_base:
         return None
     length: int = round(stream.duration * stream.time_base * rate)
@@ -264,7 +268,7 @@ def _subtype(codec: str, sample_format: str) -> str:
 
 
 def _samples(frame: AudioFrame) -> Floats:
-    """Float32 (frames, channels), full scale at 1."""
+    """Return a decoded frame as float32 (frames, channels) with full scale at 1."""
     array = frame.to_ndarray()
     channels = frame.layout.nb_channels
     columns = array.T if frame.format.is_planar else array.reshape(-1, channels)

@@ -1,4 +1,4 @@
-"""Choose container, encoding and rate of an output from its name and from the input."""
+"""Choose container, encoding and rate of an output file from its name and from the input."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ from .layouts import keeps_mask
 _ALIASES = {"aif": "AIFF", "aifc": "AIFF", "oga": "OGG", "opus": "OGG", "wave": "WAV", "snd": "AU"}
 _UNWRITABLE = {"RAW", "SD2"}  # without a header; with a header in a resource fork
 
-# Plain encodings by rising precision; the nearest is the next finer one, else the next coarser.
+# Plain encodings in order of precision. The nearest one is the next finer one, else the next coarser one.
 _LADDER = ("PCM_S8", "PCM_U8", "PCM_16", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
 _BYTES = dict(zip(_LADDER, (1, 1, 2, 3, 4, 4, 8), strict=True)) | {"ULAW": 1, "ALAW": 1}
 _LOSSLESS_TWINS = {
@@ -28,7 +28,7 @@ _LOSSLESS_TWINS = {
     "ALAC_24": "PCM_24",
     "ALAC_32": "PCM_32",
 }
-# Encodings that keep every frame and do not age by being written again; block codecs do neither.
+# Encodings that keep the number of frames and lose no quality in further generations, unlike block codecs.
 _KEPT = {*_BYTES, *_LOSSLESS_TWINS, "VORBIS", "OPUS"}
 _AGEING = {*("IMA_ADPCM", "MS_ADPCM", "VOX_ADPCM", "GSM610"), *("G721_32", "G723_24", "G723_40")}
 _BITS = {"PCM_S8": 8, "PCM_U8": 8, "PCM_16": 16, "PCM_24": 24} | {
@@ -47,7 +47,7 @@ _NARROW = {"WAV", "WAVEX", "AIFF", "AU"}  # 32-bit size fields
 
 @dataclass(frozen=True)
 class OutputFormat:
-    """Container and encoding by libsndfile's names, rate in Hz, channels, their loudspeakers (`layouts`)."""
+    """Container and encoding (libsndfile's names), rate in Hz, channels and channel mask (see `layouts`)."""
 
     container: str
     subtype: str
@@ -57,20 +57,20 @@ class OutputFormat:
 
     @property
     def floating(self) -> bool:
-        """Whether samples beyond full scale survive."""
+        """True for encodings that store samples beyond full scale."""
         return self.subtype in FLOATING
 
     def size(self, frames: int) -> int:
-        """Bytes of the samples of `frames` frames; for compressed encodings an upper bound."""
+        """Return the size of `frames` frames in bytes; for compressed encodings an upper bound."""
         return frames * self.channels * _BYTES.get(self.subtype, 4)
 
     def for_length(
         self, frames: int, name: str, warn: Callable[[str], None] = lambda message: None
     ) -> OutputFormat:
-        """The same format, or its 64-bit twin where `frames` frames would not fit.
+        """Return this format, or its 64-bit variant if `frames` frames do not fit.
 
         Raises:
-            UsageError: the container counts in 32 bits and has no twin.
+            UsageError: the frames do not fit, and the container has no 64-bit variant.
         """
         if self.container not in _NARROW or self.size(frames) + _HEADER_ROOM <= SIZE_LIMIT:
             return self
@@ -85,7 +85,7 @@ class OutputFormat:
 
 
 def rounded(block: NDArray[np.float32], subtype: str) -> NDArray[np.float32]:
-    """The nearest values that an integer encoding has; libsndfile itself would round down."""
+    """Return a block rounded to the nearest values of an integer encoding; libsndfile would round down."""
     bits = _BITS.get(subtype)
     if bits is None:
         return block
@@ -104,19 +104,19 @@ def choose_format(
     mask: int | None = None,
     warn: Callable[[str], None] = lambda message: None,
 ) -> OutputFormat:
-    """The format of the output `path`: as asked, else as the input, else the nearest (with `warn`).
+    """Choose the format of an output: as requested, else as the input, else the nearest one with a warning.
 
     Args:
-        path: its extension names the container.
-        rate: of the input in Hz; kept where the container allows.
-        channels: of the output.
-        source_subtype: the input's encoding; kept where the container allows.
-        subtype: an encoding by libsndfile's name, in any case.
-        mask: which loudspeaker each channel is for; kept where the container has a word for it.
-        warn: is told, without the file's name, what could not be kept.
+        path: path of the output; its extension selects the container.
+        rate: rate of the input in Hz; kept if the container allows.
+        channels: number of channels of the output.
+        source_subtype: encoding of the input; kept if the container allows.
+        subtype: requested encoding, libsndfile's name in upper or lower case.
+        mask: channel mask; kept if the container can store it.
+        warn: receives a line, without the file's name, for each property that cannot be kept.
 
     Raises:
-        UsageError: no such container or encoding, or one that cannot hold the channels.
+        UsageError: the container or encoding does not exist, or cannot store that many channels.
     """
     extension = path.suffix[1:].lower()
     container = _ALIASES.get(extension, extension.upper())
@@ -139,7 +139,7 @@ def choose_format(
         if chosen in _LADDER and source_subtype in _LADDER and chosen != source_subtype:
             warn(f"{container} cannot store {source_subtype}: written as {chosen}")
         elif source_subtype in _AGEING and source_subtype in sf.available_subtypes(container):
-            warn(f"{source_subtype} would age by being written again: written as {chosen}")
+            warn(f"{source_subtype} would lose quality when written again: written as {chosen}")
     if channels > 2 and mask is not None:
         if container == "WAV" and sf.check_format("WAVEX", chosen):
             container = "WAVEX"
@@ -161,7 +161,7 @@ def _nearest_subtype(container: str, source: str) -> str:
     if source in available and source in _KEPT:
         return source
     plain = _LOSSLESS_TWINS.get(source, source)
-    place = _LADDER.index(plain if plain in _LADDER else "PCM_16")  # lossy: 16 bits hold it
+    place = _LADDER.index(plain if plain in _LADDER else "PCM_16")  # 16 bits suffice for lossy encodings
     for candidate in (*_LADDER[place:], *reversed(_LADDER[:place])):
         if candidate in available:
             return candidate
@@ -170,14 +170,14 @@ def _nearest_subtype(container: str, source: str) -> str:
 
 
 def _nearest_rates(rate: int) -> list[int]:
-    """`rate`, then the higher usual rates from the nearest, then the lower ones."""
+    """Return `rate`, then the higher usual rates, ascending, then the lower ones, descending."""
     higher = [r for r in _RATES if r > rate]
     return [rate, *higher, *(r for r in reversed(_RATES) if r < rate)]
 
 
 @functools.cache
 def _can_write(container: str, subtype: str, rate: int, channels: int) -> bool:
-    """Ask libsndfile itself, in memory: its tables do not tell rates and channels."""
+    """Return whether libsndfile accepts the format, by a trial: its tables omit rates and channels."""
     try:
         sf.SoundFile(io.BytesIO(), "w", rate, channels, subtype, format=container).close()
     except sf.SoundFileError:

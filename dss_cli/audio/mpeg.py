@@ -1,4 +1,4 @@
-"""What an MP3 file states beside its sound: the Xing/Info frame of its encoder, tags at its end.
+"""Metadata of MP3 files: the encoder's Xing/Info frame, and tags at the end.
 
 Layouts: ISO 11172-3 (frame header), the Xing and LAME tag (Gabriel Bouvigne, "MP3 info tag revision 1"),
 ID3v1, ID3v2, APEv2.
@@ -9,7 +9,7 @@ from __future__ import annotations
 import re
 from dataclasses import dataclass
 
-DECODER_DELAY = 529  # samples that every MP3 decoder adds before the first, beside the encoder's own
+DECODER_DELAY = 529  # samples that every MP3 decoder adds at the start, on top of the encoder delay
 _TAG_LENGTH = 128  # bytes of ID3v1
 _APE_FOOTER = 32  # bytes
 _SYNC = re.compile(rb"\xff[\xe2-\xff]")
@@ -19,10 +19,12 @@ _FRAMES, _BYTES, _CONTENTS, _QUALITY = 1, 2, 4, 8  # flags of the Xing header
 
 @dataclass(frozen=True)
 class InfoFrame:
-    """The encoder's statement in the first frame of a stream, which itself holds no sound.
+    """Content of the info frame, which is the first frame of a stream and has no sound.
 
-    `delay` and `padding` are samples before and after the sound, by the encoder alone; `length` is
-    the samples of the sound, None where the encoder counted no frames.
+    Attributes:
+        length: samples of sound, None if the encoder stated no number of frames.
+        delay: samples that the encoder added before the sound.
+        padding: samples that the encoder added after the sound.
     """
 
     length: int | None
@@ -31,7 +33,7 @@ class InfoFrame:
 
 
 def info_frame(frame: bytes) -> InfoFrame | None:
-    """Parse an MPEG audio frame; None unless it is one with a Xing or Info header."""
+    """Parse an MPEG audio frame; return None if it has no Xing or Info header."""
     if len(frame) < 8 or frame[0] != 0xFF or frame[1] & 0xE6 != 0xE2:
         return None
     first_version, mono = frame[1] & 0x18 == 0x18, frame[3] & 0xC0 == 0xC0
@@ -55,7 +57,7 @@ def info_frame(frame: bytes) -> InfoFrame | None:
 
 
 def info_frame_within(packet: bytes) -> InfoFrame | None:
-    """The info frame in a packet that may begin with a tag or other rests of what stood before it."""
+    """Find the info frame in a packet that may start with a tag or other leftover bytes; None without one."""
     for found in _INFO.finditer(packet):
         for side in (9, 17, 32, 11, 19, 34):
             start = found.start() - 4 - side
@@ -65,7 +67,7 @@ def info_frame_within(packet: bytes) -> InfoFrame | None:
 
 
 def id3_size(head: bytes) -> int:
-    """Bytes of the ID3v2 tag that a file begins with, 0 without one."""
+    """Return the size in bytes of the ID3v2 tag at the start of a file, 0 without a tag."""
     if head[:3] != b"ID3" or len(head) < 10:
         return 0
     size = 0
@@ -75,7 +77,7 @@ def id3_size(head: bytes) -> int:
 
 
 def holds_sound(rest: bytes) -> bool:
-    """Whether the bytes behind a decoder's end are more than tags: another frame begins in them."""
+    """Return whether the bytes behind the decoder's end contain another MPEG frame, and not only tags."""
     if rest[-_TAG_LENGTH:][:3] == b"TAG":
         rest = rest[:-_TAG_LENGTH]
     footer = rest[-_APE_FOOTER:]

@@ -1,4 +1,4 @@
-"""Chained Ogg streams: where each link begins and ends, by the headers of the pages (RFC 3533)."""
+"""Find the links of a chained Ogg file by the headers of its pages (RFC 3533)."""
 
 from __future__ import annotations
 
@@ -9,14 +9,16 @@ _HEADER = 27  # bytes before the table of segments
 _LONGEST_HEADER = _HEADER + 255
 _MAGIC = b"OggS"
 _FIRST_PAGE = 2  # flag of the page that begins a logical stream
-_SEARCH = 1 << 16  # bytes looked through at a time where a page is damaged
+_SEARCH = 1 << 16  # bytes searched at a time for the next page after a damaged one
 
 
 @dataclass(frozen=True)
 class Link:
-    """The bytes from `start` to `end` of a file: complete streams that follow others.
+    """One link of a chain: a range of the file that holds complete streams.
 
-    `streams` is the number of logical streams in it: more than one where a video has sound.
+    Attributes:
+        start, end: byte range.
+        streams: number of logical streams; more than one in a video with sound.
     """
 
     start: int
@@ -25,7 +27,7 @@ class Link:
 
 
 def links(file: BinaryIO, size: int) -> list[Link]:
-    """The links of an Ogg file of `size` bytes, which has no buffer of its own; none if it is no Ogg."""
+    """Return the links of an unbuffered Ogg file of `size` bytes; an empty list if it is not Ogg."""
     starts: list[int] = []
     streams: list[int] = []
     at, last, in_headers = 0, 0, False
@@ -34,7 +36,7 @@ def links(file: BinaryIO, size: int) -> list[Link]:
         if head[:4] != _MAGIC or len(head) < _HEADER:
             if not starts:
                 return []
-            at = last = _next_page(file, last + 1, size)  # the last page may be cut, and another begin in it
+            at = last = _next_page(file, last + 1, size)  # a truncated page may contain the next
             continue
         if head[5] & _FIRST_PAGE:
             if not in_headers:
@@ -49,7 +51,7 @@ def links(file: BinaryIO, size: int) -> list[Link]:
 
 
 def _next_page(file: BinaryIO, at: int, size: int) -> int:
-    """The next place that looks like a page, or the end."""
+    """Return the offset of the next page, or `size` if there is none."""
     while at < size:
         window = _bytes(file, at, _SEARCH)
         found = window.find(_MAGIC)

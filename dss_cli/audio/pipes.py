@@ -1,4 +1,4 @@
-"""A WAV on a pipe: no seeking back, no known length, no second pass."""
+"""Write WAV to a pipe: without seeking, without a known length, in one pass."""
 
 from __future__ import annotations
 
@@ -17,21 +17,22 @@ _SUBTYPES = ("PCM_16", "PCM_U8", "PCM_24", "PCM_32", "FLOAT", "DOUBLE")
 
 
 class PipeWriter:
-    """Write float32 blocks as a WAV of unknown length; samples beyond full scale are clamped.
+    """Writer of float32 blocks as a WAV of unknown length; samples beyond full scale are clamped.
 
-    The header goes out together with the first samples: SoX, for one, takes a header alone for a whole file.
+    The header is sent together with the first samples, because SoX takes a header alone for a complete file.
 
     Args:
-        pipe: a binary stream, open for writing.
-        name: the stream as messages call it.
-        rate: in Hz.
-        channels: of the blocks.
-        subtype: the encoding asked for, None for the input's.
-        source_subtype: the input's encoding; PCM_16 where a WAV stream cannot carry it.
-        mask: which loudspeaker each channel is for, None where that is not said.
+        pipe: binary stream, open for writing.
+        name: name of the stream, for messages.
+        rate: sample rate in Hz.
+        channels: number of channels of the blocks.
+        subtype: requested encoding, None for the encoding of the input.
+        source_subtype: encoding of the input; replaced by PCM_16 if a WAV stream cannot carry it.
+        mask: channel mask (see `layouts`), None if unknown.
+        raw: write samples without a header.
 
     Raises:
-        UsageError: `pipe` is a terminal, or a WAV stream has no such encoding.
+        UsageError: `pipe` is a terminal, or a WAV stream cannot carry the requested encoding.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class PipeWriter:
         subtype: str | None,
         source_subtype: str,
         mask: int | None = None,
+        raw: bool = False,
     ) -> None:
         if pipe.isatty():
             raise UsageError(f"{name} is a terminal; redirect it, or name a file")
@@ -53,13 +55,13 @@ class PipeWriter:
         self.clipped = 0
         self._pipe = pipe
         self._rate = rate
-        self._header = wav_stream_header(rate, channels, self.subtype, mask)
+        self._header = b"" if raw else wav_stream_header(rate, channels, self.subtype, mask)
 
     def write(self, block: NDArray[np.float32]) -> None:
-        """Append (frames, channels) samples.
+        """Append a block of samples (frames, channels).
 
         Raises:
-            OSError: the pipe's reader has gone.
+            OSError: the reader of the pipe has closed it.
         """
         if not len(block):
             return
@@ -71,7 +73,7 @@ class PipeWriter:
         self._header = b""
 
     def flush(self) -> None:
-        """Send what is buffered (and the header, were there no samples)."""
+        """Flush the pipe; send the header if there were no samples."""
         self._send(self._header)
         self._header = b""
         self._pipe.flush()

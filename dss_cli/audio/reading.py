@@ -1,4 +1,4 @@
-"""Read recordings blockwise, and notice the damage that libsndfile hides."""
+"""Read recordings block by block, and detect damage that libsndfile hides."""
 
 from __future__ import annotations
 
@@ -6,7 +6,6 @@ import os
 import re
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack, nullcontext
-from types import TracebackType
 
 import numpy as np
 import soundfile as sf
@@ -18,11 +17,11 @@ from .decoding import Undecodable
 from .sources import open_source
 
 BLOCK = 65_536  # frames
-LARGEST = 1e10  # times full scale: above 32-bit integers in a float file, far below what float32 holds
+LARGEST = 1e10  # times full scale: above 32-bit integers in a float file, far below the float32 maximum
 RATES = range(8_000, 384_001)  # Hz
-_SIZE_FIELD = 1 << 32  # bytes, where the 32-bit size of a WAV or AIFF starts again from 0
+_SIZE_FIELD = 1 << 32  # bytes at which the 32-bit size of a WAV or AIFF wraps around to 0
 
-# What libsndfile notes in its log, and nowhere else, of containers that we do not parse.
+# Messages about damage that libsndfile writes only to its log, for containers that we do not parse.
 _LOGGED_DAMAGE = re.compile(
     r"^\s*(?:data|Data Size|riff)\s*:\s*\d+ \(should be \d+\)"
     r"|File ended unexpectedly|Junk after the last page|lacks an end-of-stream"
@@ -32,31 +31,32 @@ _LOGGED_DAMAGE = re.compile(
 
 
 class AudioReader:
-    """A recording as float32 blocks at its own rate, in bounded memory.
+    """Reader of a recording as float32 blocks at its own rate, in bounded memory.
 
-    Use it as a context manager and iterate `blocks()` once.
+    Use the reader as a context manager, and iterate `blocks()` once.
 
     Args:
-        source: path, or '-' for standard input (a WAV there may have any length).
-        track: which audio track, from 1; only files with several have more than one.
-        strict: damage raises instead of warning.
-        warn: is told of damage, one line each: fewer samples than declared (truncated), decoder
-            errors, samples that are not finite (they are replaced by 0); and of further audio tracks.
+        source: path, or '-' for standard input, where a WAV may have any length.
+        track: number of the audio track, from 1.
+        strict: raise an error on damage instead of a warning.
+        warn: receives one line for each damage: fewer samples than declared (truncated), decoder
+            errors, samples that are not finite (replaced by 0). It also receives a line about further
+            audio tracks.
 
     Attributes:
-        name: the source as messages call it.
-        samplerate: in Hz, 8000 to 384000.
-        channels: count.
+        name: name of the source, for messages.
+        samplerate: rate in Hz, 8000 to 384000.
+        channels: number of channels.
         format: libsndfile's name of the container, e.g. 'WAV', or FFmpeg's in capitals.
         subtype: libsndfile's name of the encoding, e.g. 'PCM_16', or FFmpeg's in capitals.
-        frames: the frames to come, None where no header knows them to the sample.
-        estimate: the frames to come, perhaps by estimate, for a progress bar; None where nothing is known.
-        mask: which loudspeaker each channel is for (see `layouts`), None where that is not said.
-        delivered: the frames that came so far.
+        frames: exact number of frames, None if no header states it.
+        estimate: number of frames, exact or estimated, for a progress bar; None if unknown.
+        mask: channel mask (see `layouts`), None if unknown.
+        delivered: number of frames read so far.
 
     Raises:
-        DssError: unreadable, empty, without a single frame, a rate out of range; with `strict`
-            damage of any kind. `blocks()` raises it too, where damage shows only on the way.
+        DssError: the source is unreadable, empty or has no frame, its rate is out of range, or (with
+            `strict`) it is damaged. `blocks()` raises it too, for damage that appears while reading.
     """
 
     def __init__(
@@ -72,7 +72,7 @@ class AudioReader:
         self._strict = strict
         self._warn = warn
         self._damaged = False
-        self._broken = False  # the decoder gave up; asking again would only repeat it
+        self._broken = False  # the decoder has failed; another read would fail again
         with ExitStack() as stack:
             self._source = open_source(source, self.name, track, stack)
             self._sound = self._source.sound
@@ -91,24 +91,18 @@ class AudioReader:
     def __enter__(self) -> AudioReader:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, *exception: object) -> None:
         self.close()
 
     def close(self) -> None:
-        """Close the file; closing twice does no harm."""
+        """Close the file; further calls have no effect."""
         self._stack.close()
 
     def blocks(self, size: int = BLOCK) -> Iterator[NDArray[np.float32]]:
-        """Yield (frames, channels) float32, `size` frames each, the last one shorter.
+        """Yield float32 blocks (frames, channels) of `size` frames; the last block may be shorter.
 
         Raises:
-            DssError: no frame came at all; a sample beyond `LARGEST`; with `strict`, damage that shows
-            on the way.
+            DssError: there is no frame, a sample lies beyond `LARGEST`, or (with `strict`) there is damage.
         """
         odd = 0  # samples that are not finite
         while len(block := self._read(size)):
@@ -131,19 +125,19 @@ class AudioReader:
             self._damage(f"{odd} {plural} not finite (NaN or infinity); read as 0")
 
     def _read(self, size: int) -> NDArray[np.float32]:
-        """One block, shorter or empty at the end."""
+        """Return one block, shorter or empty at the end."""
         if self.frames is not None:
             size = min(size, self.frames - self.delivered)
         block = np.full((size, self.channels), np.nan, np.float32)
         if size == 0 or self._broken:
             return block[:0]
-        # mpg123 inside libsndfile prints, healthy file or not; no other decoder does.
+        # Only mpg123 inside libsndfile prints messages, for healthy files too.
         with captured_stderr() if self.format == "MP3" else nullcontext():
             try:
                 return block[: len(self._sound.read(out=block))]
             except (sf.SoundFileError, Undecodable) as error:
                 reason = getattr(error, "error_string", str(error)).strip(" .")
-        # The count is lost with the exception; the samples that were decoded are not.
+        # The exception hides the count of decoded samples; NaN marks where they end.
         self._broken = True
         missing = np.isnan(block).any(axis=1)
         count = int(missing.argmax()) if missing.any() else size
@@ -152,7 +146,7 @@ class AudioReader:
         return block[:count]
 
     def _refuse_absurd(self, block: NDArray[np.float32]) -> None:
-        """Values that no recording has, and that a spectrum in float32 could not hold."""
+        """Raise DssError for values that no recording has and that overflow a float32 spectrum."""
         if not block.size or max(float(block.max()), -float(block.min())) <= LARGEST:
             return
         row = int(np.abs(block).max(axis=1).argmax())
@@ -160,7 +154,7 @@ class AudioReader:
         largest = np.abs(block[row]).max()
         raise DssError(
             f"{self.name}: a sample of {largest:.3g} at {seconds:.2f} s, where full scale is 1: "
-            "no audio, or bytes that were taken for numbers of another kind"
+            "not audio, or samples read with a wrong encoding"
         )
 
     def _check_header(self) -> None:
@@ -176,7 +170,7 @@ class AudioReader:
         if present == 0 or (declared == 0 and self.frames == 0):
             raise DssError(f"{self.name}: a header without audio (0 frames)")
         if self.frames == 0:
-            raise DssError(f"{self.name}: no audio in it (0 frames); is it truncated?")
+            raise DssError(f"{self.name}: no audio in the file (0 frames); is it truncated?")
         if declared is not None and present is not None and present < declared:
             self._damage(f"truncated: {present} of the {declared} audio bytes it declares")
         elif declared is not None and present is not None and present - declared >= _SIZE_FIELD:

@@ -8,16 +8,16 @@ from numpy.typing import NDArray
 
 
 class Resampler:
-    """Convert a stream of float32 blocks from one rate to another, without delay or drift.
+    """Streaming converter of float32 blocks from one sample rate to another, without delay or drift.
 
-    Sample 0 of the output stands at the instant of sample 0 of the input (linear phase), and the
-    blocks of one stream, joined, do not depend on how its input was cut. `total` input frames
-    give `total * target / source` output frames, rounded by soxr. Equal rates pass untouched.
+    Sample 0 of the output has the time of sample 0 of the input (linear phase). The joined output does not
+    depend on the sizes of the input blocks. `total` input frames give `total * target / source` output
+    frames, rounded by soxr. With equal rates the blocks pass unchanged.
 
     Args:
         source: rate of the input in Hz.
         target: rate of the output in Hz.
-        channels: columns of each block.
+        channels: number of channels of each block.
     """
 
     def __init__(self, source: float, target: float, channels: int = 1) -> None:
@@ -29,11 +29,11 @@ class Resampler:
         )
 
     def push(self, block: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Take float32 (frames, channels); return what is ready of the output, as (m, channels)."""
+        """Add a float32 block (frames, channels); return the output that is ready, (m, channels)."""
         return self._convert(block, last=False)
 
     def flush(self) -> NDArray[np.float32]:
-        """End the stream and return the rest of the output, as (m, channels)."""
+        """End the stream; return the rest of the output, (m, channels)."""
         return self._convert(np.zeros((0, self.channels), np.float32), last=True)
 
     def _convert(self, block: NDArray[np.float32], last: bool) -> NDArray[np.float32]:

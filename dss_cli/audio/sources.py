@@ -1,4 +1,4 @@
-"""Open a path or a pipe by the decoder that reads all of it."""
+"""Open a path or a pipe with the decoder that reads the whole recording."""
 
 from __future__ import annotations
 
@@ -34,14 +34,14 @@ Floats = NDArray[np.float32]
 
 _log = logging.getLogger(__name__)
 
-_UNKNOWN_FRAMES = 1 << 48  # and more: libsndfile's word for a FLAC stream that does not know its length
+_UNKNOWN_FRAMES = 1 << 48  # or more: libsndfile's value for a FLAC stream of unknown length
 _FIRST_FRAME = 2048  # bytes, more than any MPEG audio frame
-_LONGEST_TAGS = 1 << 25  # bytes of tags at the end of an MP3 that are looked through
-_LONGEST_PIPE_HEADER = 1 << 20  # bytes kept for a second look when a pipe is no plain WAV
+_LONGEST_TAGS = 1 << 25  # most bytes searched for tags at the end of an MP3
+_LONGEST_PIPE_HEADER = 1 << 20  # bytes kept for a second parser if a pipe does not carry plain WAV
 
 
 class Sound(Protocol):
-    """An open decoder: libsndfile's, a chain of them, or FFmpeg's."""
+    """Open decoder: libsndfile, a chain of libsndfile decoders, or FFmpeg."""
 
     samplerate: int
     channels: int
@@ -49,24 +49,25 @@ class Sound(Protocol):
     frames: int | None
 
     def read(self, *, out: Floats) -> Floats:
-        """Fill `out` (frames, channels) as far as there are samples; return the part that was filled."""
+        """Fill `out` (frames, channels) with the next samples; return the filled part, shorter at the end."""
 
 
 @dataclass
 class Source:
-    """An open recording.
+    """Open recording.
 
     Attributes:
-        sound: what decodes it.
-        format: the container's name.
-        frames: what should come, None where nobody knows it to the sample.
-        header: what our own parser read of a WAV or AIFF.
-        present: bytes from its first sample to the end of the file; None for a pipe.
-        log: what libsndfile noted when it opened the file.
-        notes: lines for the user: what was chosen among several.
-        mask: which loudspeaker each channel is for (see `layouts`), None where that is not said.
-        estimate: the length for a progress bar where `frames` is None.
-        complaints: called with the frames that came, once all is read: what is damaged or missing.
+        sound: the decoder.
+        format: name of the container.
+        frames: exact number of frames, None if unknown.
+        header: header of a WAV or AIFF, parsed by `containers`.
+        present: bytes from the first sample to the end of the file, None for a pipe.
+        log: libsndfile's log of opening the file.
+        notes: lines for the user about choices made, such as the audio track.
+        mask: channel mask (see `layouts`), None if unknown.
+        estimate: estimated number of frames for a progress bar.
+        complaints: function of the number of frames read, called at the end; returns messages about
+            damaged or missing parts.
     """
 
     sound: Sound
@@ -82,14 +83,14 @@ class Source:
 
 
 class _ForwardSound(sf.SoundFile):  # type: ignore[misc,unused-ignore]
-    """libsndfile without the seek after each block, which fails where no length is known."""
+    """libsndfile without the seek after each block, which fails if the length is unknown."""
 
     def seekable(self) -> bool:
         return False
 
 
 class _Recorder:
-    """Read a pipe for the header parser and keep what was read."""
+    """Byte source that reads a pipe for the header parser and keeps the bytes read."""
 
     def __init__(self, pipe: BinaryIO) -> None:
         self._pipe = pipe
@@ -109,7 +110,7 @@ class _Recorder:
 
 
 class _Window:
-    """A file from `start` to `end` (None: its end); libsndfile knows no streams at an offset."""
+    """Part of a file from `start` to `end` (None: to its end), because libsndfile has no offset option."""
 
     def __init__(self, file: BinaryIO, start: int, end: int | None = None) -> None:
         self._file = file
@@ -134,15 +135,21 @@ class _Window:
 
 
 def open_source(source: str | os.PathLike[str], name: str, track: int, stack: ExitStack) -> Source:
-    """Open `source`, a path or '-' for standard input; `stack` closes it.
+    """Open a recording.
 
-    A WAV of plain samples is read from a pipe as it comes, and so is one whose header does not
-    know its length; any other format on a pipe is first copied to a temporary file. libsndfile reads
-    what it reads exactly; FFmpeg (the extra `formats`) reads MP3, and all that libsndfile refuses.
+    A WAV of plain samples is read from a pipe directly, even if its header does not state the length; any
+    other format on a pipe is first copied to a temporary file. libsndfile decodes the formats that it reads
+    exactly. FFmpeg (the extra `formats`) decodes MP3 and all formats that libsndfile refuses.
+
+    Args:
+        source: path, or '-' for standard input.
+        name: name of the source, for messages.
+        track: number of the audio track, from 1.
+        stack: exit stack that closes the source.
 
     Raises:
-        DssError: it cannot be opened, is empty, or is nothing that either reads.
-        UsageError: it has no audio track of that number.
+        DssError: the source cannot be opened, is empty, or no decoder can read it.
+        UsageError: there is no audio track of that number.
     """
     try:
         if os.fspath(source) == "-":
@@ -201,7 +208,7 @@ def _open_file(raw: BinaryIO, size: int, name: str, track: int, stack: ExitStack
 
 
 def _mp3_info(raw: BinaryIO) -> InfoFrame | None:
-    """What the first frame of an MP3 states, behind an ID3 tag of any length."""
+    """Return the info frame of an MP3, which follows an ID3 tag of any length; None without one."""
     raw.seek(0)
     raw.seek(id3_size(raw.read(10)))
     return info_frame(raw.read(_FIRST_FRAME))
@@ -231,7 +238,7 @@ def _open_by_ffmpeg(
     info: InfoFrame | None,
     refusal: _Refused | None = None,
 ) -> Source:
-    """Open what libsndfile does not read; `refusal` is what it said."""
+    """Open a file that libsndfile cannot read; `refusal` holds libsndfile's reason."""
     if not decoding.available():
         reason = refusal or "its audio tracks cannot be told apart"
         raise DssError(
@@ -264,10 +271,10 @@ def _open_by_ffmpeg(
 
 
 def _undecoded(raw: BinaryIO, size: int, container: str, name: str, delivered: int) -> list[str]:
-    """Refuse an MP3 that goes on behind libsndfile's end, which is an estimate.
+    """Check that an MP3 ends where libsndfile, which estimates the length, stopped; return no complaints.
 
     Raises:
-        DssError: there are frames behind it.
+        DssError: there are frames behind libsndfile's end.
     """
     if container != "MP3":
         return []
@@ -303,7 +310,7 @@ def _open_pipe(raw: BinaryIO, name: str, track: int, stack: ExitStack) -> Source
 
 
 def _open_samples(file: int | _Window, header: Header, name: str, stack: ExitStack) -> sf.SoundFile:
-    """What is left of `file` as bare samples of the header's layout."""
+    """Open the rest of `file` as raw samples in the format that the header states."""
     try:
         return _open_sound(
             file,
@@ -319,7 +326,7 @@ def _open_samples(file: int | _Window, header: Header, name: str, stack: ExitSta
 
 
 class _Refused(Exception):
-    """libsndfile does not open it; the text is its reason."""
+    """libsndfile cannot open a file; the text is the reason."""
 
 
 def _open_sound(file: int | _Window, stack: ExitStack, **layout: object) -> sf.SoundFile:

@@ -1,4 +1,4 @@
-"""Where outputs go: checks before any work."""
+"""Check the output paths of a recording before any work."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ STDOUT = "-"
 
 
 class Targets(NamedTuple):
-    """Where the stems go."""
+    """Checked targets of the stems."""
 
     files: dict[str, Path]  # real paths, by stem
     streams: dict[str, str]  # '-', FIFOs and devices, by stem
@@ -25,15 +25,19 @@ def check_targets(
     source: str | os.PathLike[str] | None = None,
     overwrite: bool = False,
 ) -> Targets:
-    """Sort the targets of one recording into files and streams.
+    """Check the targets of one recording, and sort them into files and streams.
+
+    Args:
+        targets: path or '-' by stem.
+        source: path of the input, which no target may be.
+        overwrite: allow targets that exist.
 
     Raises:
-        UsageError: no target, one named twice, one that is the source, exists (without
-            `overwrite`) or is a folder, whose folder does not exist, or a FIFO named as if it could be
-            anything but a WAV.
+        UsageError: there is no target, or a target is named twice, is the source, is a folder, exists
+            (without `overwrite`), lies in a missing folder, or is a FIFO with an extension other than WAV.
     """
     if not targets:
-        raise UsageError("no output asked for: name a file for near, far or the residual")
+        raise UsageError("no output requested: name a file for near, far or the residual")
     seen: dict[str, str] = {}
     found = Targets({}, {})
     for stem, target in targets.items():

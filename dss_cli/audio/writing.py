@@ -1,4 +1,4 @@
-"""Write the stems of one recording together: one gain, one moment of appearing."""
+"""Write the stems of one recording together: with one common gain, and complete at the same time."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import IO, BinaryIO
 
 import numpy as np
@@ -30,10 +29,13 @@ _FULL_SCALE = 1.0 - 2.0**-15  # the largest positive sample of 16 bits
 
 @dataclass(frozen=True)
 class WriteReport:
-    """What `StemGroup.commit` did.
+    """Result of `StemGroup.commit`.
 
-    `gain` is the common factor of the stems in files (1.0: untouched), `clipped` the samples
-    that lay beyond full scale: rescaled in files, clamped on standard output.
+    Attributes:
+        outputs: path or '-' by stem.
+        frames: frames of each stem, at the rate of the blocks.
+        gain: common factor of the stems in files (1.0: unchanged).
+        clipped: samples beyond full scale; rescaled in files, clamped on standard output and pipes.
     """
 
     outputs: dict[str, str]
@@ -43,29 +45,28 @@ class WriteReport:
 
 
 class StemGroup:
-    """Writers of several stems of one recording; use it as a context manager and `commit`.
+    """Writers of the stems of one recording. Use the group as a context manager, and call `commit`.
 
-    Samples wait in unnamed float32 files in the target folders until the end, because only then
-    the common gain is known; then each stem is written under a temporary name, flushed to the
-    disk, and all are renamed together. Leaving the context without `commit`, by whatever
-    exception, leaves nothing behind. A stem called '-' goes to standard output at once, as a WAV
-    of unknown length, and so does one whose path is a FIFO or a device; it cannot be rescaled, so it
-    is clamped.
+    The common gain is known only at the end. Until then the samples are kept in unnamed float32 files in
+    the target folders. Then each stem is written under a temporary name and flushed to the disk, and all
+    stems are renamed together. If the context is left without `commit`, no file remains. A stem whose
+    target is '-' (standard output), a FIFO or a device is written immediately, as a WAV of unknown length.
+    Such a stem cannot be rescaled, so its samples are clamped.
 
     Args:
         targets: path or '-' by stem.
-        rate: of the blocks, in Hz.
-        channels: of the blocks.
-        source_subtype: the input's encoding, kept where the container allows.
-        frames: the length if it is known, to choose RF64 or to refuse in time.
-        source: the input's path, which no output may be.
-        subtype: encoding of all outputs, e.g. 'PCM_24' or 'FLOAT'; None: as the input.
-        mask: which loudspeaker each channel is for (see `layouts`), None where that is not said.
+        rate: sample rate of the blocks in Hz.
+        channels: number of channels of the blocks.
+        source_subtype: encoding of the input, kept if the container allows.
+        frames: number of frames if known, to choose RF64 or to refuse early.
+        source: path of the input, which no output may be.
+        subtype: encoding of all outputs, such as 'PCM_24' or 'FLOAT'; None: as the input.
+        mask: channel mask (see `layouts`), None if unknown.
         overwrite: replace existing files.
-        warn: is told what could not be kept, once, and of clipping.
+        warn: receives one line for each property that cannot be kept, and for clipping.
 
     Raises:
-        UsageError: see `check_targets` and `choose_format`; also standard output on a terminal.
+        UsageError: as `check_targets` and `choose_format`, or standard output is a terminal.
         DssError: a file cannot be created or written, e.g. on a full disk.
     """
 
@@ -85,7 +86,7 @@ class StemGroup:
     ) -> None:
         self.rate = rate
         self.channels = channels
-        self.frames = 0  # written so far, of every stem
+        self.frames = 0  # written so far to each stem
         self._warn = warn
         self._names = {stem: os.fspath(target) for stem, target in targets.items()}
         self._paths, streams = check_targets(targets, source, overwrite)
@@ -118,19 +119,15 @@ class StemGroup:
     def __enter__(self) -> StemGroup:
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
         self._stack.close()
 
     def write(self, blocks: Mapping[str, NDArray[np.float32]]) -> None:
-        """Append to every stem: float32 (frames, channels), the same frames for each.
+        """Append one block to each stem: float32 (frames, channels), all with the same number of frames.
 
         Raises:
-            DssError: the disk is full, or the reader of the pipe has gone.
+            DssError: the disk is full, or the reader of a pipe has closed it.
+            ValueError: a stem is missing or unknown, or the blocks differ in length.
         """
         lengths = {len(block) for block in blocks.values()}
         if set(blocks) != set(self._names) or len(lengths) != 1:
@@ -150,14 +147,19 @@ class StemGroup:
                 self._clipped[stem] += int(np.count_nonzero(magnitude > 1.0))
         self.frames += lengths.pop()
 
-    def commit(self, progress: Callable[[int, int], None] = lambda done, total: None) -> WriteReport:
-        """Write the files with their common gain, check their lengths, and let them appear.
+    def commit(
+        self,
+        progress: Callable[[int, int], None] = lambda done, total: None,
+        documents: Mapping[Path, bytes] | None = None,
+    ) -> WriteReport:
+        """Write the files with their common gain, check their lengths, and rename them to their final names.
 
         Args:
-            progress: called with (frames done, frames in all), of all files together.
+            progress: called with (frames done, total frames) of all files together.
+            documents: contents of additional files by checked path, which appear together with the stems.
 
         Raises:
-            DssError: see the class; nothing is left then.
+            DssError: a file cannot be written, or has a wrong length; then no file remains.
         """
         gain, clipped = 1.0, sum(self._clipped.values())
         if clipped:
@@ -186,6 +188,11 @@ class StemGroup:
                 raise DssError(f"{name}: {written} frames written instead of {length}")
         for stem, pipe in self._pipes.items():
             clipped += self._finish_pipe(pipe, self._names[stem], gain)
+        for path, content in (documents or {}).items():
+            try:
+                self._pending.create(path).write_bytes(content)
+            except OSError as error:
+                raise _write_error(str(path), error) from error
         self._pending.publish()
         return WriteReport(dict(self._names), self.frames, gain, clipped)
 
@@ -198,7 +205,7 @@ class StemGroup:
             raise _write_error(name, error) from error
 
     def _finish_pipe(self, pipe: PipeWriter, name: str, gain: float) -> int:
-        """Flush a pipe, tell what it could not do, return its count of clamped samples."""
+        """Flush a pipe, warn about clamped samples and a missing gain, return the clamped samples' number."""
         try:
             pipe.flush()
         except OSError as error:
@@ -236,7 +243,7 @@ class StemGroup:
         return formats
 
     def _render(self, spool: IO[bytes], path: Path, layout: OutputFormat, gain: np.float32) -> Iterator[int]:
-        """Second pass: from the float32 spool to the final encoding; yields the frames of each block."""
+        """Encode the spooled float32 samples into the final file; yield the frame count of each block."""
         spool.seek(0)
         resampler = Resampler(self.rate, layout.rate, self.channels)
         with sf.SoundFile(
@@ -253,7 +260,7 @@ class StemGroup:
 
 
 def _native(path: Path) -> bytes | str:
-    """A path as soundfile takes it: its text cannot hold names that are no UTF-8."""
+    """Return a path in the form that soundfile accepts for names that are not valid UTF-8."""
     return os.fspath(path) if os.name == "nt" else os.fsencode(path)
 
 
@@ -264,6 +271,6 @@ def _called(name: str) -> str:
 def _write_error(name: str, error: BaseException) -> DssError:
     if isinstance(error, OSError):
         reason = error.strerror or str(error)
-    else:  # libsndfile keeps the system's reason to itself
+    else:  # libsndfile does not report the system's reason
         reason = f"{getattr(error, 'error_string', 'short write')} Is the disk full?"
     return DssError(f"{_called(name)}: cannot be written: {reason}")

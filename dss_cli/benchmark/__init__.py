@@ -1,7 +1,7 @@
-"""How fast a model runs here, what it costs, and who did the work.
+"""Benchmark of models on this machine: speed, cost, and the delegate that does the work.
 
-A row is a delegate, its threads and a model (`rows`). One run of it separates a synthetic recording
-from file to file in a process of its own (`worker`, `measurement`); the runs of all rows take turns
-(`session`). Medians, spreads and ratios (`statistics`) make one object for JSON (`results`), which
-becomes tables (`tables`), CSV (`sheet`) and, by `tools/benchmark_document.py`, a document.
+A row is a combination of model, delegate and number of threads (`rows`). One run of a row separates a
+synthetic recording from file to files in a separate process (`worker`, `measurement`). The runs of all rows
+are interleaved (`session`). Medians, spreads and ratios (`statistics`) form one object for JSON (`results`),
+which is converted to tables (`tables`), CSV (`sheet`) and a document (`tools/benchmark_document.py`).
 """

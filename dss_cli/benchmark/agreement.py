@@ -1,4 +1,4 @@
-"""How far a row's stems are from those of the CPU on one thread."""
+"""Compare a row's stems with the stems of the CPU on one thread."""
 
 from __future__ import annotations
 
@@ -15,20 +15,20 @@ from ..metrics import si_sdr
 from .recording import PERIOD
 from .subject import Refused
 
-SAME = 20.0  # dB of SI-SDR: half the width in floating point leaves 40 and more, another computation 0
+SAME = 20.0  # dB of SI-SDR: float16 leaves 40 or more, a wrong computation about 0
 
 
 def agreement(stems: Path, reference: Path) -> dict[str, Any]:
-    """SI-SDR of each stem against the reference's, and the largest difference of any sample.
+    """Return the SI-SDR of each stem against the reference, and the largest difference of all samples.
 
     Args:
         stems: folder with `near.wav` and `far.wav`.
-        reference: the same of the reference.
+        reference: folder with the same files of the reference.
 
     Returns:
-        `near_si_sdr_db` and `far_si_sdr_db` (80 stands for 80 and more; None where the reference
-        is silent), `largest_difference` (full scale is 1), and `seconds` that were compared: as
-        many as pass before the recording begins again.
+        `near_si_sdr_db` and `far_si_sdr_db` (at most 80; None if the reference is silent),
+        `largest_difference` (full scale is 1), and `seconds`, the compared duration: one period of the
+        recording.
     """
     result: dict[str, Any] = {}
     largest, seconds = 0.0, 0.0
@@ -42,17 +42,17 @@ def agreement(stems: Path, reference: Path) -> dict[str, Any]:
 
 
 def check(compared: Mapping[str, Any]) -> None:
-    """The speed of a row whose stems are not the CPU's is that of another computation.
+    """Check that a row computes the same as the CPU; the speed of a wrong computation is meaningless.
 
     Raises:
-        Refused: a stem is further than `SAME` from the reference's.
+        Refused: the SI-SDR of a stem against the reference is below `SAME`.
     """
     scores = [(stem, compared[f"{stem}_si_sdr_db"]) for stem in STEMS]
     if any(score is not None and score < SAME for _, score in scores):
         told = ", ".join(f"{stem} {score:.1f} dB" for stem, score in scores if score is not None)
         raise Refused(
-            f"it computes something else than the CPU on one thread (SI-SDR of its stems against the CPU's: "
-            f"{told}; {SAME:g} are wanted): report it to the GPU driver's makers, or try another driver"
+            f"its results differ from those of the CPU on one thread (SI-SDR of its stems against the CPU's: "
+            f"{told}; at least {SAME:g} needed): report it to the GPU driver's makers, or try another driver"
         )
 
 

@@ -1,6 +1,6 @@
-"""A model run by an external TFLite delegate, as phones and boards have them: a shared library.
+"""Run a model with an external TFLite delegate, a shared library as found on phones and boards.
 
-LiteRT's CompiledModel takes its own accelerators alone; its interpreter takes any library that
+LiteRT's CompiledModel accepts only its own accelerators; LiteRT's interpreter accepts any library that
 exports `tflite_plugin_create_delegate`.
 """
 
@@ -25,26 +25,27 @@ from ..utils.captured_output import captured_stderr
 Floats = npt.NDArray[np.float32]
 
 _ENTRY = "tflite_plugin_create_delegate"
-_TAKEN = "DELEGATE"  # the name of a node that stands for what a delegate took
+_TAKEN = "DELEGATE"  # name of a node that replaces the operators taken by a delegate
 
 
 class LibraryNetwork:
-    """A model with an external delegate; what it leaves runs on TFLite's plain CPU kernels.
+    """Model with an external delegate; the remaining operators run on TFLite's plain CPU kernels.
 
-    Not on XNNPACK, which is a delegate itself: its share could not be told from the library's.
+    XNNPACK is not used for the remaining operators: it is a delegate too, so its share could not be
+    distinguished from the library's share.
 
     Args:
-        model: as `registry.find_model` returns it.
+        model: model as returned by `registry.find_model`.
         library: path of the delegate.
-        threads: of the CPU.
+        threads: number of CPU threads.
 
     Attributes:
-        signal, overlap: of the model's card.
-        left: ops of the graph that the delegate did not take, each with its number.
-        operators: ops of the graph, in all.
+        signal, overlap: signal constants and overlap from the model card.
+        left: count of the operators that the delegate did not take, by name.
+        operators: total number of operators.
 
     Raises:
-        DssError: the library cannot be loaded, refuses the graph, or takes none of it.
+        DssError: the library cannot be loaded, refuses the graph, or takes no operator.
     """
 
     def __init__(self, model: Model, library: Path, threads: int) -> None:
@@ -72,7 +73,7 @@ class LibraryNetwork:
             raise DssError(f"{library}: takes none of the {self.operators} ops of {model.name}")
 
     def separate(self, mixture: Floats) -> tuple[Floats, Floats]:
-        """One chunk, as `litert.Network` has it.
+        """Separate one chunk, as `runtime.network.Network.separate`.
 
         Raises:
             DssError: the delegate failed while running.
@@ -87,9 +88,9 @@ class LibraryNetwork:
 
 
 def left_by_xnnpack(model: Model) -> dict[str, int]:
-    """Ops that the CPU runs on TFLite's plain kernels because XNNPACK does not take them, counted.
+    """Return the count of the operators that XNNPACK does not take, by name; they run on plain CPU kernels.
 
-    CompiledModel says whether there are any, LiteRT's interpreter which.
+    CompiledModel only reports whether there are such operators; LiteRT's interpreter lists them.
     """
     with captured_stderr():
         return _left(Interpreter(str(model.path), num_threads=1))
@@ -102,14 +103,14 @@ def _left(interpreter: Interpreter) -> dict[str, int]:
 
 
 def remaining(nodes: Iterable[Mapping[str, Any]], outputs: Iterable[int]) -> dict[str, int]:
-    """Ops that still run by themselves, counted by name.
+    """Return the count of the operators that run outside a delegate, by name.
 
-    A delegated graph keeps its old nodes beside the new ones; those are run that the outputs need,
-    where a tensor comes from a delegate if one makes it.
+    A delegated graph keeps the replaced nodes beside the new ones. The nodes that run are found by going back
+    from the outputs; a tensor made by a delegate and by a replaced node belongs to the delegate.
 
     Args:
-        nodes: as the interpreter details them: `op_name`, `inputs`, `outputs` (tensors).
-        outputs: tensors of the graph's outputs.
+        nodes: details of the nodes by the interpreter: `op_name`, `inputs`, `outputs` (indices of tensors).
+        outputs: indices of the graph's output tensors.
     """
     source: dict[int, Mapping[str, Any]] = {}
     for node in nodes:
@@ -127,10 +128,10 @@ def remaining(nodes: Iterable[Mapping[str, Any]], outputs: Iterable[int]) -> dic
 
 
 def _loaded(library: Path) -> Any:
-    """The delegate. LiteRT's loader leaves a half-made object that complains when it is deleted.
+    """Load the delegate, after own checks: LiteRT's loader leaves a broken object after a failure.
 
     Raises:
-        DssError: no library, or no delegate in it.
+        DssError: the file is not a library, or the library has no delegate.
     """
     try:
         found = ctypes.CDLL(str(library.resolve()))
@@ -138,5 +139,5 @@ def _loaded(library: Path) -> Any:
         reason = str(error).removeprefix(f"{library.resolve()}: ")
         raise DssError(f"{library}: the delegate library cannot be loaded: {reason}") from error
     if not hasattr(found, _ENTRY):
-        raise DssError(f"{library}: no TFLite delegate: it does not export {_ENTRY}")
+        raise DssError(f"{library}: not a TFLite delegate: it does not export {_ENTRY}")
     return load_delegate(str(library.resolve()))

@@ -1,4 +1,4 @@
-"""One run: a recording from file to stems, with the time of each chunk, CPU time and memory."""
+"""Measure one run: separation of a file, with the time of each chunk, CPU time and memory."""
 
 from __future__ import annotations
 
@@ -22,12 +22,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Opening:
-    """What happens once per process; all in seconds.
+    """Times of the start of a process, in seconds.
 
     Attributes:
-        importing: LiteRT.
-        loading: the model's file, its checks, compiling it, and its buffers.
-        first_chunk: the first time that the network runs.
+        importing: import of LiteRT.
+        loading: reading, checking and compiling the model, and allocating its buffers.
+        first_chunk: first run of the network.
     """
 
     importing: float
@@ -37,15 +37,15 @@ class Opening:
 
 @dataclass(frozen=True)
 class Run:
-    """What one run gave.
+    """Measurements of one run.
 
     Attributes:
-        opening: of its process.
-        seconds: of audio.
+        opening: times of the start of its process.
+        seconds: duration of the audio.
         elapsed: wall-clock seconds from file to files.
-        chunks: wall-clock seconds that the network took, for each chunk.
-        cpu_seconds: of all threads, user and system.
-        peak_bytes: resident memory of the process at its highest; None where nothing tells.
+        chunks: wall-clock seconds of the network for each chunk.
+        cpu_seconds: CPU time of all threads, user and system.
+        peak_bytes: peak resident memory of the process; None if unknown.
     """
 
     opening: Opening
@@ -57,7 +57,7 @@ class Run:
 
 
 class Timed:
-    """A network that notes how long each chunk takes."""
+    """Network that records the time of each chunk."""
 
     def __init__(self, network: Network) -> None:
         self.signal, self.overlap = network.signal, network.overlap
@@ -65,7 +65,7 @@ class Timed:
         self.chunks: list[float] = []
 
     def separate(self, mixture: Floats) -> tuple[Floats, Floats]:
-        """The network's, timed."""
+        """Separate one chunk and record its time."""
         started = time.perf_counter()
         stems = self._network.separate(mixture)
         self.chunks.append(time.perf_counter() - started)
@@ -73,7 +73,7 @@ class Timed:
 
 
 def run_first_chunk(network: Network) -> float:
-    """Seconds of a chunk of noise."""
+    """Separate one chunk of noise; return the seconds taken."""
     import numpy as np
 
     signal = network.signal
@@ -85,7 +85,7 @@ def run_first_chunk(network: Network) -> float:
 
 
 def run_file(network: Network, opening: Opening, recording: Path, near: Path, far: Path) -> Run:
-    """Separate the recording into the two files, which are replaced if they exist."""
+    """Separate the recording into two files, which are overwritten if they exist; return the measurements."""
     timed = Timed(network)
     before = time.process_time()
     report = separate_file(recording, near=near, far=far, network=timed, overwrite=True)
@@ -100,11 +100,11 @@ def run_file(network: Network, opening: Opening, recording: Path, near: Path, fa
 
 
 def peak_memory() -> int | None:
-    """The most memory that this process has had resident, in bytes; None where nothing tells."""
+    """Return the peak resident memory of this process in bytes; None if unknown."""
     if sys.platform == "win32":
         return None
     if sys.platform == "linux":
-        # getrusage would give the parent's peak where that was higher: it survives fork and exec.
+        # getrusage keeps the parent's peak through fork and exec.
         status = Path("/proc/self/status").read_text(encoding="ascii")
         (line,) = (line for line in status.splitlines() if line.startswith("VmHWM:"))
         return int(line.split()[1]) * 1024

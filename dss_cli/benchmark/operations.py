@@ -1,4 +1,4 @@
-"""What a network computes, by kind of operator: a table from `dss inspect --json`."""
+"""Table of a network's cost by kind of operator, from `dss inspect --json`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from .tables import markdown_lines
 
 
 def markdown_operations(inspection: Mapping[str, Any]) -> str:
-    """Kinds of operators with their multiply-accumulates in one run, the most first, as Markdown."""
+    """Return the kinds of operators and their multiply-accumulates per run as Markdown, largest first."""
     counts: Counter[str] = Counter()
     macs: Counter[str] = Counter()
     for operator in inspection["operators"]:

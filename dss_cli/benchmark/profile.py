@@ -1,4 +1,4 @@
-"""Where the time of a run goes: the run itself under Python's profiler, asked for whole functions."""
+"""Profile of a run: shares of the time by Python's profiler, for whole functions."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from .measurement import Opening, Timed, run_file
 if TYPE_CHECKING:
     from ..runtime.network import Network
 
-REST = "rest"  # what is in none of the parts
+REST = "rest"  # time outside all parts
 
-# None of them calls another, but that a writer of another rate resamples: not that of a benchmark's
-# recording. `flush` of the analysis and of the synthesis does its work in `push`.
+# These functions do not call each other (a writer resamples only to another rate, which a benchmark never
+# does). `flush` of the analysis and of the synthesis works through `push`.
 PARTS: Mapping[str, tuple[Callable[..., Any], ...]] = {
     "reading": (AudioReader.__init__, AudioReader.blocks, Resampler.push, Resampler.flush),
     "analysis": (StreamingSTFT.push, compress),
@@ -31,10 +31,10 @@ PARTS: Mapping[str, tuple[Callable[..., Any], ...]] = {
 
 @dataclass(frozen=True)
 class Profile:
-    """One run.
+    """Profile of one run.
 
     Attributes:
-        elapsed: wall-clock seconds from file to files, with the profiler's own.
+        elapsed: wall-clock seconds from file to files, including the profiler's overhead.
         parts: seconds of each of `PARTS`, and of the rest.
     """
 
@@ -42,21 +42,21 @@ class Profile:
     parts: dict[str, float]
 
     def to_dict(self) -> dict[str, Any]:
-        """As it stands in the results: shares of the whole."""
+        """Return the object for the results, with shares of the total time."""
         shares = {name: seconds / self.elapsed for name, seconds in self.parts.items()}
         return {"elapsed_seconds": self.elapsed, "shares": shares}
 
 
 def profile_file(network: Network, opening: Opening, recording: Path, near: Path, far: Path) -> Profile:
-    """`run_file` under the profiler."""
-    profiler = cProfile.Profile(builtins=False)  # what is in C counts for its caller, at no cost
+    """Run `run_file` under the profiler."""
+    profiler = cProfile.Profile(builtins=False)  # time in C counts for its caller, without overhead
     profiler.runcall(run_file, network, opening, recording, near, far)
     profiler.create_stats()
     times = {place: cumulative for place, (_, _, _, cumulative, _) in profiler.stats.items()}
 
     def seconds(function: Callable[..., Any]) -> float:
         code = function.__code__
-        return times[code.co_filename, code.co_firstlineno, code.co_name]  # every run calls each of them
+        return times[code.co_filename, code.co_firstlineno, code.co_name]  # every run calls each function
 
     elapsed = seconds(separate_file)
     parts = {name: sum(map(seconds, functions)) for name, functions in PARTS.items()}

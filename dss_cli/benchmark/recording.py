@@ -1,4 +1,4 @@
-"""The recording that is separated: synthetic, the same at every run and on every machine."""
+"""Synthetic recording for benchmarks, the same in every run and on every machine."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ import numpy.typing as npt
 import soundfile as sf
 
 SEED = 0
-PERIOD = 60  # seconds, after which it begins again: memory does not follow the duration
+PERIOD = 60  # seconds; longer recordings repeat the period, so that memory use is bounded
 _TALKERS = ((110.0, 3.1, 0.2), (205.0, 4.3, 0.05))  # pitch in Hz, syllables per second, level
 _HARMONICS = 20
 _FLOOR = 0.002  # noise, about -54 dBFS
 
 
 def write_recording(path: Path, seconds: float, rate: int) -> None:
-    """Write `seconds` of two voice-like sounds, one loud and one soft, over a little noise.
+    """Write `seconds` of two voice-like sounds, one loud and one soft, over weak noise.
 
-    Mono, float32 WAV: the stems, which keep the encoding, are not rounded.
+    The file is a mono float32 WAV. The stems keep this encoding, so they are not rounded.
     """
     frames = round(seconds * rate)
     period = _sound(min(frames, PERIOD * rate), rate)
@@ -27,8 +27,13 @@ def write_recording(path: Path, seconds: float, rate: int) -> None:
             file.write(period[: frames - start])
 
 
+def synthetic(seconds: float, rate: int) -> npt.NDArray[np.float32]:
+    """Return the same sound in memory, `(frames,)`."""
+    return _sound(round(seconds * rate), rate)
+
+
 def _sound(frames: int, rate: int) -> npt.NDArray[np.float32]:
-    """Harmonics of a pitch that glides, in syllables; `(frames,)` at no more than full scale."""
+    """Return harmonics of gliding pitches, modulated like syllables, `(frames,)` within full scale."""
     generator = np.random.default_rng(SEED)
     phases = generator.uniform(0, 2 * np.pi, (len(_TALKERS), _HARMONICS))
     time = np.arange(frames) / rate

@@ -1,18 +1,33 @@
-"""Everything that a benchmark measured as one object, ready for JSON; `schema.json` describes it."""
+"""Results of a benchmark as one object, ready for JSON; `schema.py` contains the types."""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import TYPE_CHECKING, Literal, cast
 
 from ..energy import Energy
 from .measurement import Run
 from .session import Entry, Measurements
-from .statistics import Spread, percentiles, ratio, spread
+from .statistics import percentiles, ratio, spread
 
-SCHEMA = 1  # of the results
-NO_METER = "this machine has no energy meter that dss knows (RAPL, NVML, a battery, powermetrics)"
-NO_ESTIMATE = "processor time tells nothing of the energy of a GPU or of an external delegate"
+if TYPE_CHECKING:
+    from .schema import (
+        BenchmarkedModel,
+        EnergyEstimate,
+        EnergyRatio,
+        EnergyResult,
+        Machine,
+        NotMeasured,
+        Ratio,
+        Results,
+        RowResult,
+        Settings,
+        Spread,
+    )
+
+SCHEMA: Literal[1] = 1  # version of the results
+NO_METER = "this machine has no energy meter that dss supports (RAPL, NVML, battery, powermetrics)"
+NO_ESTIMATE = "processor time gives no estimate for the energy of a GPU or of an external delegate"
 
 FIGURES: dict[str, Callable[[Run], float | None]] = {
     "rtf_file": lambda run: run.elapsed / run.seconds,
@@ -23,31 +38,31 @@ FIGURES: dict[str, Callable[[Run], float | None]] = {
     "load_seconds": lambda run: run.opening.loading,
     "first_chunk_seconds": lambda run: run.opening.first_chunk,
 }
-_COMPARED = ("rtf_file", "rtf_network", "cpu_seconds_per_audio_second")
 
 
 def results(
     session: Measurements,
     *,
-    machine: dict[str, Any],
-    models: dict[str, dict[str, Any]],
-    settings: dict[str, Any],
+    machine: Machine,
+    models: dict[str, BenchmarkedModel],
+    settings: Settings,
     meter_problems: Sequence[str],
     tdp: float | None,
     warnings: Sequence[str],
-) -> dict[str, Any]:
-    """The object.
+) -> Results:
+    """Return the results.
 
     Args:
-        session: what was measured.
-        machine: as `describe_machine` gives it.
-        models: by the names in the rows, with what tells which they are.
-        settings: seconds of audio (`duration`) and runs per row (`repeat`).
-        meter_problems: a line for each meter that cannot be read.
-        tdp: watts to estimate energy with where no meter can be read.
-        warnings: the lines that were said.
+        session: the measurements.
+        machine: result of `describe_machine`.
+        models: description of each model, by its name in the rows.
+        settings: settings of the benchmark: `delegate`, `duration` (seconds of audio), `repeat` (runs per
+            row).
+        meter_problems: one line for each meter that cannot be read.
+        tdp: watts for energy estimates without a meter; None: no estimates.
+        warnings: warnings that were given to the user.
     """
-    missing = [{"what": what, "why": why} for what, why in session.missing]
+    missing: list[NotMeasured] = [{"what": what, "why": why} for what, why in session.missing]
     metered = bool(session.idle)
     if not metered:
         missing.append({"what": "energy", "why": "; ".join(meter_problems) or NO_METER})
@@ -75,9 +90,9 @@ def results(
     }
 
 
-def _row(entry: Entry, idle: Sequence[Energy], tdp: float | None) -> dict[str, Any]:
+def _row(entry: Entry, idle: Sequence[Energy], tdp: float | None) -> RowResult:
     chunks = [chunk for run in entry.runs for chunk in run.chunks]
-    return {
+    row = {
         "model": entry.row.model,
         "name": entry.proof.name,
         "delegate": entry.proof.to_dict(),
@@ -89,10 +104,11 @@ def _row(entry: Entry, idle: Sequence[Energy], tdp: float | None) -> dict[str, A
         "energy": [_energy(entry, index, rest) for index, rest in enumerate(idle)],
         "energy_estimate": _estimate(entry, tdp),
     }
+    return cast("RowResult", row)  # FIGURES name its keys
 
 
-def _energy(entry: Entry, index: int, idle: Energy) -> dict[str, Any]:
-    """What one meter says of a row."""
+def _energy(entry: Entry, index: int, idle: Energy) -> EnergyResult:
+    """Return the energy of a row according to one meter."""
     counted = [energies[index] for energies in entry.energies]
     percent = [_per_second(energy.percent, run) for energy, run in zip(counted, entry.runs, strict=True)]
     problem = next((energy.problem for energy in counted if energy.problem), None)
@@ -108,7 +124,7 @@ def _energy(entry: Entry, index: int, idle: Energy) -> dict[str, Any]:
 
 
 def _gross(entry: Entry, index: int) -> list[float | None]:
-    """Joules per audio second by one meter, for each run."""
+    """Return the gross joules per second of audio by one meter, for each run."""
     return [
         _per_second(energies[index].joules, run)
         for energies, run in zip(entry.energies, entry.runs, strict=True)
@@ -116,7 +132,7 @@ def _gross(entry: Entry, index: int) -> list[float | None]:
 
 
 def _net(entry: Entry, index: int, idle: Energy) -> list[float | None]:
-    """The same beyond what the idle machine spends."""
+    """Return the joules per second of audio net of the idle machine, for each run."""
     return [
         _per_second(energies[index].net(idle), run)
         for energies, run in zip(entry.energies, entry.runs, strict=True)
@@ -127,37 +143,45 @@ def _per_second(value: float | None, run: Run) -> float | None:
     return None if value is None else value / run.seconds
 
 
-def _estimate(entry: Entry, tdp: float | None) -> dict[str, Any] | None:
-    """CPU time x watts: no measurement, and for work on the CPU alone."""
+def _estimate(entry: Entry, tdp: float | None) -> EnergyEstimate | None:
+    """Return an estimate (CPU time x watts), only for rows on the CPU."""
     if tdp is None or not entry.proof.on_cpu:
         return None
-    joules = [tdp * run.cpu_seconds / run.seconds for run in entry.runs]
-    return {"tdp_watts": tdp, "joules_per_audio_second": spread(joules)}
+    joules = spread([tdp * run.cpu_seconds / run.seconds for run in entry.runs])
+    return None if joules is None else {"tdp_watts": tdp, "joules_per_audio_second": joules}
 
 
-def _ratios(session: Measurements) -> list[dict[str, Any]]:
-    """Of each model: every row to its first CPU row, and every row elsewhere to each CPU row."""
-    found = []
+def _ratios(session: Measurements) -> list[Ratio]:
+    """Return comparisons by model: every row with the first CPU row, other delegates with each CPU row."""
+    found: list[Ratio] = []
     for position, entry in enumerate(session.entries):
         others = [e for e in session.entries if e.row.model == entry.row.model and e.row.delegate == "cpu"]
         if entry.row.delegate == "cpu":
             others = others[:1]
         found += [
-            {"row": position, "to": session.entries.index(other), **_ratio(entry, other, session.idle)}
-            for other in others
-            if other is not entry
+            _ratio(position, session.entries.index(other), session) for other in others if other is not entry
         ]
     return found
 
 
-def _ratio(entry: Entry, other: Entry, idle: Sequence[Energy]) -> dict[str, Any]:
-    energy: list[dict[str, Spread | str | None]] = []
-    for index, rest in enumerate(idle):
+def _ratio(row: int, to: int, session: Measurements) -> Ratio:
+    """Compare two rows of the session, by their positions."""
+    entry, other = session.entries[row], session.entries[to]
+    energy: list[EnergyRatio] = []
+    for index, rest in enumerate(session.idle):
         gross = ratio(_gross(entry, index), _gross(other, index))
         net = ratio(_net(entry, index, rest), _net(other, index, rest))
         energy.append({"meter": rest.meter, "gross": gross, "net": net})
-    times = {}
-    for name in _COMPARED:
+
+    def times(name: str) -> Spread | None:
         ours, theirs = ([FIGURES[name](run) for run in e.runs] for e in (entry, other))
-        times[name] = ratio(ours, theirs)
-    return {**times, "energy": energy}
+        return ratio(ours, theirs)
+
+    return {
+        "row": row,
+        "to": to,
+        "rtf_file": times("rtf_file"),
+        "rtf_network": times("rtf_network"),
+        "cpu_seconds_per_audio_second": times("cpu_seconds_per_audio_second"),
+        "energy": energy,
+    }

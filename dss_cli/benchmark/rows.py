@@ -1,4 +1,4 @@
-"""What is compared: one row for each delegate, number of threads and model."""
+"""Rows of a benchmark: combinations of model, delegate and number of threads."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ class BenchmarkRow:
 
     Attributes:
         model: name, or path of a `.tflite` file.
-        delegate: `cpu`, `gpu`, `auto`, or `library`.
-        threads: of the CPU; of no meaning while a GPU runs.
-        library: path of an external delegate, for `library` alone.
-        gpu_precision: that a GPU is asked to compute in.
+        delegate: `cpu`, `gpu`, `auto` or `library`.
+        threads: number of CPU threads; without effect on a GPU.
+        library: path of an external delegate, only for `library`.
+        gpu_precision: requested precision of a GPU.
     """
 
     model: str
@@ -29,14 +29,14 @@ class BenchmarkRow:
 
     @property
     def name(self) -> str:
-        """Before it has run, and without the model."""
+        """Name of the row before its first run, without the model."""
         if self.library:
             return self.library.name
         return threads_text(self.threads) if self.delegate == "cpu" else _NAMES[self.delegate]
 
     @property
     def reference(self) -> BenchmarkRow:
-        """The row whose stems this one's are compared with."""
+        """Row that the stems of this row are compared with: the same model on one CPU thread."""
         return replace(self, delegate="cpu", threads=1, library=None, gpu_precision="float32")
 
 
@@ -47,15 +47,15 @@ def plan_rows(
     library: Path | None = None,
     gpu_precision: str = "float32",
 ) -> list[BenchmarkRow]:
-    """The rows of a benchmark: for each model the CPU's, then the GPU's, then the library's.
+    """Return the rows of a benchmark: for each model the CPU rows, then the GPU row, then the library row.
 
     Args:
-        models: names or paths, each once.
-        delegate: `cpu` is a row for each number of threads, `all` these and the GPU's; `auto` and
-            `gpu` are one row, of the first number.
-        threads: numbers of CPU threads, each once.
-        library: an external delegate, for a further row.
-        gpu_precision: that the GPU is asked to compute in.
+        models: names or paths, without duplicates.
+        delegate: `cpu` gives a row for each number of threads, `all` adds a row for the GPU; `auto` and
+            `gpu` give one row, with the first number of threads.
+        threads: numbers of CPU threads, without duplicates.
+        library: path of an external delegate, for an additional row.
+        gpu_precision: requested precision of the GPU.
     """
     rows = []
     for model in models:
@@ -70,5 +70,5 @@ def plan_rows(
 
 
 def threads_text(count: int) -> str:
-    """`CPU, 2 threads`."""
+    """Return the name of a CPU row, such as `CPU, 2 threads`."""
     return f"CPU, {count} thread{'s' if count > 1 else ''}"

@@ -1,4 +1,4 @@
-"""A whole benchmark on this machine: its meters, its processes, its recording, its results."""
+"""Run a complete benchmark on this machine: meters, recordings, processes, results."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, cast
 
 from ..energy import find_meters
 from ..errors import DssError, UsageError
@@ -20,7 +20,10 @@ from .session import run_session
 from .startup import measure_start_ups
 from .worker import ProcessWorker
 
-_DYNAMIC_INT8 = "int8 products, else float32"  # of the CPU, where the weights are int8
+if TYPE_CHECKING:
+    from .schema import BenchmarkedModel, Machine, Results, Settings
+
+_DYNAMIC_INT8 = "int8 products, else float32"  # arithmetic of the CPU for int8 weights
 
 
 def benchmark(
@@ -37,27 +40,27 @@ def benchmark(
     profile: bool = False,
     tell: Callable[[str], None] = lambda message: None,
     warn: Callable[[str], None] = lambda message: None,
-) -> dict[str, Any]:
-    """Measure, and give the object that `schema.json` describes.
+) -> Results:
+    """Measure, and return the results as described by `schema.json`.
 
     Args:
-        models: names or paths, each once.
-        delegate: `all`, `auto`, `gpu` or `cpu`, as `plan_rows` takes it.
-        threads: numbers of CPU threads, each once.
-        library: an external TFLite delegate, for a further row.
-        gpu_precision: that the GPU is asked to compute in, `float32` or `float16`.
+        models: names or paths, without duplicates.
+        delegate: `all`, `auto`, `gpu` or `cpu`, as in `plan_rows`.
+        threads: numbers of CPU threads, without duplicates.
+        library: path of an external TFLite delegate, for an additional row.
+        gpu_precision: requested precision of the GPU, `float32` or `float16`.
         duration: seconds of audio.
         repeat: runs of each row.
-        idle_seconds: for which the idle machine is measured.
-        tdp: watts to estimate energy with where no meter can be read.
-        profile: run each row once more, under a profiler.
-        tell: given a line at the start of each phase.
-        warn: given one line for each thing that a user should hear; they stand in the results too.
+        idle_seconds: duration of the measurement of the idle machine.
+        tdp: watts for energy estimates without a meter; None: no estimates.
+        profile: run each row once more under a profiler.
+        tell: receives one line at the start of each phase.
+        warn: receives the warnings, one line each; most of them are part of the results, too.
 
     Raises:
-        UsageError: float16 where there is no row of a GPU.
-        DssError: a model or library that cannot be loaded, a run that fails, or a GPU that was
-            asked for alone and cannot be used.
+        UsageError: float16 is requested without a GPU row.
+        DssError: a model or library cannot be loaded, a run fails, or `delegate` is `gpu` and the GPU
+            cannot be used.
     """
     if delegate == "cpu" and gpu_precision != "float32":
         raise UsageError(f"{gpu_precision} arithmetic is the GPU's: the delegate cannot be cpu")
@@ -70,7 +73,7 @@ def benchmark(
     from .library import left_by_xnnpack
 
     machine = describe_machine()
-    found_models = {name: find_model(name) for name in models}  # what is missing fails now
+    found_models = {name: find_model(name) for name in models}  # a missing model fails here
     if library and not library.is_file():
         raise DssError(f"{library}: the delegate library does not exist")
     about = {name: _describe(model) for name, model in found_models.items()}
@@ -120,20 +123,21 @@ def benchmark(
         if entry.proof.fallback_reason:
             say(f"{entry.row.model}: running on the CPU: {entry.proof.fallback_reason}")
     for what, why in session.missing:
-        warn(f"no {what}: {why}")  # the results name it among what was not measured
+        warn(f"no {what}: {why}")  # the results list it under `not_measured`
+    settings = {"delegate": delegate, "duration": duration, "repeat": repeat}
     return results(
         session,
-        machine=machine,
+        machine=cast("Machine", machine),
         models=about,
-        settings={"delegate": delegate, "duration": duration, "repeat": repeat},
+        settings=cast("Settings", settings),
         meter_problems=found.problems,
         tdp=tdp,
         warnings=warnings,
     )
 
 
-def _describe(model: Model) -> dict[str, Any]:
-    """Which model it is, whatever it was called by, and the type of most of its weights."""
+def _describe(model: Model) -> BenchmarkedModel:
+    """Return a description of a model, independent of its name, with the type of most of its weights."""
     inspection = inspect_model(model.path)
     storage = inspection.storage
     weights = max(storage, key=lambda dtype: storage[dtype]["numbers"], default=None)

@@ -1,4 +1,4 @@
-"""A benchmark from the first warm-up to the last run: who may take part, and in which order."""
+"""Session of a benchmark: warm-ups, checks of the rows, and interleaved runs."""
 
 from __future__ import annotations
 
@@ -23,16 +23,16 @@ Open = Callable[[BenchmarkRow, Path, Path], Worker]  # row, recording, folder fo
 
 @dataclass
 class Entry:
-    """A row that takes part.
+    """Row that takes part, with its measurements.
 
     Attributes:
-        row: what was asked for.
-        proof: who does the work.
-        agreement: with the stems of the CPU on one thread; None for that row itself.
-        runs: in the order of the repetitions.
-        energies: of each run, by meter.
-        start_ups: seconds of whole `dss separate` processes; empty where there are none.
-        profile: of a run of its own; None where nobody asked for it.
+        row: the requested row.
+        proof: the delegate that does the work.
+        agreement: agreement with the stems of the CPU on one thread; None for that row itself.
+        runs: runs in order of the repetitions.
+        energies: energies of each run, one for each meter.
+        start_ups: seconds of complete `dss separate` processes; may be empty.
+        profile: profile of a separate run; None if not requested.
     """
 
     row: BenchmarkRow
@@ -46,12 +46,12 @@ class Entry:
 
 @dataclass
 class Measurements:
-    """Everything that was measured.
+    """All measurements of a session.
 
     Attributes:
-        entries: the rows that took part.
-        idle: what the meters counted while nothing ran.
-        missing: (what, why) of each row that could not take part, and of what could not be measured.
+        entries: rows that took part.
+        idle: energies of the idle machine, one for each meter.
+        missing: (what, why) for each row that could not take part and each failed measurement.
     """
 
     entries: list[Entry] = field(default_factory=list)
@@ -72,29 +72,27 @@ def run_session(
     tell: Callable[[str], None] = lambda message: None,
     clock: Callable[[], float] = time.monotonic,
 ) -> Measurements:
-    """Warm every row up, measure the idle machine, then let the rows take turns: A B A B.
+    """Warm up all rows, measure the idle machine, then run the rows interleaved: A B A B.
 
-    Each run has a new process, so that each tells the time of loading, and no row holds memory or
-    threads while another one runs. The warm-up is a whole run, whose figures are dropped: it fills
-    the caches of the disk and of the GPU's driver.
+    Each run has a new process, so that its loading time is measured and no row holds memory or threads while
+    another row runs. The warm-up is a complete run whose figures are discarded; it fills the caches of the
+    disk and of the GPU's driver.
 
     Args:
-        rows: as `plan_rows` makes them.
-        recording: gives the recording for a model.
-        folder: for the stems.
-        open_worker: as `ProcessWorker`.
-        meters: of energy; may be none.
+        rows: rows from `plan_rows`.
+        recording: function that returns the recording for a model.
+        folder: folder for the stems.
+        open_worker: constructor such as `ProcessWorker`.
+        meters: energy meters; may be empty.
         repeat: runs of each row.
-        idle_seconds: for which the idle machine is measured, if there is a meter.
-        gpu_required: a GPU that cannot be used, or computes something else, is an error, not a row that is
-            missing.
-        tell: given a line at the start of each phase; a progress bar would take part in what is
-            measured.
-        clock: in seconds, to tell how long the runs will take.
+        idle_seconds: duration of the measurement of the idle machine, if there is a meter.
+        gpu_required: raise an error if the GPU cannot be used or gives wrong results, instead of leaving out
+            its row.
+        tell: receives one line at the start of each phase; a progress bar would disturb the measurement.
+        clock: function that returns the time in seconds, to predict the duration of the runs.
 
     Raises:
-        DssError: a model or library that cannot be loaded, a run that fails, or a GPU that cannot
-            be used though it is required.
+        DssError: a model or library cannot be loaded, a run fails, or a required GPU cannot be used.
     """
     session = Measurements()
     warm_ups = _WarmUps(recording, folder, open_worker, clock)
@@ -132,7 +130,7 @@ def run_session(
 
 
 class _WarmUps:
-    """The first run of a row, of each row once."""
+    """First runs of the rows, made once for each row."""
 
     def __init__(
         self, recording: Callable[[str], Path], folder: Path, open_worker: Open, clock: Callable[[], float]
@@ -141,7 +139,7 @@ class _WarmUps:
         self._done: dict[BenchmarkRow, tuple[Proof, Path, float]] = {}
 
     def get(self, row: BenchmarkRow) -> tuple[Proof, Path]:
-        """The proof, and the folder with the stems."""
+        """Return the proof and the folder with the stems of a row."""
         if row not in self._done:
             stems = Path(tempfile.mkdtemp(prefix="stems-", dir=self._folder))
             started = self._clock()
@@ -151,5 +149,5 @@ class _WarmUps:
         return self._done[row][:2]
 
     def seconds(self, row: BenchmarkRow) -> float:
-        """How long it took."""
+        """Return the duration of the warm-up of a row in seconds."""
         return self._done[row][2]

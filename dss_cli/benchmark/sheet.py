@@ -1,12 +1,11 @@
-"""The results as CSV: a line for each row."""
+"""Results of a benchmark as CSV, one line for each row."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
 from typing import Any
 
+from ..utils.tables import csv_table
 from .profile import PARTS, REST
 from .results import FIGURES
 
@@ -17,14 +16,8 @@ _ENDS = ("median", "min", "max")
 
 
 def sheet_text(result: Mapping[str, Any]) -> str:
-    """CSV with a header; what was not measured is empty. A meter's columns begin with its name."""
-    lines = [_line(row) for row in result["rows"]]
-    text = io.StringIO()
-    names = dict.fromkeys(name for line in lines for name in line)
-    writer = csv.DictWriter(text, list(names), lineterminator="\n")
-    writer.writeheader()
-    writer.writerows(lines)
-    return text.getvalue()
+    """Return CSV with a header; missing values are empty. The columns of a meter begin with its name."""
+    return csv_table([_line(row) for row in result["rows"]])
 
 
 def _line(row: Mapping[str, Any]) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""From the command line to the first stems: `dss separate` as a shell starts it, Python included."""
+"""Measure the start-up: complete `dss separate` processes as started by a shell, including Python."""
 
 from __future__ import annotations
 
@@ -21,17 +21,17 @@ def measure_start_ups(
     repeat: int,
     tell: Callable[[str], None] = lambda message: None,
 ) -> None:
-    """Separate a recording of one chunk with each row, `repeat` times in turns after one warm-up.
+    """Separate a recording of one chunk with each row, `repeat` times interleaved, after one warm-up.
 
-    The times become the entries' `start_ups`. Where it fails, `session.missing` tells why; a library
-    has none, since `dss separate` takes no external delegate.
+    The times are stored in `start_ups` of the entries, and failures in `session.missing`. Library rows are
+    left out, because `dss separate` has no external delegates.
 
     Args:
-        session: the rows that took part.
-        models: by the names in the rows.
-        folder: for the recordings and the stems.
-        repeat: starts of each row.
-        tell: given a line at the start.
+        session: rows that took part.
+        models: models by their names in the rows.
+        folder: folder for the recordings and the stems.
+        repeat: measured starts of each row.
+        tell: receives one line at the start.
     """
     recordings = {name: folder / f"chunk-{number}.wav" for number, name in enumerate(models)}
     for name, path in recordings.items():
@@ -42,7 +42,7 @@ def measure_start_ups(
         for entry in list(able):
             command = _command(entry.row, models[entry.row.model].path, recordings[entry.row.model])
             started = time.perf_counter()
-            # Not where the user stands: Python would look for packages there first.
+            # Not in the user's folder, where Python would search for packages first.
             done = subprocess.run(
                 command, cwd=folder, stdin=subprocess.DEVNULL, capture_output=True, text=True, check=False
             )

@@ -1,19 +1,20 @@
-"""What several runs say together: medians with the smallest and the largest value, paired ratios."""
+"""Statistics of several runs: median, minimum and maximum, and paired ratios."""
 
 from __future__ import annotations
 
 import math
 import statistics
 from collections.abc import Sequence
-from typing import Any
+from typing import TYPE_CHECKING
 
-Spread = dict[str, Any]
+if TYPE_CHECKING:
+    from .schema import Spread
 
 PERCENTILES = (50, 95, 99)
 
 
 def spread(values: Sequence[float | None]) -> Spread | None:
-    """`median`, `min`, `max` and `runs` (how many); None if any value is missing, or there is none."""
+    """Return `median`, `min`, `max` and `runs` (the count); None if a value is missing or there is none."""
     known = [value for value in values if value is not None]
     if not known or len(known) < len(values):
         return None
@@ -26,22 +27,26 @@ def spread(values: Sequence[float | None]) -> Spread | None:
 
 
 def ratio(values: Sequence[float | None], others: Sequence[float | None]) -> Spread | None:
-    """The spread of value / other, each pair of one repetition.
+    """Return the spread of value / other, paired by repetition.
 
-    None where a value is missing, or where a pair has no ratio: net energy may be zero or less.
+    The result is None if a value is missing or not positive: net energy may be zero or negative.
     """
     pairs = list(zip(values, others, strict=True))
     return spread([v / o if v is not None and o is not None and v > 0 and o > 0 else None for v, o in pairs])
 
 
 def inverse(values: Spread) -> Spread:
-    """The spread of 1 / value where all are more than 0; the median is that of an odd number of runs."""
-    ends = {"median": values["median"], "min": values["max"], "max": values["min"]}
-    return {**{name: 1 / value for name, value in ends.items()}, "runs": values["runs"]}
+    """Return the spread of 1 / value if all values are positive; the number of runs is odd."""
+    return {
+        "median": 1 / values["median"],
+        "min": 1 / values["max"],
+        "max": 1 / values["min"],
+        "runs": values["runs"],
+    }
 
 
 def percentiles(values: Sequence[float]) -> dict[str, float]:
-    """`p50`, `p95` and `p99` by the nearest-rank method: values that occurred, none between them."""
+    """Return `p50`, `p95` and `p99` by the nearest-rank method, which does not interpolate."""
     ordered = sorted(values)
     return {
         f"p{percent}": ordered[max(0, math.ceil(percent / 100 * len(ordered)) - 1)] for percent in PERCENTILES

@@ -1,4 +1,4 @@
-"""What a row runs, and the proof of it: LiteRT's word on who does the work."""
+"""Load the network of a row, and the proof of its delegate, as LiteRT reports it."""
 
 from __future__ import annotations
 
@@ -14,19 +14,20 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Proof:
-    """Who runs the model of a row.
+    """Delegate that runs the model of a row.
 
     Attributes:
-        asked: `cpu`, `gpu`, `auto`, or `library`.
-        used: `cpu`, `gpu` or `library`.
-        name: of the row, for people; a GPU in software is called so.
-        fully_accelerated: whether the whole graph is the delegate's; the CPU's is XNNPACK.
-        not_accelerated: ops that are not, each with its number.
-        fallback_reason: why the CPU runs where `auto` was asked, as LiteRT tells it.
-        adapter: the GPU, its API and kind, as its driver names them.
-        software: the adapter renders on the CPU.
-        threads: of the CPU; None on a GPU.
-        precision: of the arithmetic: a GPU's as a trial shows, not as it was asked for.
+        asked: requested delegate: `cpu`, `gpu`, `auto` or `library`.
+        used: delegate in use: `cpu`, `gpu` or `library`.
+        name: name of the row for people; it says if the GPU is a software renderer.
+        fully_accelerated: whether the delegate (on the CPU: XNNPACK) runs the whole graph.
+        not_accelerated: count of the operators outside the delegate, by name.
+        fallback_reason: reason why the CPU runs with `auto`, as LiteRT reports it.
+        adapter: driver's name of the GPU, its API and kind.
+        software: whether the adapter is a software renderer on the CPU.
+        threads: number of CPU threads; None on a GPU.
+        library: path of the external delegate, None without one.
+        precision: effective precision of the arithmetic; for a GPU it is determined by a trial.
     """
 
     asked: str
@@ -43,24 +44,23 @@ class Proof:
 
     @property
     def on_cpu(self) -> bool:
-        """Whether the CPU's time is all the work that there is."""
+        """True if the CPU does all the work."""
         return self.used == "cpu" or self.software
 
     def to_dict(self) -> dict[str, Any]:
-        """As it stands in the results."""
+        """Return the object for the results."""
         return asdict(self)
 
 
 class Refused(Exception):
-    """The GPU that a row is about cannot run its model; the text says why."""
+    """The GPU of a row cannot run its model; the text is the reason."""
 
 
 def prepare(row: BenchmarkRow) -> Callable[[], tuple[Network, Proof]]:
-    """Import what the row needs; what is returned then loads and compiles its model.
+    """Import the packages of a row; return a function that loads and compiles its model.
 
-    Raises, when called:
-        DssError: the model, or the delegate's library, cannot be loaded.
-        Refused: the GPU was asked for and cannot be used.
+    The returned function raises DssError if the model or the library of the delegate cannot be loaded, and
+    Refused if the GPU was requested and cannot be used.
     """
     from ..runtime.registry import find_model
 
@@ -93,7 +93,7 @@ def prepare(row: BenchmarkRow) -> Callable[[], tuple[Network, Proof]]:
             find_model(row.model), row.delegate, row.threads, gpu_precision=row.gpu_precision
         )
         if row.delegate == "gpu" and network.used != "gpu":
-            reason = network.fallback_reason or "LiteRT tells no reason"
+            reason = network.fallback_reason or "LiteRT gives no reason"
             tool = f"dss inspect {row.model}" if reason.startswith(REFUSED) else "dss info"
             raise Refused(f"{reason} (`{tool}` tells more)")
         on_gpu = network.used == "gpu"
@@ -113,6 +113,6 @@ def prepare(row: BenchmarkRow) -> Callable[[], tuple[Network, Proof]]:
 
 
 def _gpu_name(adapter: str | None, software: bool) -> str:
-    """`GPU: NAME`, or `GPU, software: NAME`, never a bare GPU where it is none."""
+    """Return `GPU: NAME`, or `GPU, software: NAME` for a software renderer."""
     name = (adapter or "unnamed").split(" (")[0].removesuffix(" Device")
     return f"GPU, software: {name}" if software else f"GPU: {name}"

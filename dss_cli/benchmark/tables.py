@@ -1,22 +1,20 @@
-"""The results as tables, one for each model: on a terminal, and as Markdown."""
+"""Results of a benchmark as tables, one for each model: on a terminal, and as Markdown."""
 
 from __future__ import annotations
 
-import io
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
-from rich import box
 from rich.console import Console
 from rich.table import Table
 
 from ..constants import STEMS
+from ..utils.tables import markdown_table
 
 UNKNOWN = "not measured"
-_WIDE = 10_000  # columns: Markdown is not wrapped
 
 Result = Mapping[str, Any]
-Line = tuple[str, list[str]]  # what is told, and of each row
+Line = tuple[str, list[str]]  # title, and a cell for each row
 _PARTS = {
     "reading": "reading, resampling",
     "analysis": "Fourier transform, compression",
@@ -28,7 +26,7 @@ _PARTS = {
 
 
 def print_results(result: Result, console: Console) -> None:
-    """Tables and notes, for people."""
+    """Print the tables and notes."""
     for model in _models(result):
         console.print(model, style="bold", highlight=False, markup=False)
         console.print(_table(result, model))
@@ -38,7 +36,7 @@ def print_results(result: Result, console: Console) -> None:
 
 
 def markdown_results(result: Result) -> str:
-    """Tables and notes as Markdown."""
+    """Return the tables and notes as Markdown."""
     parts = []
     for model in _models(result):
         told = [line for group in lines(result, model) for line in group]
@@ -48,7 +46,7 @@ def markdown_results(result: Result) -> str:
 
 
 def markdown_profile(result: Result) -> str:
-    """Where the time of each row goes, as Markdown."""
+    """Return the time shares of each row as Markdown."""
     parts = [
         markdown_lines(["share of the time", *_names(result, model)], profile_lines(_rows(result, model)))
         for model in _models(result)
@@ -57,19 +55,15 @@ def markdown_profile(result: Result) -> str:
 
 
 def markdown_lines(header: Sequence[str], told: Sequence[Line]) -> str:
-    """One table as Markdown, its columns aligned."""
-    table = Table(*header, box=box.MARKDOWN)
-    for title, cells in told:
-        table.add_row(title, *cells)
-    text = io.StringIO()
-    Console(file=text, width=_WIDE).print(table)
-    return "\n".join(filter(None, map(str.strip, text.getvalue().splitlines())))
+    """Return one table as Markdown."""
+    return markdown_table(header, [[title, *cells] for title, cells in told])
 
 
 def lines(result: Result, model: str) -> list[list[Line]]:
-    """What the table of a model tells: energy, speed and ratios; latency and memory; who did the work.
+    """Return the lines of a model's table, in groups.
 
-    Where a profile was asked for, it comes before the last of these.
+    The groups are: energy, speed and ratios; latency and memory; the profile, if there is one; the delegate
+    that did the work.
     """
     rows = _rows(result, model)
     groups = [
@@ -82,7 +76,7 @@ def lines(result: Result, model: str) -> list[list[Line]]:
 
 
 def profile_lines(rows: Sequence[Result]) -> list[Line]:
-    """The share of each part of the way from file to files; nothing without a profile."""
+    """Return the share of the time of each part of the processing; an empty list without a profile."""
     if not all(row["profile"] for row in rows):
         return []
     shares = [row["profile"]["shares"] for row in rows]
@@ -90,7 +84,7 @@ def profile_lines(rows: Sequence[Result]) -> list[Line]:
 
 
 def notes(result: Result) -> list[str]:
-    """Below the tables: how to read them, where they come from, and what could not be measured."""
+    """Return the notes below the tables: explanations, machine and settings, and missing measurements."""
     machine, settings = result["machine"], result["settings"]
     found = [
         "Medians (smallest to largest). RTF: real-time factor, seconds of computing per second of audio. "
@@ -145,7 +139,7 @@ def _energy(result: Result, rows: Sequence[Result]) -> Iterator[Line]:
         counted = [row["energy"][index] for row in rows]
         gross = [
             e["problem"] or spread_text(e["gross_joules_per_audio_second"]) for e in counted
-        ]  # no number, but the reason for that
+        ]  # the reason, if there is no number
         yield f"{idle['meter']}, J per audio s", gross
         yield (
             f"{idle['meter']}, net of idle",
@@ -217,7 +211,7 @@ def _whole(proof: Result) -> str:
     if proof["fully_accelerated"]:
         return "yes"
     left = ", ".join(f"{count} {name}" for name, count in proof["not_accelerated"].items())
-    return f"no: {left or 'LiteRT does not tell what'}"
+    return f"no: {left or 'LiteRT gives no details'}"
 
 
 def _cells(rows: Sequence[Result], figure: str, scale: float = 1.0) -> list[str]:
@@ -225,7 +219,7 @@ def _cells(rows: Sequence[Result], figure: str, scale: float = 1.0) -> list[str]
 
 
 def spread_text(spread: Result | None, scale: float = 1.0) -> str:
-    """`MEDIAN (SMALLEST to LARGEST)`, each times `scale`."""
+    """Return `MEDIAN (SMALLEST to LARGEST)`, each times `scale`; one number for a single run."""
     if spread is None:
         return UNKNOWN
     median, low, high = (_number(scale * spread[name]) for name in ("median", "min", "max"))
@@ -233,5 +227,5 @@ def spread_text(spread: Result | None, scale: float = 1.0) -> str:
 
 
 def _number(value: float) -> str:
-    """Three digits that count."""
+    """Return a number with three significant digits, or as an integer from 100 up."""
     return f"{value:.0f}" if abs(value) >= 100 else f"{value:.3g}"

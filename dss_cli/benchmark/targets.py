@@ -1,30 +1,33 @@
-"""The speed that the bundled model is to have, held against what a benchmark measured."""
+"""Speed targets of the bundled model, compared with the results of a benchmark."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DssError
-from .statistics import Spread, inverse
+from .statistics import inverse
 from .tables import UNKNOWN, markdown_lines, spread_text
 
+if TYPE_CHECKING:
+    from .schema import Spread
+
 FLOOR, GOAL = 0.042, 0.014  # real-time factors on one thread; the floor is DTLN's
-SPEED_UP = 1.6  # of two threads
-OVERHEAD = 0.1  # share of the time that is not the network's
+SPEED_UP = 1.6  # two threads relative to one
+OVERHEAD = 0.1  # share of the time outside the network
 START_UP = 1.0  # seconds
 
 
 @dataclass(frozen=True)
 class Target:
-    """One line of the table.
+    """One line of the table of targets.
 
     Attributes:
-        what: is measured.
-        wanted: of it, for people.
-        measured: the same.
-        met: by the median; None where nothing was measured.
+        what: name of the figure.
+        wanted: target value as text.
+        measured: measured value as text.
+        met: whether the median meets the target; None without a measurement.
     """
 
     what: str
@@ -34,18 +37,18 @@ class Target:
 
 
 def targets(result: Mapping[str, Any]) -> list[Target]:
-    """Of the first model.
+    """Return the targets of the first model.
 
     Args:
-        result: of a benchmark with rows of the CPU on one thread and on two, in this order.
+        result: result of a benchmark with CPU rows on one thread and on two threads, in this order.
 
     Raises:
-        DssError: it has no such rows.
+        DssError: the result has no such rows.
     """
     one, two = _row(result, 1), _row(result, 2)
     ratio = next((ratio for ratio in result["ratios"] if (ratio["row"], ratio["to"]) == (two, one)), None)
     if one is None or ratio is None:
-        raise DssError("speed targets are of the CPU on one thread, then on two: `dss bench --threads 1,2`")
+        raise DssError("speed targets need the CPU on one thread, then on two: `dss bench --threads 1,2`")
     speed_up, row = inverse(ratio["rtf_file"]), result["rows"][one]
     file, start_up = row["rtf_file"], row["startup_seconds"]
     overhead = 1 - row["rtf_network"]["median"] / file["median"]
@@ -74,14 +77,18 @@ def targets(result: Mapping[str, Any]) -> list[Target]:
 
 
 def markdown_targets(result: Mapping[str, Any]) -> str:
-    """The table as Markdown; see `targets`."""
+    """Return the table of targets as Markdown.
+
+    Raises:
+        DssError: as `targets`.
+    """
     words = {True: "yes", False: "no", None: UNKNOWN}
     told = [(one.what, [one.wanted, one.measured, words[one.met]]) for one in targets(result)]
     return markdown_lines(["target", "wanted", "measured", "met"], told) + "\n"
 
 
 def _row(result: Mapping[str, Any], threads: int) -> int | None:
-    """Place of the first model's row of the CPU on so many threads."""
+    """Return the index of the first model's CPU row with that number of threads; None without one."""
     for place, row in enumerate(result["rows"]):
         asked = row["delegate"]["asked"], row["delegate"]["threads"]
         if row["model"] == result["rows"][0]["model"] and asked == ("cpu", threads):

@@ -1,4 +1,4 @@
-"""A process for one run of a row: what it spends is the row's alone, and its crash is survived."""
+"""Process for one run of a row, so that its costs are measured separately and a crash does no harm."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from .subject import Proof, Refused, prepare
 
 Answer = TypeVar("Answer")
 
-_PATIENCE = 5.0  # seconds from asking a process to end to killing it
+_PATIENCE = 5.0  # seconds from the request to end until the kill
 
 
 class Died(DssError):
-    """The process of a row ended by itself: a crash of a driver or a library."""
+    """The process of a row ended unexpectedly, such as by a crash of a driver or a library."""
 
 
 class Worker(Protocol):
-    """A row that is loaded and warm, ready for one run; `with` ends it."""
+    """Row that is loaded and warm, ready for one run; a context manager."""
 
     def __enter__(self) -> Worker: ...
 
@@ -35,28 +35,28 @@ class Worker(Protocol):
 
     @property
     def proof(self) -> Proof:
-        """Who runs the model."""
+        """Delegate that runs the model."""
 
     def run(self) -> Run:
-        """The one run."""
+        """Do the run."""
 
 
 class ProcessWorker:
-    """A new process, in which a row is loaded and its first chunk has run.
+    """Worker in a new process that has loaded a row and run its first chunk.
 
     Args:
-        row: what it runs.
-        recording: what it separates.
+        row: row to run.
+        recording: path of the recording to separate.
         stems: folder for `near.wav` and `far.wav`.
 
     Raises:
         DssError: the model or the library cannot be loaded.
-        Refused: the GPU was asked for and cannot be used.
-        Died: the process ended by itself.
+        Refused: the GPU was requested and cannot be used.
+        Died: the process ended unexpectedly.
     """
 
     def __init__(self, row: BenchmarkRow, recording: Path, stems: Path) -> None:
-        context = multiprocessing.get_context("spawn")  # LiteRT's threads would not survive a fork
+        context = multiprocessing.get_context("spawn")  # LiteRT's threads do not survive a fork
         self._ours, theirs = context.Pipe()
         self._process = context.Process(
             target=_serve, args=(theirs, row, recording, stems), name=row.name, daemon=True
@@ -77,7 +77,7 @@ class ProcessWorker:
         self._end(0 if any(error) else _PATIENCE)
 
     def _end(self, patience: float) -> None:
-        """Wait until the process is gone, and see to it that it goes."""
+        """Wait for the end of the process; terminate or kill it if necessary."""
         self._ours.close()
         self._process.join(patience)
         if self._process.is_alive():
@@ -91,17 +91,21 @@ class ProcessWorker:
         """Separate the recording.
 
         Raises:
-            DssError: it failed.
-            Died: the process ended by itself.
+            DssError: the separation failed.
+            Died: the process ended unexpectedly.
         """
         return self._do(run_file, Run)
 
     def profile(self) -> Profile:
-        """Separate the recording under the profiler; in place of `run`, with its errors."""
+        """Separate the recording under the profiler, instead of `run`.
+
+        Raises:
+            DssError, Died: as `run`.
+        """
         return self._do(profile_file, Profile)
 
     def _do(self, work: Callable[..., Answer], kind: type[Answer]) -> Answer:
-        with suppress(BrokenPipeError):  # `_answer` tells what became of it
+        with suppress(BrokenPipeError):  # `_answer` reports the reason
             self._ours.send(work)
         return self._answer(kind)
 
@@ -118,10 +122,10 @@ class ProcessWorker:
 
 
 def _serve(connection: Connection, row: BenchmarkRow, recording: Path, stems: Path) -> None:
-    """The process: load, answer the proof; when asked for a work, do it and answer the figures."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both; the other one ends this one
+    """Main function of the process: load the row, send the proof, receive one task, send its result."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches both processes; the parent ends this one
     try:
-        with suppress(EOFError, ConnectionError):  # the other one has gone
+        with suppress(EOFError, ConnectionError):  # the parent has ended
             try:
                 _answers(connection, row, recording, stems)
             except (DssError, Refused) as error:
@@ -151,7 +155,7 @@ def _ending(code: int | None) -> str:
 
 @contextmanager
 def _ctrl_c_blocked() -> Iterator[None]:
-    """Ctrl-C waits; a process that starts meanwhile is born deaf to it, and leaves no traceback."""
+    """Block Ctrl-C for a moment; a process started meanwhile inherits the blocked signal: no traceback."""
     if not hasattr(signal, "pthread_sigmask"):  # Windows
         yield
         return

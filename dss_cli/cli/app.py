@@ -1,4 +1,4 @@
-"""The Typer app: the table of commands, and nothing else."""
+"""Typer app with the table of commands."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from .evaluate import evaluate
 from .export import export
 from .info import info
 from .inspect import inspect
+from .live import live
 from .models import models
 from .separate import separate
 from .simulate_test_set import simulate_test_set
@@ -21,6 +22,7 @@ from .web import web
 
 COMMANDS = (
     separate,
+    live,
     models,
     info,
     evaluate,
@@ -35,7 +37,7 @@ COMMANDS = (
 
 app = typer.Typer(
     name="dss",
-    rich_markup_mode=None,  # help as plain text, in half the time
+    rich_markup_mode=None,  # plain-text help takes half the time
     pretty_exceptions_enable=False,
     context_settings={"help_option_names": ["-h", "--help"]},
 )
@@ -57,6 +59,6 @@ def dss(
         typer.Option("--version", help="Print the version.", callback=_print_version, is_eager=True),
     ] = False,
 ) -> None:
-    """Split a recording into its near and its far talkers."""
+    """Separate a recording into near and far talkers."""
     if context.invoked_subcommand is None:
         typer.echo(context.get_help())

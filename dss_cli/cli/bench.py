@@ -1,4 +1,4 @@
-"""`dss bench`: how fast a model runs here, what it costs, and who did the work."""
+"""`dss bench`: speed and cost of a model on this machine, and the delegate that does the work."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Annotated
 
 import typer
 
-from ..errors import UsageError
+from ..errors import DssError, UsageError
 from ..utils.tables import table_console
 from . import options
 from .console import line, warning_line
@@ -20,7 +20,7 @@ _USUAL_THREADS = (1, 2, 4)
 
 
 class BenchDelegate(str, enum.Enum):
-    """Which rows there are."""
+    """Rows of the benchmark."""
 
     all = "all"
     auto = "auto"
@@ -31,21 +31,21 @@ class BenchDelegate(str, enum.Enum):
 def bench(
     delegate: Annotated[
         BenchDelegate,
-        typer.Option(help="Rows: the CPU's and the GPU's, or one delegate's. `gpu` fails without a GPU."),
+        typer.Option(help="Rows: CPU and GPU, or one delegate. `gpu` fails without a GPU."),
     ] = BenchDelegate.all,
     models: Annotated[
         list[str] | None,
-        typer.Option("--model", help="Name of a model or path of a .tflite file; may be repeated."),
+        typer.Option("--model", help="Model name or path of a .tflite file; may be repeated."),
     ] = None,
     threads: Annotated[
         str | None,
-        typer.Option(metavar="N,...", help="CPU threads, a row for each; default: 1,2,4 or fewer."),
+        typer.Option(metavar="N,...", help="Numbers of CPU threads, one row each; default: 1,2,4 or fewer."),
     ] = None,
-    duration: Annotated[float, typer.Option(min=1.0, max=3600.0, help="Seconds of audio in a run.")] = 60.0,
+    duration: Annotated[float, typer.Option(min=1.0, max=3600.0, help="Seconds of audio per run.")] = 60.0,
     repeat: Annotated[int, typer.Option(min=1, max=1000, help="Runs of each row.")] = 5,
     delegate_library: Annotated[
         Path | None,
-        typer.Option(metavar="FILE", help="External TFLite delegate (.so) for a further row."),
+        typer.Option(metavar="FILE", help="External TFLite delegate (.so) for an additional row."),
     ] = None,
     gpu_precision: options.GpuPrecision = options.PrecisionName.float32,
     tdp: Annotated[
@@ -53,22 +53,35 @@ def bench(
         typer.Option(metavar="WATTS", min=0.1, help="Without a meter, estimate energy as CPU time x WATTS."),
     ] = None,
     profile: Annotated[
-        bool, typer.Option("--profile", help="Tell where the time goes, by one further run of each row.")
+        bool, typer.Option("--profile", help="Show where the time goes, by one more run of each row.")
+    ] = False,
+    live: Annotated[
+        bool,
+        typer.Option(
+            "--live",
+            help="Measure a live signal instead, at each latency of a model, with another core idle, "
+            "half busy and nearly busy, for --duration seconds each.",
+        ),
     ] = False,
     table: Annotated[
-        str | None, typer.Option("--csv", metavar="FILE", help="Write a line per row as CSV; '-' for stdout.")
+        str | None, typer.Option("--csv", metavar="FILE", help="Write one CSV line per row; '-' for stdout.")
     ] = None,
     overwrite: options.Overwrite = False,
     as_json: options.Json = False,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """Measure real-time factor, latency, memory and energy; prove which delegate did the work.
+    """Measure real-time factor, latency, memory and energy, and show which delegate did the work.
 
-    Each run separates a synthetic recording in a process of its own. All rows are warmed up, then
-    take turns. A fallback never passes for a GPU, and no figure is made up: what cannot be
-    measured is named, with the reason.
+    Each run separates a synthetic recording in a separate process. All rows are warmed up, then their runs
+    are interleaved. A fallback to the CPU is never reported as a GPU. Figures that cannot be measured are
+    listed with the reason.
     """
+    if live:
+        if table or profile or delegate_library or tdp or threads:
+            raise UsageError("--live allows only --model, --delegate, --duration and --json")
+        _live(models or [], delegate, duration, as_json, quiet)
+        return
     if as_json and table == "-":
         raise UsageError("--json and '--csv -' would both write to standard output")
 
@@ -108,16 +121,39 @@ def bench(
         print_results(result, table_console())
 
 
+def _live(models: list[str], delegate: BenchDelegate, duration: float, as_json: bool, quiet: bool) -> None:
+    from ..benchmark.live import live_table, measure_live
+    from ..separation.separator import DEFAULT_MODEL
+    from ..utils.tables import print_columns
+
+    tell = (lambda message: None) if quiet else line
+    delegates = ["cpu", "gpu"] if delegate is BenchDelegate.all else [delegate.value]
+    results = []
+    for model in dict.fromkeys(models or [DEFAULT_MODEL]):
+        for one in delegates:
+            try:
+                results.append(measure_live(model, [one], duration, tell=tell, warn=warning_line))
+            except DssError as error:
+                if len(delegates) == 1 or one != "gpu":
+                    raise
+                warning_line(f"no row for the GPU: {error}")
+    if as_json:
+        print(json.dumps({"live": results}, indent=2, allow_nan=False))
+        return
+    for result in results:
+        print_columns(live_table(result))
+
+
 def _threads(text: str) -> list[int]:
-    """The numbers of `1,2,4`, each once.
+    """Return the numbers in a text such as `1,2,4`, without duplicates.
 
     Raises:
-        UsageError: something else.
+        UsageError: the text is not a list of positive integers.
     """
     try:
         counts = [int(part) for part in text.split(",")]
     except ValueError:
         counts = [0]
     if min(counts) < 1:
-        raise UsageError(f"--threads {text}: not whole numbers from 1 on with commas between, as 1,2,4")
+        raise UsageError(f"--threads {text}: positive whole numbers with commas are needed, such as 1,2,4")
     return list(dict.fromkeys(counts))

@@ -1,4 +1,4 @@
-"""`dss configurations`: the family of networks, with what each costs."""
+"""`dss configurations`: network configurations and their cost."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from . import options
 
 
 def configurations(as_json: options.Json = False, debug: options.Debug = False) -> None:
-    """List the network configurations: parameters and multiply-accumulates, computed."""
+    """List the network configurations with computed parameters and multiply-accumulates."""
     from ..network.keras_backend import load_keras
 
     load_keras()

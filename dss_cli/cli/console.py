@@ -1,4 +1,4 @@
-"""What `dss` says to people, all of it on stderr: stdout carries data alone."""
+"""Messages of `dss` on stderr; stdout is reserved for data."""
 
 from __future__ import annotations
 
@@ -9,32 +9,32 @@ from contextlib import contextmanager
 
 from ..utils.tables import harmless
 
-Step = Callable[[int, "int | None"], None]  # done, in all (None: not known)
-Start = Callable[[str], "Step | None"]  # a bar with this label; None where there is no bar
+Step = Callable[[int, "int | None"], None]  # done, total (None: unknown)
+Start = Callable[[str], "Step | None"]  # starts a bar with this label; None without a bar
 
 
 def error_line(message: str) -> None:
-    """One line `dss: error: ...`."""
+    """Print one line `dss: error: ...`."""
     line(f"dss: error: {message}")
 
 
 def warning_line(message: str) -> None:
-    """One line `dss: warning: ...`."""
+    """Print one line `dss: warning: ...`."""
     line(f"dss: warning: {message}")
 
 
 def info_line(message: str) -> None:
-    """One line `dss: info: ...`."""
+    """Print one line `dss: info: ...`."""
     line(f"dss: info: {message}")
 
 
 def line(message: str) -> None:
-    """One line, also if the message (a file name, say) holds line breaks or moves the cursor."""
+    """Print a message as one line; line breaks and control characters (in file names, say) are replaced."""
     print(harmless(" ".join(message.splitlines())), file=sys.stderr)
 
 
 def log_lines(shown: bool) -> None:
-    """Let the package's own log through, as lines `dss: info: ...`, or no longer."""
+    """Switch the lines `dss: info: ...` of the package's log on or off."""
     log = logging.getLogger(__package__.partition(".")[0])
     if not any(isinstance(handler, _Lines) for handler in log.handlers):
         log.addHandler(_Lines())
@@ -42,7 +42,7 @@ def log_lines(shown: bool) -> None:
 
 
 class _Lines(logging.Handler):
-    """Writes to the stderr of the moment, which a progress bar may have replaced."""
+    """Log handler that writes to the current stderr, which a progress bar may have replaced."""
 
     def emit(self, record: logging.LogRecord) -> None:
         line(f"dss: {record.levelname.lower()}: {record.getMessage()}")
@@ -50,10 +50,10 @@ class _Lines(logging.Handler):
 
 @contextmanager
 def progress_bar(shown: bool) -> Iterator[Start]:
-    """A bar on a terminal, nothing where stderr is none or `shown` is false.
+    """Show a progress bar, if `shown` is true and stderr is a terminal.
 
-    Yields a function that takes a label and starts the bar anew; it gives the function to call
-    with what is done and what there is to do, or None where there is no bar.
+    Yields a function that takes a label and restarts the bar. It returns the function to call with (done,
+    total), or None without a bar.
     """
     if not shown or not sys.stderr.isatty():
         yield lambda label: None

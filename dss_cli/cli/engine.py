@@ -1,4 +1,4 @@
-"""The options of commands whose work a cluster may do."""
+"""Options of commands whose work a cluster can do."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ..errors import UsageError
 
 
 class Engine(str, enum.Enum):
-    """Who does the work."""
+    """Engine that does the work."""
 
     processes = "processes"
     dask = "dask"
@@ -19,23 +19,24 @@ class Engine(str, enum.Enum):
 
 EngineOption = Annotated[
     Engine,
-    typer.Option("--engine", help="Who does the work: processes here, or the workers of a Dask cluster."),
+    typer.Option("--engine", help="Engine: processes on this machine, or the workers of a Dask cluster."),
 ]
 Scheduler = Annotated[
     str | None,
-    typer.Option(metavar="ADDRESS", help="Of --engine dask: tcp://HOST:PORT, or its scheduler file."),
+    typer.Option(metavar="ADDRESS", help="For --engine dask: tcp://HOST:PORT, or the scheduler file."),
 ]
 
 
 def check_engine(engine: Engine, scheduler: str | None, jobs: int | None) -> None:
-    """Refuse options that do not go together.
+    """Check that the options match.
 
     Raises:
-        UsageError: a cluster without its scheduler or with a number of processes, or a scheduler alone.
+        UsageError: a cluster is requested without a scheduler or with a number of processes, or a scheduler
+            is given without a cluster.
     """
     if engine == Engine.dask and scheduler is None:
         raise UsageError("--engine dask needs --scheduler: the address of a running Dask scheduler")
     if engine == Engine.dask and jobs is not None:
-        raise UsageError("--jobs and --engine dask: a cluster has the workers that it has")
+        raise UsageError("--jobs and --engine dask: the number of workers is set by the cluster")
     if engine != Engine.dask and scheduler is not None:
-        raise UsageError("--scheduler is of --engine dask; give that as well")
+        raise UsageError("--scheduler needs --engine dask")

@@ -1,4 +1,4 @@
-"""`dss export`: trained weights in, a checked model file and its card out."""
+"""`dss export`: convert trained weights to a checked model file with its card."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ if TYPE_CHECKING:
     from ..export.diff import Check
 
 
-SEED = 0  # of weights that nobody trained
+SEED = 0  # seed of untrained weights
 
 
 class Weights(str, enum.Enum):
-    """How a model file stores its weights."""
+    """Types of the stored weights."""
 
     float16 = "float16"
     float32 = "float32"
@@ -34,21 +34,26 @@ def export(
         Path | None, typer.Argument(metavar="[WEIGHTS]", help="Trained weights, NAME.weights.h5.")
     ] = None,
     configuration: Annotated[
-        str, typer.Option(help="Configuration that was trained, or its file, as RUN/config.toml.")
+        str, typer.Option(help="Configuration of the weights: a name, or a file such as RUN/config.toml.")
     ] = "lite",
-    name: Annotated[str | None, typer.Option(help="Name of the model; default: the configuration's.")] = None,
+    name: Annotated[
+        str | None, typer.Option(help="Name of the model; default: as the configuration.")
+    ] = None,
     output: Annotated[
-        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Where the model goes.")
+        Path, typer.Option("--output", "-o", metavar="FOLDER", help="Folder for the model.")
     ] = Path("models"),
     stored: Annotated[
         Weights, typer.Option("--weights", help="Type of the stored weights.")
     ] = Weights.float16,
     untrained: Annotated[
-        bool, typer.Option("--untrained", help="Fresh weights instead, to measure a configuration's speed.")
+        bool,
+        typer.Option("--untrained", help="Use untrained weights, to measure the speed of a configuration."),
     ] = False,
     training_log: Annotated[
         Path | None,
-        typer.Option(metavar="JSON", help="Sections `training` and `scores` of the card, one object."),
+        typer.Option(
+            metavar="JSON", help="JSON object with the sections `training` and `scores` of the card."
+        ),
     ] = None,
     overwrite: options.Overwrite = False,
     as_json: options.Json = False,
@@ -56,18 +61,18 @@ def export(
 ) -> None:
     """Export trained weights to a model file, check it, and write its card.
 
-    NAME.tflite, NAME.json (the card) and a copy of the weights, NAME.weights.h5, appear together.
-    The graph must keep the rules of the GPU, and LiteRT must agree with Keras on every delegate
-    there is. If a check fails nothing is written and the exit code is 1. A model of fresh weights
+    The command writes NAME.tflite, NAME.json (the card) and NAME.weights.h5 (a copy of the weights), all or
+    none. The graph must obey the GPU rules, and the results of LiteRT must agree with Keras on every
+    available delegate. If a check fails, nothing is written and the exit code is 1. An untrained model
     (`--untrained`) separates nothing; its card says so, and its name is CONFIGURATION-untrained.
     """
     if untrained == (weights is not None):
-        raise UsageError("either WEIGHTS, the file of trained weights, or --untrained")
+        raise UsageError("give either WEIGHTS, the file of trained weights, or --untrained")
     trained = Path(configuration).stem if configuration.endswith(".toml") else configuration
     if name is None:
         name = f"{trained}-untrained" if untrained else trained
     if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", name):
-        raise UsageError(f"--name {name!r}: letters, digits, '.', '_' and '-' make a name")
+        raise UsageError(f"--name {name!r}: a name has letters, digits, '.', '_' and '-'")
     if weights is not None and not weights.is_file():
         raise UsageError(f"{weights}: no such file")
     from ..export.card import model_files, write_model
@@ -78,7 +83,7 @@ def export(
     sections, limits = ({}, None) if training_log is None else _sections(training_log)
     from ..network.keras_backend import load_keras
 
-    load_keras("tensorflow")  # nothing else converts to TFLite
+    load_keras("tensorflow")  # other backends cannot convert to TFLite
     import keras
 
     from ..export.pipeline import export_network
@@ -101,7 +106,7 @@ def export(
         print_columns([("CHECK", "VALUE", "LIMIT", "RESULT", "NOTE"), *map(_row, checks)])
     failed = [check.name for check in checks if not check.passed]
     if failed:
-        raise DssError(f"{name}: not written, for {'; '.join(failed)}: failed")
+        raise DssError(f"{name}: not written, failed: {'; '.join(failed)}")
     path = write_model(output, data, card, weights or weights_file(layers), overwrite)
     if as_json:
         print(json.dumps({"path": str(path), "card": card}, indent=2))
@@ -113,7 +118,11 @@ def export(
 
 
 def _sections(path: Path) -> tuple[dict[str, Any], dict[str, Any] | None]:
-    """Sections of the card, and the distances that `dss train` trained for."""
+    """Return the sections of the card, and the distances used by `dss train`.
+
+    Raises:
+        UsageError: the file cannot be read, or is not a JSON object with these sections.
+    """
     try:
         sections = json.loads(path.read_bytes())
     except OSError as error:

@@ -1,4 +1,4 @@
-"""`dss info`: versions, models, delegates and energy meters that work here."""
+"""`dss info`: versions, models, and working delegates and energy meters."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from . import options
 
 
 def info(as_json: options.Json = False, debug: options.Debug = False) -> None:
-    """Say what is installed and what works here, and how to mend what does not.
+    """Show what is installed and what works on this machine, with remedies for problems.
 
-    Every delegate is tried on a tiny model. The exit code is 0 whatever is missing; --json is
-    what a bug report should hold.
+    Every delegate is tried on a tiny model. The exit code is 0 even with problems. Include the output of
+    --json in bug reports.
     """
     from ..diagnostics import describe_installation
 

@@ -1,4 +1,4 @@
-"""`dss inspect`: what is in a model file, and whether a GPU takes the whole of it."""
+"""`dss inspect`: content of a model file, and its compatibility with GPUs."""
 
 from __future__ import annotations
 
@@ -20,19 +20,19 @@ if TYPE_CHECKING:
 def inspect(
     model: Annotated[
         str,
-        typer.Argument(metavar="MODEL", help="Name of a model (see `dss models`) or path of a .tflite file."),
+        typer.Argument(metavar="MODEL", help="Model name (see `dss models`) or path of a .tflite file."),
     ],
     operators: Annotated[
-        bool, typer.Option("--operators", help="List every operator with its tensor and shape.")
+        bool, typer.Option("--operators", help="List every operator with its output tensor and shape.")
     ] = False,
     as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
     """Check a model file against the rules of GPU delegates, without a GPU.
 
-    The rules: only operators that GPU delegates know, on tensors of at most four dimensions; one
-    batch size throughout, so no reshape. Each violation is named. The exit code is 0 if there is
-    none, else 1.
+    The rules allow only operators of GPU delegates on tensors of at most four dimensions, and one batch size
+    in the whole graph, so no reshape. Each violation is listed. The exit code is 1 if there is a violation,
+    else 0.
     """
     from ..tflite.inspection import inspect_model
 
@@ -47,7 +47,7 @@ def inspect(
         number = len(found.violations)
         raise DssError(
             f"{found.path}: {number} violation{'s' * (number > 1)} of the GPU rules: "
-            "no GPU delegate runs the whole of it"
+            "no GPU delegate runs the whole graph"
         )
 
 

@@ -1,4 +1,4 @@
-"""What `dss separate` says about a batch: lines in the order of its inputs, a bar, a tally, JSON."""
+"""Reports of `dss separate` about a batch: lines in order of the inputs, progress bar, tally, JSON."""
 
 from __future__ import annotations
 
@@ -20,20 +20,20 @@ if TYPE_CHECKING:
     from ..separation.running import NetworkFacts
     from .console import Start, Step
 
-_SHARES = {"separating": (0.0, 0.9), "writing": (0.9, 1.0)}  # of a recording's part of the bar
+_SHARES = {"separating": (0.0, 0.9), "writing": (0.9, 1.0)}  # shares of the bar for the phases of a recording
 
 
 class BatchReport:
-    """Tells people what becomes of a batch; a `separation.running.BatchListener`.
+    """Report of a batch to the user; a `separation.running.BatchListener`.
 
-    Lines about a recording wait until those before it are finished, so that their order is that of
-    the inputs whoever finishes first.
+    Lines about a recording are printed after those of the recordings before it, so that they are in order of
+    the inputs.
 
     Args:
-        jobs: the batch.
-        summaries: say a line for each recording and a tally at the end.
-        start: starts a progress bar.
-        left_out: how many files of which kind were passed over.
+        jobs: jobs of the batch.
+        summaries: whether to print a line for each recording and a tally at the end.
+        start: function that starts a progress bar.
+        left_out: count of the files that were left out, by kind.
     """
 
     def __init__(
@@ -45,21 +45,21 @@ class BatchReport:
         self._jobs = jobs
         self._summaries = summaries
         self._left_out = Counter(left_out or {})
-        self._lines: list[list[Callable[[], None]]] = [[] for _ in jobs]  # what waits to be said
-        self._next = 0  # the first job that is not finished
+        self._lines: list[list[Callable[[], None]]] = [[] for _ in jobs]  # lines that wait for their turn
+        self._next = 0  # first unfinished job
         self._shares = [0.0] * len(jobs)
         self._start = start
         self._steps: dict[str, Step | None] = {}
         self._keep: Callable[[dict[str, Any]], None] = lambda entry: None
 
     def keep(self, take: Callable[[dict[str, Any]], None]) -> None:
-        """Give each report to somebody else as well, as soon as it is there."""
+        """Pass each report to `take`, too, as soon as it is available."""
         self._keep = take
 
-    # The listener.
+    # Methods of the listener.
 
     def ready(self, facts: NetworkFacts, notes: Sequence[str], log: Sequence[str] = ()) -> None:
-        """Keep what network runs, and say the warnings that came with it."""
+        """Keep the facts about the network, and print its log lines and warnings."""
         self._facts = facts
         for message in log:
             info_line(message)
@@ -67,20 +67,20 @@ class BatchReport:
             self.note(note)
 
     def note(self, message: str) -> None:
-        """Say a warning about the batch, and keep it for the JSON object."""
+        """Print a warning about the batch, and keep it for the JSON object."""
         self.notes.append(message)
         warning_line(message)
 
     def warning(self, number: int, message: str) -> None:
-        """Say a warning about a recording, at once or in its turn."""
+        """Print a warning about a recording, immediately or in its turn."""
         self._in_turn(number, partial(warning_line, message))
 
     def info(self, number: int, message: str) -> None:
-        """Say a line of the log about a recording, at once or in its turn."""
+        """Print a log line about a recording, immediately or in its turn."""
         self._in_turn(number, partial(info_line, message))
 
     def progress(self, number: int, phase: Phase, done: int, total: int | None) -> None:
-        """Move the bar: each phase of a single recording, or the share of the whole batch."""
+        """Update the bar: by phase for a single recording, else by the share of the batch."""
         if len(self._jobs) == 1:
             self._move(f"{Path(self._jobs[0].source).name}: {phase}", done, total)
             return
@@ -90,7 +90,7 @@ class BatchReport:
         self._move_all()
 
     def finished(self, number: int, entry: dict[str, Any]) -> None:
-        """Keep a report, and say all that its turn has come for."""
+        """Keep a report, and print all lines whose turn has come."""
         self.entries[number] = entry
         self._keep(entry)
         self._shares[number] = 1.0
@@ -106,7 +106,7 @@ class BatchReport:
 
     @property
     def status(self) -> int:
-        """The exit code: of the one recording, or 1 where any of several failed."""
+        """Exit code: that of a single recording, or 1 if any of several recordings failed."""
         codes = [entry["exit_code"] for entry in self.entries if "error" in entry]
         if not codes:
             return ExitCode.OK
@@ -114,7 +114,7 @@ class BatchReport:
 
     @property
     def tally(self) -> dict[str, Any]:
-        """How many recordings were separated and failed, and what was left out by kind."""
+        """Numbers of separated and failed recordings, and of files left out by kind."""
         left_out = Counter(self._left_out)
         if skipped := sum("skipped" in entry for entry in self.entries):
             left_out["outputs exist"] = skipped
@@ -126,7 +126,7 @@ class BatchReport:
         }
 
     def close(self) -> None:
-        """Say again what failed, then the tally; nothing where a single recording was the batch."""
+        """Print the failures again, then the tally; nothing for a single recording."""
         tally = self.tally
         if not self._summaries or (len(self._jobs) == 1 and not self._left_out):
             return
@@ -142,8 +142,8 @@ class BatchReport:
         line(", ".join(parts))
 
     def to_dict(self, model: str, elapsed: float) -> dict[str, Any]:
-        """The object of --json."""
-        network = self._facts  # None: a cluster had nothing to do
+        """Return the object of --json."""
+        network = self._facts  # None if there was nothing to do
         seconds = sum(entry.get("seconds", 0.0) for entry in self.entries)
         files = [{key: value for key, value in e.items() if key != "exit_code"} for e in self.entries]
         return {
@@ -186,7 +186,7 @@ class BatchReport:
 
 
 def _summary(entry: dict[str, Any], used: str) -> str:
-    """What became of one recording, in a line."""
+    """Return one line about the result of a recording."""
     if "skipped" in entry:
         return f"{entry['input']}: left out, its outputs exist"
     return (

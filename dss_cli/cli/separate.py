@@ -1,4 +1,4 @@
-"""`dss separate`: recordings in, near and far stems out."""
+"""`dss separate`: separate recordings into near and far stems."""
 
 from __future__ import annotations
 
@@ -13,6 +13,7 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import UsageError
+from ..separation.activity_files import EXTENSIONS, check_extension
 from ..separation.batch import PIPE, plan, refuse_as_output
 from ..utils.descriptors import STANDARD_OUTPUT_NAMES, standard_output
 from . import options
@@ -22,7 +23,7 @@ from .reporting import BatchReport
 
 
 class Channels(str, enum.Enum):
-    """What becomes of several channels."""
+    """Treatment of several channels."""
 
     each = "each"
     mix = "mix"
@@ -31,50 +32,60 @@ class Channels(str, enum.Enum):
 def separate(
     inputs: Annotated[
         list[str],
-        typer.Argument(metavar="INPUT", help="Recordings, folders, URLs of both, or '-' for standard input."),
+        typer.Argument(metavar="INPUT", help="Recordings, folders or their URLs, or '-' for standard input."),
     ],
     near: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Where the near stem goes; '-' for stdout.")
+        str | None, typer.Option(metavar="FILE", help="File of the near stem; '-' for stdout.")
     ] = None,
     far: Annotated[
-        str | None, typer.Option(metavar="FILE", help="Where the far stem goes; '-' for stdout.")
+        str | None, typer.Option(metavar="FILE", help="File of the far stem; '-' for stdout.")
     ] = None,
     residual: Annotated[
         str | None,
-        typer.Option(metavar="FILE", help="Where to put mixture - near - far, in addition."),
+        typer.Option(metavar="FILE", help="File of an additional stem: mixture - near - far."),
+    ] = None,
+    activity: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="File of the speech intervals: .json, .rttm, .txt (Audacity labels) or .csv; only `.rttm`: "
+            "NAME.activity.rttm beside the stems.",
+        ),
     ] = None,
     output_dir: Annotated[
         str | None,
         typer.Option(
-            "--output-dir", "-o", metavar="DIR", help="Folder or URL of the stems; default: the current one."
+            "--output-dir", "-o", metavar="DIR", help="Folder or URL for the stems; default: current folder."
         ),
     ] = None,
     format: Annotated[
         str | None,
-        typer.Option(metavar="EXT", help="Format of the stems, as wav; default: the input's."),
+        typer.Option(metavar="EXT", help="Format of the stems, such as wav; default: as the input."),
     ] = None,
     subtype: Annotated[
         str | None,
-        typer.Option(help="Encoding of the stems, as PCM_24; default: the input's."),
+        typer.Option(help="Encoding of the stems, such as PCM_24; default: as the input."),
     ] = None,
     recursive: Annotated[
-        bool, typer.Option("--recursive", "-r", help="Work through folders, mirroring their tree.")
+        bool,
+        typer.Option("--recursive", "-r", help="Separate all recordings in folders, and mirror the folders."),
     ] = False,
     follow_links: Annotated[
-        bool, typer.Option("--follow-links", help="With --recursive: into linked folders, each once.")
+        bool, typer.Option("--follow-links", help="With --recursive: search linked folders too, each once.")
     ] = False,
     overwrite: options.Overwrite = False,
     skip_existing: Annotated[
-        bool, typer.Option("--skip-existing", help="Leave out recordings whose outputs all exist.")
+        bool, typer.Option("--skip-existing", help="Skip recordings whose outputs all exist.")
     ] = False,
     channels: Annotated[
-        Channels, typer.Option(help="Separate each channel on its own, or their mix.")
+        Channels, typer.Option(help="Separate each channel, or the mix of all channels.")
     ] = Channels.each,
     track: Annotated[
-        int, typer.Option(min=1, metavar="N", help="Audio track of a file that has several, as videos may.")
+        int,
+        typer.Option(min=1, metavar="N", help="Number of the audio track, for files with several tracks."),
     ] = 1,
     strict: Annotated[
-        bool, typer.Option("--strict", help="Refuse damaged input instead of warning.")
+        bool, typer.Option("--strict", help="Refuse damaged input instead of printing a warning.")
     ] = False,
     model: options.Model = "lite",
     delegate: options.Delegate = options.DelegateName.auto,
@@ -82,7 +93,7 @@ def separate(
     gpu_precision: options.GpuPrecision = options.PrecisionName.float32,
     threads: Annotated[
         int | None,
-        typer.Option(min=1, help="CPU threads of each recording; default: the cores, at most 4, shared out."),
+        typer.Option(min=1, help="CPU threads per recording; default: cores divided by --jobs, at most 4."),
     ] = None,
     jobs: Annotated[
         int | None,
@@ -91,7 +102,7 @@ def separate(
             "-j",
             min=1,
             metavar="N",
-            help="Recordings at a time, each in a process of its own; default: the cores.",
+            help="Number of recordings at a time, each in a separate process; default: cores.",
         ),
     ] = None,
     engine: EngineOption = Engine.processes,
@@ -100,11 +111,18 @@ def separate(
         Path | None,
         typer.Option(
             metavar="FILE",
-            help="Append a JSON line for each recording: outputs, sha256, seconds, warnings, worker.",
+            help="Append a JSON line per recording: outputs, sha256, seconds, warnings, worker.",
         ),
     ] = None,
     overlap: options.Overlap = None,
     context: options.Context = None,
+    latency: options.Latency = None,
+    strength: Annotated[
+        float,
+        typer.Option(
+            min=0.0, max=1.0, help="Amount of separation: 1 gives the stems, 0 the recording in both."
+        ),
+    ] = 1.0,
     quiet: options.Quiet = False,
     verbose: options.Verbose = False,
     as_json: options.Json = False,
@@ -112,10 +130,11 @@ def separate(
 ) -> None:
     """Separate recordings into the near and the far talkers.
 
-    Without --near and --far, NAME.EXT becomes NAME.near.EXT and NAME.far.EXT. With one of them,
-    that stem alone is written. The stems keep the input's rate, channels and encoding.
+    Without --near and --far, the stems of NAME.EXT are NAME.near.EXT and NAME.far.EXT. With one of these
+    options, only that stem is written. The stems keep the rate, channels and encoding of the input.
     """
     from ..runtime.registry import anywhere
+    from ..separation.listening import settled_context
     from ..separation.manifest import Manifest
     from ..separation.on_cluster import run_on_cluster
     from ..separation.running import run_here
@@ -124,11 +143,16 @@ def separate(
     from ..utils.machine import physical_cores
 
     check_engine(engine, scheduler, jobs)
+    settled_context(context.value if context else None, latency)  # refuses contradictory options first
+    for_each = activity if activity is not None and activity.lower() in EXTENSIONS else None
     named = {
         stem: PIPE if path in STANDARD_OUTPUT_NAMES else path
         for stem, path in (("near", near), ("far", far), ("residual", residual))
         if path is not None
     }
+    if activity is not None and for_each is None:
+        check_extension(activity)
+        named["activity"] = activity
     if as_json and PIPE in named.values():
         raise UsageError("--json and '-' as an output would both write to standard output")
     log_lines(verbose)
@@ -141,12 +165,15 @@ def separate(
         follow_links=follow_links,
         overwrite=overwrite,
         skip_existing=skip_existing,
+        activity=for_each,
     )
     if manifest is not None:
         refuse_as_output(manifest, planned.jobs)
     files: dict[str, Any] = {
         "overlap": overlap,
         "context": context and context.value,
+        "latency": latency,
+        "strength": strength,
         "channels": channels.value,
         "track": track,
         "subtype": subtype,
@@ -158,7 +185,7 @@ def separate(
     pending = sum(not job.finished for job in planned.jobs)
     count = default_jobs(pending, cores) if jobs is None else min(jobs, max(1, pending))
     if debug or scheduler is not None:
-        count = 1  # a traceback wants its own process, and each worker of a cluster is one
+        count = 1  # a traceback needs this process, and each worker of a cluster is one process
     load = partial(
         load_model,
         model if scheduler is None else anywhere(model),
@@ -167,6 +194,7 @@ def separate(
         strict_delegate=strict_delegate,
         verbose=verbose,
         gpu_precision=gpu_precision.value,
+        latency=latency,
     )
     started = time.perf_counter()
     with ExitStack() as stack:

@@ -1,4 +1,4 @@
-"""`dss simulate-test-set`: scenes with known distances, to score separation on."""
+"""`dss simulate-test-set`: simulate scenes with known distances for the evaluation of separation."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from typing import Annotated
 import typer
 
 from ..constants import SAMPLE_RATE
+from ..distances import GUARD, NEAR, UR0
 from ..errors import DssError
-from ..simulation.limits import GUARD, NEAR, UR0
 from . import options
 from .console import line, progress_bar, warning_line
 from .engine import Engine, EngineOption, Scheduler, check_engine
 
 
 class Preset(str, enum.Enum):
-    """Which strata a test set has."""
+    """Presets of strata."""
 
     standard = "standard"
     quick = "quick"
@@ -33,7 +33,7 @@ class Preset(str, enum.Enum):
 
 
 class Format(str, enum.Enum):
-    """Of the files of a test set."""
+    """Formats of the files of a test set."""
 
     flac = "flac"
     wav = "wav"
@@ -44,98 +44,105 @@ def simulate_test_set(
     speech: Annotated[
         Path | None,
         typer.Option(
-            metavar="DIR", help="Dry speech: MANIFEST.csv or a subfolder per talker; default: synthetic."
+            metavar="DIR", help="Dry speech, with MANIFEST.csv or a subfolder per talker; default: synthetic."
         ),
     ] = None,
     noise: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Environmental noise; without it scenes are clean.")
+        Path | None, typer.Option(metavar="DIR", help="Environmental noise; default: none.")
     ] = None,
     rirs: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Measured responses, with a MANIFEST.csv, for simulated ones."),
+        typer.Option(
+            metavar="DIR", help="Measured responses with a MANIFEST.csv, instead of simulated ones."
+        ),
     ] = None,
     split: Annotated[
-        str | None, typer.Option(help="Rows of the manifests to use, by their column split; default: all.")
+        str | None, typer.Option(help="Split of the manifests to use; default: all rows.")
     ] = None,
     preset: Annotated[
         Preset | None,
-        typer.Option(help="Strata by name, see docs/test-sets.md; default: standard."),
+        typer.Option(help="Preset of strata, see docs/test-sets.md; default: standard."),
     ] = None,
     kind: Annotated[
         list[str] | None,
         typer.Option(
             metavar="KIND",
-            help="Scenes: near-only, far-only, 1N+1F, 1N+2F, 1N+4F, turns; or conversation, near-change, "
-            "walk-up; again for more; default: the first six. "
-            "Any of --kind, --environment, --snr, --near, --category makes their product the strata.",
+            help="Kind of scenes: near-only, far-only, 1N+1F, 1N+2F, 1N+4F, turns; or conversation, "
+            "near-change, walk-up; may be repeated; default: the first six. "
+            "With any of --kind, --environment, --snr, --near, --category, the strata are all combinations.",
         ),
     ] = None,
     environment: Annotated[
         list[str] | None,
-        typer.Option(metavar="NAME", help="indoor or outdoor; again for more; default: both."),
+        typer.Option(metavar="NAME", help="indoor or outdoor; may be repeated; default: both."),
     ] = None,
     snr: Annotated[
         list[str] | None,
-        typer.Option(metavar="DB", help="Talkers above the noise, or clean; again for more; default: 20."),
+        typer.Option(
+            metavar="DB", help="Signal-to-noise ratio in dB, or clean; may be repeated; default: 20."
+        ),
     ] = None,
     near: Annotated[
         tuple[float, float] | None,
         typer.Option(
             metavar="LOW HIGH",
-            help=f"Metres to a near talker, equal for one exact distance; {UR0[0]:g} {UR0[1]:g} is UR-0; "
+            help=f"Range of near distances in metres, or twice the same; {UR0[0]:g} {UR0[1]:g} is UR-0; "
             f"default: {NEAR[0]:g} {NEAR[1]:g}.",
         ),
     ] = None,
     category: Annotated[
         list[str] | None,
-        typer.Option(metavar="WORD", help="Noise of a category, say wind; again for more; default: any."),
+        typer.Option(
+            metavar="WORD", help="Category of the noise, such as wind; may be repeated; default: any."
+        ),
     ] = None,
     protocol: Annotated[
         int,
-        typer.Option(min=1, max=2, help="Simulated rooms: 2 as measured ones are, 1 the former ones."),
+        typer.Option(min=1, max=2, help="Simulated rooms: 2 similar to measured rooms, 1 the former rooms."),
     ] = 2,
-    seed: Annotated[int, typer.Option(min=0, help="Of every random number.")] = 0,
+    seed: Annotated[int, typer.Option(min=0, help="Seed of all random numbers.")] = 0,
     seconds: Annotated[
         float | None,
-        typer.Option(min=1.0, max=600.0, help="Length of a scene; default: 5, of conversations 40."),
+        typer.Option(min=1.0, max=600.0, help="Duration of a scene; default: 5, for conversations 40."),
     ] = None,
     count: Annotated[
-        int | None, typer.Option(min=1, max=9999, help="Scenes of each stratum; default: the preset's, or 5.")
+        int | None, typer.Option(min=1, max=9999, help="Scenes per stratum; default: as the preset, or 5.")
     ] = None,
     threshold: Annotated[
         float | None,
         typer.Option(
             min=0.3,
             max=5.0,
-            help=f"Near ends and far begins here; default: at {GUARD[0]:g} and at {GUARD[1]:g} m.",
+            help=f"Boundary of near and far in metres; default: up to {GUARD[0]:g}, from {GUARD[1]:g} on.",
         ),
     ] = None,
     jobs: Annotated[
-        int | None, typer.Option("--jobs", "-j", min=1, help="Processes; default: one per processor.")
+        int | None,
+        typer.Option("--jobs", "-j", min=1, help="Number of processes; default: number of processors."),
     ] = None,
     engine: EngineOption = Engine.processes,
     scheduler: Scheduler = None,
-    noise_stems: Annotated[bool, typer.Option("--noise-stems", help="Write the noise as well.")] = False,
+    noise_stems: Annotated[bool, typer.Option("--noise-stems", help="Write the noise, too.")] = False,
     rate: Annotated[
         int,
         typer.Option(
             metavar="HZ",
             min=8000,
             max=48_000,
-            help="Of the files; scenes are rendered at 16000 Hz, then resampled.",
+            help="Sample rate of the files; scenes are rendered at 16000 Hz, then resampled.",
         ),
     ] = SAMPLE_RATE,
     format: Annotated[
-        Format, typer.Option(help="Of the files: 24-bit FLAC or 32-bit float WAV.")
+        Format, typer.Option(help="Format of the files: 24-bit FLAC or 32-bit float WAV.")
     ] = Format.flac,
     quiet: options.Quiet = False,
     as_json: options.Json = False,
     debug: options.Debug = False,
 ) -> None:
-    """Simulate a test set: mixtures with their near and far stems, and what was drawn for each.
+    """Simulate a test set: mixtures with their near and far stems, and all parameters of each scene.
 
-    The same options give the same bytes on processors of one kind, whatever --jobs and --engine
-    are. An interrupted run goes on where it stopped when the same command is given again.
+    Equal options give equal bytes on processors of the same kind, independent of --jobs and --engine. To
+    continue an interrupted run, give the same command again.
     """
     check_engine(engine, scheduler, jobs)
     try:

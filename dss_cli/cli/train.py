@@ -1,4 +1,4 @@
-"""`dss train`: a configuration, speech, noise and places in, a checkpoint and weights out."""
+"""`dss train`: train a network from a configuration, speech, noise and simulated places."""
 
 from __future__ import annotations
 
@@ -12,41 +12,43 @@ from .console import line, warning_line
 
 
 def train(
-    output: Annotated[Path, typer.Argument(metavar="RUN", help="Folder of the run; resumed if it exists.")],
+    output: Annotated[
+        Path, typer.Argument(metavar="RUN", help="Folder of the run; an existing run is resumed.")
+    ],
     config: Annotated[
         str,
-        typer.Option(metavar="TOML", help="Settings: a file, or a name of `dss configurations`."),
+        typer.Option(metavar="TOML", help="Settings: a file, or a name from `dss configurations`."),
     ],
     changes: Annotated[
         list[str] | None,
-        typer.Option("--set", metavar="KEY=VALUE", help="A setting over the file's, as training.batch=32."),
+        typer.Option(
+            "--set", metavar="KEY=VALUE", help="Change a setting of the file, such as training.batch=32."
+        ),
     ] = None,
     speech: Annotated[
-        Path | None, typer.Option(metavar="DIR", help="Dry speech, a subfolder per talker.")
+        Path | None, typer.Option(metavar="DIR", help="Dry speech, with a subfolder per talker.")
     ] = None,
     noise: Annotated[Path | None, typer.Option(metavar="DIR", help="Environmental noise.")] = None,
     rirs: Annotated[
         Path | None,
-        typer.Option(metavar="DIR", help="Measured responses, of which a new bank gets further places."),
+        typer.Option(metavar="DIR", help="Measured responses for additional places in a new bank."),
     ] = None,
     bank: Annotated[
         Path | None,
-        typer.Option(metavar="NPZ", help="Bank of responses, made if missing; default: RUN/bank.npz."),
+        typer.Option(metavar="NPZ", help="Bank of responses, created if missing; default: RUN/bank.npz."),
     ] = None,
-    weights: Annotated[
-        Path | None, typer.Option(metavar="H5", help="Weights that a new run begins with.")
-    ] = None,
+    weights: Annotated[Path | None, typer.Option(metavar="H5", help="Initial weights of a new run.")] = None,
     quiet: options.Quiet = False,
     debug: options.Debug = False,
 ) -> None:
-    """Train a network on scenes mixed on the fly; resume a run by the same command.
+    """Train a network on simulated scenes; the same command resumes a run.
 
-    All settings are in one commented file; RUN/config.toml keeps those of the run. The paths given
-    here go before those of the file. A run may be prolonged or let fall by --set schedule.steps=N
-    and schedule.hold=N; settings that would make it another run are refused by name.
+    All settings are in one commented file; RUN/config.toml keeps the settings of the run. Paths given as
+    options override those of the file. To prolong or anneal a run, use --set schedule.steps=N and --set
+    schedule.hold=N. Changes of settings that would make another run are refused.
 
-    Folders with a MANIFEST.csv (columns path, speaker, split) are read by split: `train` for
-    training, `dev` for validation. Other folders are read whole, and validated on themselves.
+    Folders with a MANIFEST.csv (columns path, speaker, split) are read by split: `train` for training, `dev`
+    for validation. Other folders are used completely, for training and validation.
     """
     from ..network.keras_backend import load_keras
 

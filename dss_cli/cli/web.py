@@ -1,4 +1,4 @@
-"""`dss web`: the page that separates recordings in the browser, from this machine."""
+"""`dss web`: serve the page that separates recordings in the browser."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ DEFAULT_PORT = 8377
 
 def web(
     port: Annotated[
-        int, typer.Option(min=0, max=65_535, help="Port to listen on; 0: any free one.")
+        int, typer.Option(min=0, max=65_535, help="Port to listen on; 0: any free port.")
     ] = DEFAULT_PORT,
     show: Annotated[bool, typer.Option("--open", help="Open the page in the browser.")] = False,
     verbose: options.Verbose = False,
@@ -22,7 +22,7 @@ def web(
 ) -> None:
     """Serve the page that separates in the browser, on 127.0.0.1 until Ctrl-C.
 
-    Recordings stay in the browser: the server has nothing to upload to. Needs the package dss-cli-web
+    Recordings stay in the browser: the server accepts no uploads. Needs the package dss-cli-web
     (pip install 'dss-cli[web]').
     """
     import webbrowser
@@ -33,5 +33,5 @@ def web(
     with PageServer(find_site(warning_line), port, info_line if verbose else lambda text: None) as server:
         print(server.address, flush=True)
         if show and not webbrowser.open(server.address):
-            info_line("no browser could be opened")
+            info_line("cannot open a browser")
         server.serve_forever()

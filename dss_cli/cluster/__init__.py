@@ -1,1 +1,1 @@
-"""Who does work that has many equal pieces: processes of this machine, or the workers of a Dask cluster."""
+"""Engines for work in many equal pieces: processes of this machine, or workers of a Dask cluster."""

@@ -1,7 +1,7 @@
-"""The engine of many machines: the workers of a running Dask cluster.
+"""Engine for many machines: the workers of a running Dask cluster.
 
-An engine is a context that yields a function: it takes what does a piece of work and the pieces, and
-gives the place and the result of each piece as soon as that is there. Results do not depend on the engine.
+An engine is a context manager that yields a function. This function takes the work function and the pieces,
+and yields (index, result) of each piece in order of completion. Results do not depend on the engine.
 """
 
 from __future__ import annotations
@@ -29,21 +29,21 @@ PATIENCE = 10.0  # seconds for a scheduler to answer
 def cluster(
     scheduler: str, warn: Warn, work: Work, lost: Callable[[int, str], Any] | None = None
 ) -> Iterator[Run]:
-    """Yield what runs pieces on a Dask cluster; leaving the context cancels what has not begun.
+    """Yield a function that runs pieces on a Dask cluster; leaving the context cancels the waiting pieces.
 
-    The pieces of a worker that dies go to another, up to the scheduler's `allowed-failures`.
+    If a worker dies, its pieces go to another worker, up to the scheduler's `allowed-failures`.
 
     Args:
-        scheduler: its address (tcp://host:port), or the path of its scheduler file.
-        warn: told of workers that are lost, missing or have several threads, and of other versions
-            of Dask.
-        work: what kind of work it is.
-        lost: takes the place of a piece that too many workers died over, and a line about it, and gives
-            the result in its stead; None ends the run.
+        scheduler: address of the scheduler (tcp://host:port), or path of its scheduler file.
+        warn: receives one line about workers that are lost, missing or have several threads, and about
+            different versions of Dask.
+        work: description of the work, for checks and messages.
+        lost: function that replaces the result of a piece over which too many workers died. It takes the
+            index of the piece and a message. None ends the run instead.
 
     Raises:
-        DssError: Dask is not installed, no scheduler answers or it is lost, a worker has other
-            versions or cannot do the work, or (without `lost`) several workers died over one piece.
+        DssError: Dask is not installed, the scheduler does not answer or is lost, a worker has other
+            versions or fails, or (without `lost`) too many workers died over one piece.
     """
     try:
         import distributed
@@ -52,12 +52,12 @@ def cluster(
             f"--engine dask needs more packages: pip install 'dss-cli[cluster]' ({error})"
         ) from None
     address = _answering(scheduler)
-    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # tracebacks of a lost scheduler
+    logging.getLogger("distributed.client").setLevel(logging.CRITICAL)  # no tracebacks of a lost scheduler
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         client = distributed.Client(address, timeout=PATIENCE, set_as_default=False, name="dss")
     with client:
-        for warning in caught:  # a table of versions, without its rules
+        for warning in caught:  # a table of versions; remove its ruling lines
             warn(" ".join(re.sub("[+-]{2,}", "", str(warning.message)).split()))
         _compare_pythons(client)
 
@@ -68,14 +68,14 @@ def cluster(
             finished = distributed.as_completed(
                 futures, loop=client.loop, with_results=True, raise_errors=False
             )
-            del futures  # what is done is forgotten, and not done again when its worker goes
+            del futures  # finished pieces are released, and not repeated if their worker is lost
             for future, result in finished:
                 place = places[str(future.key)]
                 if future.status == "finished":
                     yield place, result
                     continue
                 try:
-                    future.result()  # raises
+                    future.result()  # raises its error
                 except distributed.KilledWorker as error:
                     if lost is None:
                         raise
@@ -85,7 +85,7 @@ def cluster(
             yield run
         except distributed.KilledWorker as error:
             raise DssError(f"{_deadly(error, work)}; {work.resume}") from None
-        except ImportError as error:  # of _job
+        except ImportError as error:  # raised by _job
             raise DssError(str(error)) from None
         except CancelledError:
             raise DssError(
@@ -101,7 +101,7 @@ def _deadly(error: Any, work: Work) -> str:
 
 
 def _answering(scheduler: str) -> str:
-    """The address of a scheduler that answers, asked before there is a client: one that fails lingers."""
+    """Return the address of a scheduler that answers; asked before a client exists: failed clients linger."""
     from distributed import Security, rpc
 
     async def identity(address: str) -> dict[str, Any]:
@@ -114,7 +114,7 @@ def _answering(scheduler: str) -> str:
         file = Path(scheduler)
         address = str(json.loads(file.read_bytes())["address"]) if file.is_file() else scheduler
         kind = asyncio.run(identity(address))["type"]
-    except Exception as error:  # of any kind, if something else than Dask answers
+    except Exception as error:  # any error, if another program than Dask answers
         raise DssError(
             f"--scheduler {scheduler}: no Dask scheduler answers ({error or 'time is up'})"
         ) from None
@@ -124,7 +124,7 @@ def _answering(scheduler: str) -> str:
 
 
 def _compare_pythons(client: Any) -> None:
-    """Python runs the code of another version (`_job` is sent as code), but not as it is meant."""
+    """Raise DssError if a worker has another Python version: `_job` is sent as byte code of this version."""
     versions = client.get_versions()
     ours, *theirs = (
         (address, ".".join(there["host"]["python"].split(".")[:2]))
@@ -138,10 +138,10 @@ def _compare_pythons(client: Any) -> None:
 
 
 def _job(do: Do, packages: Sequence[str]) -> Do:
-    """`do` for a worker: after a look at its packages, and with its name in every error.
+    """Return `do` for a worker: with a check of its packages, and with its name in every error.
 
-    The function travels as code and imports for itself: one sent by name would kill a worker
-    without dss-cli as it unpacks it, and the scheduler would have to load all that does the work.
+    The function is sent as code and does its own imports. A function sent by name would kill a worker without
+    dss-cli during unpickling, and the scheduler would have to import the packages too.
     """
     pickled, needed = pickle.dumps(do), {name: version(name) for name in packages}
 
@@ -171,7 +171,7 @@ def _job(do: Do, packages: Sequence[str]) -> Do:
 
 
 def this_worker() -> str:
-    """Return the address of the worker that this code runs on, and its machine's name."""
+    """Return the address of the worker that runs this code, and the name of its machine."""
     import platform
 
     from distributed import get_worker
@@ -180,7 +180,7 @@ def this_worker() -> str:
 
 
 def _watch(client: Any, keys: Set[str], warn: Warn, work: Work) -> None:
-    """Tell of workers as they are lost, if it was over one of these tasks, and when none is left."""
+    """Warn about workers that are lost during one of these tasks, and when no worker is left."""
     workers: dict[str, int] = client.nthreads()
     alone = "no workers at the scheduler: waiting for one to come"
 

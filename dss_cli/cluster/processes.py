@@ -1,4 +1,4 @@
-"""The engine of one machine: this process, or several others."""
+"""Engine for one machine: this process, or several child processes."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from .work import Do, Run, Work
 
 @contextmanager
 def processes(jobs: int, work: Work) -> Iterator[Run]:
-    """Yield what runs the pieces in this process, or in that many others.
+    """Yield a function that runs pieces in this process (`jobs` below 2) or in `jobs` child processes.
 
     Raises:
-        DssError: a process died.
+        DssError: a child process died.
     """
     if jobs < 2:
         yield lambda do, pieces: enumerate(map(do, pieces))
@@ -30,7 +30,7 @@ def processes(jobs: int, work: Work) -> Iterator[Run]:
         for future in as_completed(places):
             yield places[future], future.result()
 
-    context = multiprocessing.get_context("spawn")  # forked threads and audio libraries do not go together
+    context = multiprocessing.get_context("spawn")  # forks of threads break audio libraries
     with ProcessPoolExecutor(jobs, context, _leave_interrupts_to_the_parent) as pool:
         try:
             yield run

@@ -1,4 +1,4 @@
-"""What the engines have in common: pieces of work in, results out as they come."""
+"""Common types of the engines: work functions, pieces of work, and results in order of completion."""
 
 from __future__ import annotations
 
@@ -7,20 +7,22 @@ from dataclasses import dataclass
 from typing import Any
 
 Do = Callable[[Any], Any]  # picklable, safe to repeat; raises DssError
-Run = Callable[[Do, Sequence[Any]], Iterator[tuple[int, Any]]]  # place of a piece, its result; as they come
+Run = Callable[[Do, Sequence[Any]], Iterator[tuple[int, Any]]]  # (index, result), as completed
 Warn = Callable[[str], None]
+
+SHARING = 60.0  # seconds until a network file system shows files written on another machine
 
 
 @dataclass(frozen=True)
 class Work:
-    """What an engine is told of the work, to check workers by and to speak of it.
+    """Description of the work for an engine, for checks of workers and for messages.
 
     Attributes:
-        pieces: what is worked on, say `scenes`.
-        again: what becomes of those of a lost worker, say `made again`.
-        one: what a worker does at a time, say `make one scene`.
-        packages: that make the result, and have to be of one version everywhere.
-        resume: how to go on after a run that ended early.
+        pieces: name of the pieces, such as `scenes`.
+        again: treatment of the pieces of a lost worker, such as `made again`.
+        one: task of a worker at a time, such as `make one scene`.
+        packages: packages that affect the result and must have the same version on all workers.
+        resume: advice for continuing after a run that ended early.
     """
 
     pieces: str

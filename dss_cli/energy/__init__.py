@@ -1,4 +1,4 @@
-"""What a computation costs in joules, by the meters that a machine really has.
+"""Energy of a computation in joules, by the meters that the machine has.
 
     found = find_meters()
     idle = measure_idle(found.meters, seconds=10)
@@ -7,7 +7,7 @@
     for energy, rest in zip(run.energies, idle):
         print(energy.meter, energy.joules, energy.net(rest), energy.problem)
 
-Nothing is estimated: what a meter did not say is None, and `problem` tells why.
+Nothing is estimated: if a meter gives no value, the value is None and `problem` gives the reason.
 """
 
 from .finding import find_meters

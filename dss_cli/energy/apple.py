@@ -1,4 +1,4 @@
-"""Macs: `powermetrics`, which comes with macOS and is for root; its power samples are integrated."""
+"""Energy meter of Macs: integrates the power samples of `powermetrics`, a tool of macOS for root."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from collections.abc import Sequence
 from .meter import Found, Meter, MeterError
 
 _PATH = "/usr/bin/powermetrics"
-_PERIOD = 100  # milliseconds; the ends of an interval are known as exactly as that
+_PERIOD = 100  # milliseconds between samples, and accuracy of the ends of an interval
 _OPTIONS = ("--samplers", "cpu_power,gpu_power", "--sample-rate", str(_PERIOD))
-_PATIENCE = 2.0  # seconds: for the first sample, and for its end
+_PATIENCE = 2.0  # seconds to wait for the first sample, and for the end of the process
 _ELAPSED = re.compile(r"\*\*\* Sampled system activity .*\((?P<milliseconds>[\d.]+)ms elapsed\)")
 _POWER = re.compile(
     r"Combined Power \(CPU \+ GPU \+ ANE\): (?P<milliwatts>\d+) mW"  # Apple silicon
@@ -24,10 +24,10 @@ _POWER = re.compile(
 
 
 class PowermetricsMeter(Meter):
-    """CPU, GPU and neural engine (or an Intel package) of a Mac.
+    """Meter of CPU, GPU and neural engine (or the Intel package) of a Mac.
 
     Args:
-        command: that prints samples until it is ended.
+        command: command that prints samples until it is terminated.
 
     Raises:
         MeterError: the command cannot be run, or prints no sample.
@@ -49,7 +49,7 @@ class PowermetricsMeter(Meter):
         except OSError as error:
             raise MeterError(f"cannot be run: {error.strerror}") from error
         self._joules, self._samples = 0.0, 0
-        self._known = threading.Event()  # whether there are samples
+        self._known = threading.Event()  # set when there are samples, or none will come
         self._closing = self._ended = False
         self._thread = threading.Thread(target=self._follow, name="powermetrics", daemon=True)
         self._thread.start()
@@ -58,7 +58,7 @@ class PowermetricsMeter(Meter):
             raise MeterError("gives no sample")
 
     def read(self) -> float:
-        """Joules up to the last sample since the meter was opened.
+        """Return the joules from the opening of the meter to the last sample.
 
         Raises:
             MeterError: powermetrics has ended.
@@ -68,9 +68,9 @@ class PowermetricsMeter(Meter):
         return self._joules
 
     def close(self) -> None:
-        """End powermetrics."""
+        """Terminate powermetrics."""
         self._closing = True
-        with contextlib.suppress(PermissionError):  # root's: it ends when nobody reads what it prints
+        with contextlib.suppress(PermissionError):  # a process of root ends when its pipe is closed
             self._process.terminate()
         self._thread.join(_PATIENCE)
         with contextlib.suppress(subprocess.TimeoutExpired):
@@ -95,7 +95,7 @@ class PowermetricsMeter(Meter):
 
 
 def find() -> Found:
-    """`powermetrics`, on macOS, where root runs this or may run it without a password."""
+    """Find `powermetrics` on macOS, if this process is root or may use sudo without a password."""
     found = Found()
     if sys.platform != "darwin":
         return found
@@ -104,6 +104,6 @@ def find() -> Found:
         found.meters.append(PowermetricsMeter([*sudo, _PATH, *_OPTIONS]))
     except MeterError as error:
         found.problems.append(
-            f"powermetrics: {error}; it is for root: run `sudo -v` right before this command"
+            f"powermetrics: {error}; it needs root: run `sudo -v` right before this command"
         )
     return found

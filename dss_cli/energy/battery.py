@@ -1,10 +1,10 @@
-"""Batteries of laptops and phones, through Linux's power supply class, while they discharge.
+"""Energy meter of discharging batteries, through Linux's power supply class.
 
 Source: the kernel's Documentation/ABI/testing/sysfs-class-power. A gauge counts either energy
-(`energy_now`, uWh) or charge (`charge_now`; `charge_counter` on phones, uAh). Charge becomes energy
-by the mean voltage between two reads: the product of charge and voltage at each end would book the
-voltage's sag under load, a few percent of the whole battery, as energy spent. Gauges tick coarsely
-(often 10 mWh, 36 J, every few seconds): measure for minutes.
+(`energy_now`, uWh) or charge (`charge_now`; `charge_counter` on phones, uAh). Charge is converted to energy
+with the mean voltage between two reads. The product of charge and voltage at each end would count the
+voltage drop under load, a few percent of the whole battery, as spent energy. Gauges have coarse steps
+(often 10 mWh = 36 J, every few seconds), so a measurement should take minutes.
 """
 
 from __future__ import annotations
@@ -18,13 +18,13 @@ _CHARGES = ("charge_now", "charge_counter")
 
 
 class BatteryMeter(Meter):
-    """One battery that feeds the machine.
+    """Meter of one battery that powers the machine.
 
     Args:
-        folder: of the power supply.
+        folder: sysfs folder of the power supply.
 
     Raises:
-        MeterError: it counts nothing that gives energy, or it does not discharge.
+        MeterError: the battery has no usable gauge, or does not discharge.
     """
 
     scope = "machine"
@@ -47,10 +47,10 @@ class BatteryMeter(Meter):
         self._full = self._full_amount(full, folder / "capacity")
 
     def read(self) -> float:
-        """Joules drained since the meter was opened.
+        """Return the joules drained since the meter was opened.
 
         Raises:
-            MeterError: it charges, or has vanished.
+            MeterError: the battery does not discharge, or its files have vanished.
         """
         amount, volts = self._read()
         before, volts_before = self._last
@@ -59,19 +59,19 @@ class BatteryMeter(Meter):
         return self._joules
 
     def percent(self) -> float | None:
-        """What was left at the last read, as finely as the gauge counts; None if it knows no full charge."""
+        """Return the charge at the last read in percent of the full charge; None if that is unknown."""
         return None if self._full is None else 100.0 * self._last[0] / self._full
 
     def _read(self) -> tuple[int, float]:
-        """The gauge, and the volts that make uWh of it: 1 where it counts uWh itself."""
+        """Return the gauge's count, and the volts that convert it to uWh (1 if the gauge counts uWh)."""
         status = read_word(self._status)
         if status != "Discharging":
-            raise MeterError(f"does not discharge ({status}), so that it tells nothing: unplug the charger")
+            raise MeterError(f"does not discharge ({status}), so it measures nothing: unplug the charger")
         amount = read_number(self._gauge)
         return amount, 1.0 if self._voltage is None else read_number(self._voltage) * 1e-6
 
     def _full_amount(self, full: Path, capacity: Path) -> float | None:
-        """Of the full battery, in the gauge's unit; phones that do not tell it tell whole percents."""
+        """Return the full charge in the gauge's unit, derived from whole percents if it is not stated."""
         if full.exists() and (amount := read_number(full)) > 0:
             return amount
         if capacity.exists() and (percent := read_number(capacity)) > 0:
@@ -80,7 +80,7 @@ class BatteryMeter(Meter):
 
 
 def find(root: Path) -> Found:
-    """The batteries that feed the machine, under `root`, which is `/sys`."""
+    """Find the batteries that power the machine; `root` is `/sys`."""
     found = Found()
     folder = root / "class" / "power_supply"
     try:
@@ -88,10 +88,10 @@ def find(root: Path) -> Found:
     except PermissionError:
         found.problems.append(
             f"battery: {folder} may not be read; on Android root may (`su`), and over USB `adb shell "
-            "dumpsys battery` tells the charge before and after"
+            "dumpsys battery` prints the charge before and after"
         )
         return found
-    except OSError:  # no such class: no battery
+    except OSError:  # no power supplies
         return found
     for supply in supplies:
         try:
@@ -103,7 +103,7 @@ def find(root: Path) -> Found:
 
 
 def _is_ours(supply: Path) -> bool:
-    """Of the machine, that is, not of a mouse."""
+    """Return whether a supply is a battery of the machine, and not of a device such as a mouse."""
     if read_word(supply / "type") != "Battery":
         return False
     return not (supply / "scope").exists() or read_word(supply / "scope") != "Device"

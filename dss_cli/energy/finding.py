@@ -1,4 +1,4 @@
-"""Which meters work on this machine."""
+"""Find the energy meters of this machine."""
 
 from __future__ import annotations
 
@@ -9,13 +9,13 @@ from .meter import Found
 
 
 def find_meters(root: Path = Path("/sys")) -> Found:
-    """Every meter that can be read here, and a line with its remedy for each that could be.
+    """Open all readable meters; for each meter that exists but is not readable, add a line with the remedy.
 
-    A kind of meter that a machine does not have at all (no NVIDIA card, no battery) is no problem.
-    Close the result after use.
+    A kind of meter that the machine does not have (no NVIDIA GPU, no battery) is not reported. Close the
+    result after use.
 
     Args:
-        root: where sysfs is mounted.
+        root: mount point of sysfs.
     """
     found = Found()
     for kind in (rapl.find, nvml.find, battery.find):
@@ -23,6 +23,6 @@ def find_meters(root: Path = Path("/sys")) -> Found:
     found += apple.find()
     if not found.meters and not found.problems:
         found.problems.append(
-            "energy: no meter here; dss reads RAPL and batteries on Linux, NVIDIA GPUs, powermetrics on macOS"
+            "energy: no meter here: dss reads RAPL and batteries on Linux, NVIDIA GPUs, powermetrics on macOS"
         )
     return found

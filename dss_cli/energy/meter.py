@@ -1,4 +1,4 @@
-"""What a meter is, and how the failing of one is told."""
+"""Interface of energy meters, and their errors."""
 
 from __future__ import annotations
 
@@ -10,19 +10,20 @@ from pathlib import Path
 
 
 class MeterError(Exception):
-    """A meter that cannot be read (any more): why, in a few words that follow its name.
+    """A meter cannot be read (any more). The text is the reason, to be printed after the meter's name.
 
-    Not an error of the command: whoever measures prints the words where the number would stand.
+    The error does not end a command: the reason is printed in place of the number.
     """
 
 
 class Meter(abc.ABC):
-    """A counter of joules. Energies of different scopes overlap: they must never be added up.
+    """Counter of joules. The scopes of meters overlap, so their energies must never be added.
 
     Attributes:
-        name: as `RAPL package-0`.
-        scope: what is metered, as `CPU package`, `platform`, `GPU`, `machine`.
-        longest_gap: seconds between two reads beyond which energy may be lost unnoticed.
+        name: name such as `RAPL package-0`.
+        scope: measured part of the machine: `CPU package`, `platform`, `GPU` or `machine`.
+        longest_gap: longest allowed time between two reads in seconds; after a longer gap, energy may be
+            lost.
     """
 
     name: str
@@ -31,27 +32,27 @@ class Meter(abc.ABC):
 
     @abc.abstractmethod
     def read(self) -> float:
-        """Joules since an origin of the meter's own; wrap-around is undone.
+        """Return the joules since an arbitrary origin, corrected for wrap-around.
 
         Raises:
-            MeterError: it cannot be read.
+            MeterError: the meter cannot be read.
         """
 
     def percent(self) -> float | None:
-        """What is left of a battery's full charge; None for a meter of another kind.
+        """Return the charge of a battery in percent of its full charge; None for other meters.
 
         Raises:
-            MeterError: it cannot be read.
+            MeterError: the meter cannot be read.
         """
         return None
 
-    def close(self) -> None:  # noqa: B027  (most meters hold nothing)
-        """Let go of what the meter holds; it is not read afterwards."""
+    def close(self) -> None:  # noqa: B027  (most meters have nothing to close)
+        """Release the meter's resources; the meter is not read afterwards."""
 
 
 @dataclass
 class Found:
-    """Meters that work here, and a line for each that does not, with its remedy."""
+    """Readable meters, and one line with a remedy for each unreadable one."""
 
     meters: list[Meter] = field(default_factory=list)
     problems: list[str] = field(default_factory=list)
@@ -62,16 +63,16 @@ class Found:
         return self
 
     def close(self) -> None:
-        """Close every meter."""
+        """Close all meters."""
         for meter in self.meters:
             meter.close()
 
 
 def read_word(path: Path) -> str:
-    """The text in a file of sysfs, without its line break.
+    """Return the text of a sysfs file, without white space at its ends.
 
     Raises:
-        MeterError: the file has gone, or may not be read.
+        MeterError: the file has vanished, or cannot be read.
     """
     try:
         return path.read_text(encoding="ascii", errors="replace").strip()
@@ -81,13 +82,13 @@ def read_word(path: Path) -> str:
 
 
 def read_number(path: Path) -> int:
-    """The whole number in a file of sysfs.
+    """Return the integer in a sysfs file.
 
     Raises:
-        MeterError: as `read_word`; or the file holds something else.
+        MeterError: as `read_word`, or the text is not an integer.
     """
     text = read_word(path)
     try:
         return int(text)
     except ValueError as error:
-        raise MeterError(f"cannot be read: {path} holds {text!r}, no whole number") from error
+        raise MeterError(f"cannot be read: {path} holds {text!r}, not an integer") from error

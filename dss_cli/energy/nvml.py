@@ -1,4 +1,4 @@
-"""NVIDIA GPUs through NVML, by the package `nvidia-ml-py` (module `pynvml`), which is optional."""
+"""Energy meter of NVIDIA GPUs through NVML (optional package `nvidia-ml-py`, module `pynvml`)."""
 
 from __future__ import annotations
 
@@ -13,20 +13,20 @@ from typing import Any
 
 from .meter import Found, Meter, MeterError
 
-_PERIOD = 0.02  # seconds between samples of power; the driver renews it some ten times a second
+_PERIOD = 0.02  # seconds between power samples; the driver updates its value about ten times a second
 
 
 class NvmlMeter(Meter):
-    """One GPU: its energy counter, or, on a GPU older than Volta, its sampled power, integrated.
+    """Meter of one GPU: its energy counter, or (on GPUs older than Volta) its integrated power samples.
 
     Args:
-        nvml: the module `pynvml`, initialised; is shut down once by `close`.
-        index: of the GPU.
-        alone: without other GPUs, so that the name needs no index.
-        clock: seconds.
+        nvml: the module `pynvml`, initialised; `close` shuts it down once.
+        index: index of the GPU.
+        alone: whether the GPU is the only one, so that the name needs no index.
+        clock: function that returns the time in seconds.
 
     Raises:
-        MeterError: the GPU tells neither energy nor power.
+        MeterError: the GPU reports neither energy nor power.
     """
 
     scope = "GPU"
@@ -51,7 +51,11 @@ class NvmlMeter(Meter):
             self.name += " (sampled power)"
 
     def read(self) -> float:
-        """Joules since the driver was loaded, or since the meter was opened."""
+        """Return the joules since the driver was loaded; with sampled power, since the meter was opened.
+
+        Raises:
+            MeterError: the GPU cannot be read any more.
+        """
         if self._power is not None:
             return self._power.read()
         try:
@@ -60,17 +64,17 @@ class NvmlMeter(Meter):
             raise MeterError(f"vanished: {error}") from error
 
     def close(self) -> None:
-        """End the sampling, and this meter's share in NVML."""
+        """End the sampling, and release this meter's reference to NVML."""
         if self._power is not None:
             self._power.close()
-        with contextlib.suppress(self._nvml.NVMLError):  # of a GPU that is lost
+        with contextlib.suppress(self._nvml.NVMLError):  # the GPU may be lost
             self._nvml.nvmlShutdown()
 
     def _require_power(self) -> None:
         try:
             self._nvml.nvmlDeviceGetPowerUsage(self._handle)
         except self._nvml.NVMLError as error:
-            raise MeterError(f"tells neither energy nor power: {error}") from error
+            raise MeterError(f"reports neither energy nor power: {error}") from error
 
     def _watts(self) -> float:
         try:
@@ -80,10 +84,10 @@ class NvmlMeter(Meter):
 
 
 class _SampledPower:
-    """Power integrated by the trapezoidal rule, in a thread and at every read.
+    """Integrator of power by the trapezoidal rule, in a thread and at every read.
 
     Raises:
-        MeterError: already the first sample fails.
+        MeterError: the first sample fails.
     """
 
     def __init__(self, watts: Callable[[], float], clock: Callable[[], float]) -> None:
@@ -126,10 +130,10 @@ class _SampledPower:
 
 
 def find(root: Path) -> Found:
-    """The NVIDIA GPUs; a problem only where there is such a GPU, or a driver for it.
+    """Find the NVIDIA GPUs; problems are reported only if a driver or a GPU is present.
 
     Args:
-        root: `/sys`, where the driver shows itself.
+        root: `/sys`, where a loaded driver is listed.
     """
     found = Found()
     driver = (root / "module" / "nvidia").exists() or shutil.which("nvidia-smi") is not None
@@ -148,12 +152,12 @@ def find(root: Path) -> Found:
     try:
         count = nvml.nvmlDeviceGetCount()
         for index in range(count):
-            nvml.nvmlInit()  # counted: each meter has its own
+            nvml.nvmlInit()  # NVML counts references: one for each meter
             try:
                 found.meters.append(NvmlMeter(nvml, index, alone=count == 1))
             except MeterError as error:
                 nvml.nvmlShutdown()
-                found.problems.append(f"NVML GPU {index}: {error}; a newer driver may tell")
+                found.problems.append(f"NVML GPU {index}: {error}; a newer driver may report it")
     except nvml.NVMLError as error:
         found.problems.append(f"NVML: {error}; `nvidia-smi` must work first")
     finally:

@@ -1,4 +1,4 @@
-"""Energy over an interval: gross, net of the idle machine, and why where there is no number."""
+"""Energy of an interval: gross, net of the idle machine, or the reason why there is no number."""
 
 from __future__ import annotations
 
@@ -10,18 +10,19 @@ from dataclasses import dataclass
 
 from .meter import Meter, MeterError
 
-_READS_PER_GAP = 4  # of a meter's longest gap, so that a late thread loses nothing
+_READS_PER_GAP = 4  # reads per longest gap of a meter, so that a late thread loses no energy
 
 
 @dataclass(frozen=True)
 class Energy:
-    """What one meter counted. Where `joules` is None, `problem` says why.
+    """Energy of an interval by one meter.
 
     Attributes:
-        meter, scope: of the meter.
-        seconds: that the interval took.
-        joules: gross: everything that the meter's scope spent, other programs' share included.
-        percent: of a battery's full charge; None for a meter of another kind.
+        meter, scope: name and scope of the meter.
+        seconds: length of the interval.
+        joules: gross energy of the meter's scope, including other programs; None if unknown.
+        percent: percent of a battery's full charge; None for other meters.
+        problem: reason if `joules` is None, else None.
     """
 
     meter: str
@@ -33,13 +34,16 @@ class Energy:
 
     @property
     def watts(self) -> float | None:
-        """Average power."""
+        """Mean power in watts, None if the energy is unknown."""
         return None if self.joules is None else self.joules / self.seconds
 
     def net(self, idle: Energy) -> float | None:
-        """Joules beyond what the idle machine, measured by the same meter, spends in that time.
+        """Return the joules in excess of the idle machine's energy in the same time; None if unknown.
 
-        Slightly negative where the interval cost no more than idling: it is not made up to be 0.
+        The result may be slightly negative if the interval cost no more than idling; it is not clipped to 0.
+
+        Args:
+            idle: energy of the idle machine by the same meter.
         """
         if self.joules is None or idle.watts is None:
             return None
@@ -47,7 +51,7 @@ class Energy:
 
 
 class EnergyRun:
-    """One interval on several meters; `energies` stands when it has ended (see `measure`)."""
+    """One interval on several meters; `energies` is available after its end (see `measure`)."""
 
     energies: tuple[Energy, ...]
 
@@ -67,13 +71,13 @@ class EnergyRun:
             self._thread.start()
 
     def read(self) -> None:
-        """Read every meter; a failure is kept for the report."""
+        """Read all meters; failures are kept for the report."""
         with self._turn:
             for track in self._tracks:
                 track.read(self._clock())
 
     def end(self) -> None:
-        """Read for the last time."""
+        """Read all meters for the last time, and set `energies`."""
         self._ended.set()
         if self._thread:
             self._thread.join()
@@ -89,7 +93,7 @@ class EnergyRun:
 def measure(meters: Sequence[Meter]) -> Iterator[EnergyRun]:
     """Measure the block; afterwards `energies` of the yielded run has one entry per meter, in order.
 
-    One interval at a time: meters are not shared by several threads.
+    Meters must not be used by two intervals at the same time.
     """
     run = EnergyRun(meters)
     try:
@@ -101,14 +105,14 @@ def measure(meters: Sequence[Meter]) -> Iterator[EnergyRun]:
 def measure_idle(
     meters: Sequence[Meter], seconds: float, sleep: Callable[[float], None] = time.sleep
 ) -> tuple[Energy, ...]:
-    """What the machine spends while this process sleeps for so many seconds."""
+    """Measure the energy of the machine while this process sleeps for `seconds`."""
     with measure(meters) as run:
         sleep(seconds)
     return run.energies
 
 
 class _Track:
-    """One meter's readings: the first, the last, and the first failure."""
+    """Readings of one meter: the first, the last, and the first failure."""
 
     def __init__(self, meter: Meter) -> None:
         self._meter = meter
@@ -125,7 +129,7 @@ class _Track:
             return
         if self._readings and (gap := now - self._readings[-1][0]) > self._meter.longest_gap:
             self._problem = (
-                f"was not read for {gap:.0f} s, in which its counter may have wrapped around more than once"
+                f"was not read for {gap:.0f} s, and its counter may have wrapped around more than once"
             )
         self._readings[1:] = [reading]
 
@@ -139,7 +143,7 @@ class _Track:
             self._problem = (
                 "ran backwards"
                 if last < first
-                else f"did not move in {ended - begun:.1f} s: too short a time"
+                else f"did not change in {ended - begun:.1f} s: the interval is too short"
             )
         seconds = self._readings[-1][0] - self._readings[0][0] if self._readings else 0.0
         return Energy(meter.name, meter.scope, seconds, None, problem=self._problem)

@@ -1,1 +1,1 @@
-"""Scores of a model, or of any tool's stems, on a test set: per stratum, with intervals."""
+"""Evaluation of models, weights, or stems of any tool on a test set: scores per stratum, with intervals."""

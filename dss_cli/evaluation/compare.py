@@ -1,4 +1,4 @@
-"""Two evaluations of the same scenes: what changed, and whether anything got worse."""
+"""Compare two evaluations of the same scenes: differences, and strata that became worse."""
 
 from __future__ import annotations
 
@@ -15,17 +15,17 @@ from .run import SCHEMA
 from .scoring import Row
 from .statistics import BOOTSTRAP, by_stratum, summarise
 
-# Higher is better in all of them. The difference of SI-SDRi is that of SI-SDR, which more scenes have.
+# Higher is better in all figures. Differences of SI-SDRi equal those of SI-SDR, which more scenes have.
 GATED = tuple(f"{stem}_{measure}" for stem in STEMS for measure in ("si_sdr", "attenuation"))
-WORSE_POINTS = 1.0  # of a hundred seconds, that may leave by the wrong output in addition
+WORSE_POINTS = 1.0  # percentage points of additional seconds in the wrong output that are tolerated
 _RUN = {"system", "test_set", "scenes"}
 
 
 def read_results(path: Path) -> dict[str, Any]:
-    """What `dss evaluate --json` wrote.
+    """Read the output of `dss evaluate --json`.
 
     Raises:
-        DssError: unreadable, or something else.
+        DssError: the file cannot be read, or is not such an output.
     """
     try:
         result = json.loads(path.read_bytes())
@@ -45,19 +45,20 @@ def read_results(path: Path) -> dict[str, Any]:
 
 
 def compare(before: Path, after: Path, tolerance: float) -> dict[str, Any]:
-    """Difference of two results, per stratum: the median over scenes of (after - before), in dB.
+    """Compare two results per stratum, by the median over scenes of (after - before), in dB.
 
     Args:
-        before, after: files of `dss evaluate --json`, on the same test sets.
-        tolerance: dB that a stratum may lose.
+        before, after: outputs of `dss evaluate --json` on the same test sets.
+        tolerance: loss of a stratum in dB that is tolerated.
 
     Returns:
-        Ready for JSON: `tolerance`, `worse` (how many figures of strata lost more than that) and
-        `runs`: names, and by stratum for each figure a summary of the differences with `worse`. Shares
-        of seconds (`near_wrong`, `far_wrong`) are in points, and worse beyond WORSE_POINTS.
+        Object for JSON: `tolerance_db`, `bootstrap`, `worse` (number of figures that lost more than the
+        tolerance) and `runs` with names and, by stratum and figure, a summary of the differences with
+        `worse`. Shares of seconds (`near_wrong`, `far_wrong`) are in percentage points; they are worse from
+        WORSE_POINTS on.
 
     Raises:
-        DssError: files that cannot be read, or of different test sets or systems.
+        DssError: a file cannot be read, or test sets or systems differ.
     """
     earlier, later = _keyed(before), _keyed(after)
     if odd := set(earlier) ^ set(later):
@@ -74,7 +75,7 @@ def compare(before: Path, after: Path, tolerance: float) -> dict[str, Any]:
 
 
 def _keyed(path: Path) -> dict[tuple[str, str], Mapping[str, Any]]:
-    """Runs by test set; with several systems in a file, by the system's name as well."""
+    """Return the runs by test set and, with several systems in the file, by the system's name."""
     runs = read_results(path)["runs"]
     several = len({run["system"]["name"] for run in runs}) > 1
     return {(run["test_set"]["sha256"], run["system"]["name"] if several else ""): run for run in runs}
@@ -108,7 +109,7 @@ def _stratum(earlier: Mapping[str, Row], rows: list[Row], tolerance: float) -> d
 
 
 def _wrong_seconds(earlier: Mapping[str, Row], rows: list[Row]) -> dict[str, Any]:
-    """Return the differences of the shares of seconds that left by the wrong output, in points."""
+    """Return the differences of the shares of seconds in the wrong output, in percentage points."""
     result = {}
     for stem in STEMS:
         figure, lone = f"{stem}_wrong", f"{stem}_lone"

@@ -1,4 +1,4 @@
-"""Scores of conversations, by the seconds in which one role alone speaks."""
+"""Scores of conversations by the seconds in which only one role speaks."""
 
 from __future__ import annotations
 
@@ -14,14 +14,14 @@ from ..metrics import LIMIT_DB
 Floats = npt.NDArray[np.float32]
 Energies = npt.NDArray[np.float64]
 
-LONG = 10.0  # seconds that a scene has at least to be scored as a conversation
-BLOCKS = 10  # of a second: the resolution of times
-WINDOW = 5  # blocks over which it is decided by which output a talker begins to leave
-STAYS = 20  # windows, a block apart, over which it stays with that output
-ACTIVE_DB = -30.0  # of a role's energy in a second, against its loudest one: below, it does not speak
-APART_DB = 25.0  # that the other role lies below where one speaks alone
+LONG = 10.0  # least duration in seconds of a scene that is scored as a conversation
+BLOCKS = 10  # blocks per second, the resolution of times
+WINDOW = 5  # blocks of the window that decides in which output a talker starts
+STAYS = 20  # consecutive windows, one block apart, in which the talker must stay in that output
+ACTIVE_DB = -30.0  # energy of a second relative to the role's loudest second, below which the role is silent
+APART_DB = 25.0  # dB by which the other role must be lower where one role speaks alone
 MEASURES = ("lone", "wrong", "over", "delay")
-FIGURES = tuple(f"{stem}_{measure}" for stem in STEMS for measure in MEASURES)  # of a row
+FIGURES = tuple(f"{stem}_{measure}" for stem in STEMS for measure in MEASURES)  # columns of a row
 CHANGES = tuple(f"{stem}_change" for stem in STEMS)
 
 Row = dict[str, Any]
@@ -33,22 +33,22 @@ def score_conversation(
     rate: int,
     starts: Iterable[tuple[str, float]] = (),
 ) -> Row:
-    """Score the outputs of one scene wherever one role alone speaks.
+    """Score the outputs of one scene in the seconds in which only one role speaks.
 
-    A role speaks alone in a second in which its reference's energy exceeds -30 dB of its loudest second,
-    and the other reference lies 25 dB below. There its own output is right and the other's is wrong.
+    A role speaks alone in a second if the energy of its reference exceeds -30 dB of its loudest second, and
+    the other reference is at least 25 dB lower. Then its own output is right and the other output is wrong.
 
     Args:
-        references, outputs: `(samples,)` each, by stem.
-        rate: of all, in Hz.
-        starts: role and second of each talker's first sound; empty takes each role as one talker.
+        references, outputs: samples `(samples,)` by stem.
+        rate: sample rate in Hz.
+        starts: role and second of the first sound of each talker; if empty, each role counts as one talker.
 
     Returns:
-        By stem: `lone`, the number of such seconds; `wrong`, the share of them in which more energy left by
-        the wrong output; `over`, the median level of the right output over the wrong one in dB; `delay`, the
-        median over talkers of the seconds until they leave by the right output. None where there is nothing
-        to tell of, and in scenes shorter than 10 s. `alone` has, by stem, what the medians are of:
-        `over` of each second, `delays` of each talker.
+        By stem: `lone`, the number of such seconds; `wrong`, the share of them with more energy in the wrong
+        output; `over`, the median level of the right output relative to the wrong one in dB; `delay`, the
+        median over talkers of the seconds until they appear in the right output. A value is None if there are
+        no such seconds, or if the scene is shorter than 10 s. `alone` holds the values behind the medians by
+        stem: `over` of each second, `delays` of each talker.
     """
     row: Row = {**dict.fromkeys(FIGURES), "alone": None}
     samples = len(references[STEMS[0]])
@@ -78,8 +78,8 @@ def summarise_seconds(rows: Sequence[Row]) -> dict[str, Any]:
     """Pool the seconds and the talkers of many scenes.
 
     Returns:
-        By figure, as far as any scene has it: `near_wrong` {seconds, rate}, `near_over` {count, median, p10},
-        `near_delay` {count, median, p90}, and the same of far.
+        By figure, if any scene has it: `near_wrong` {seconds, rate}, `near_over` {count, median, p10},
+        `near_delay` {count, median, p90}, and the same for far.
     """
     pooled: dict[str, Any] = {}
     for stem in STEMS:
@@ -95,9 +95,9 @@ def summarise_seconds(rows: Sequence[Row]) -> dict[str, Any]:
 
 
 def pair(rows: Iterable[Row]) -> None:
-    """Set `near_change` and `far_change`: what a scene's SI-SDR gained over the scene that it is paired with.
+    """Set `near_change` and `far_change`, the gain in SI-SDR of each scene over its paired scene.
 
-    The pair is the same conversation without the company that this scene's recording has.
+    The paired scene is the same conversation without company in the recording.
     """
     rows = list(rows)
     by_id = {row["id"]: row for row in rows}
@@ -110,7 +110,7 @@ def pair(rows: Iterable[Row]) -> None:
 
 
 def _energies(samples: Floats, rate: int) -> Energies:
-    """Energy of each whole block, of a tenth of the rate without remainder."""
+    """Return the energy of each complete block; a block is a tenth of a second, rounded down to samples."""
     size = rate // BLOCKS
     blocks = np.asarray(samples[: len(samples) // size * size], np.float64).reshape(-1, size)
     energies: Energies = np.einsum("ij,ij->i", blocks, blocks)
@@ -118,14 +118,14 @@ def _energies(samples: Floats, rate: int) -> Energies:
 
 
 def _windows(energies: Energies, blocks: int, hop: int) -> Energies:
-    """Energy of windows of so many blocks."""
+    """Return the energy of windows of `blocks` blocks, `hop` blocks apart."""
     total = np.concatenate([[0.0], np.cumsum(energies)])
     first = np.arange(0, len(energies) - blocks + 1, hop)
     return np.asarray(np.maximum(total[first + blocks] - total[first], 0.0))
 
 
 def _alone(own: Energies, other: Energies) -> npt.NDArray[np.bool_]:
-    """In which windows a role speaks, and the other does not."""
+    """Return a mask of the windows in which a role speaks and the other does not."""
     speaks = own > own.max(initial=0.0) * 10 ** (ACTIVE_DB / 10)
     return np.asarray(speaks & (other < own * 10 ** (-APART_DB / 10)))
 
@@ -133,11 +133,11 @@ def _alone(own: Energies, other: Energies) -> npt.NDArray[np.bool_]:
 def _delays(
     own: Energies, other: Energies, right: Energies, wrong: Energies, starts: Sequence[float]
 ) -> list[float]:
-    """Seconds from when each talker is first heard alone until its energy leaves by the right output.
+    """Return the seconds from each talker's first lone sound until the talker appears in the right output.
 
-    That is the first window of half a second in which the right output is the louder one, and stays so over
-    the next two seconds of such windows together. A talker who never gets there is counted until the end of
-    the scene; one who is never heard alone is left out.
+    The talker appears in the first window of half a second in which the right output is louder, if it is also
+    louder over the next two seconds of such windows in total. A talker who never appears counts until the end
+    of the scene. A talker who never speaks alone is left out.
     """
     alone = np.flatnonzero(_alone(_windows(own, WINDOW, 1), _windows(other, WINDOW, 1)))
     ahead = (_windows(right, WINDOW, 1) - _windows(wrong, WINDOW, 1))[alone]
@@ -155,7 +155,7 @@ def _delays(
 
 
 def _decibels(right: Energies, wrong: Energies) -> Energies:
-    """Level of one over the other, within the limits of all scores; 0 of two silences."""
+    """Return the level ratio in dB, within the limits of all scores; 0 if both are silent."""
     tiny = np.finfo(np.float64).tiny
     ratio = 10 * (np.log10(np.maximum(right, tiny)) - np.log10(np.maximum(wrong, tiny)))
     return np.asarray(np.clip(ratio, -LIMIT_DB, LIMIT_DB))

@@ -1,4 +1,4 @@
-"""The conversions of a network as Markdown, in its place in a document."""
+"""Markdown table of the quality and speed of a network's conversions, a section of a document."""
 
 from __future__ import annotations
 
@@ -13,8 +13,8 @@ import numpy.typing as npt
 from ..constants import STEMS
 from ..utils.tables import markdown_table
 
-LABEL = "conversions"  # of the section of a document
-# Columns, and of which scenes they tell the median of which figure.
+LABEL = "conversions"  # label of the section in a document
+# Kind of scenes and figure whose median each column shows.
 FIGURES = {
     "near SI-SDRi, dB": ("1N+1F", "near_si_sdri"),
     "far SI-SDRi, dB": ("1N+1F", "far_si_sdri"),
@@ -28,13 +28,13 @@ Row = Mapping[str, Any]
 
 @dataclass(frozen=True)
 class Conversion:
-    """One way from the weights to stems.
+    """One conversion of the weights.
 
     Attributes:
-        name: for people.
-        bytes: of its file.
-        rows: the scores of every scene, as `scoring.score` gives them; in the same order for all.
-        time: of the network on one CPU thread, against the first file's; None where not measured.
+        name: name of the conversion in the table.
+        bytes: size of its file.
+        rows: scores of every scene by `scoring.score`, in the same order for all conversions.
+        time: time of the network on one CPU thread relative to the first file; None if not measured.
     """
 
     name: str
@@ -51,15 +51,15 @@ def markdown(
     no_gpu: str | None,
     warnings: Iterable[str],
 ) -> str:
-    """The command, the table, and how to read it.
+    """Return the command, the table, and the notes about it.
 
     Args:
-        conversions: Keras first; the differences are from that.
-        test_sets: `about` of each.
-        machine: as `describe_machine` gives it.
-        command: that gives this table.
-        no_gpu: why there is no row of a GPU.
-        warnings: the lines that were said.
+        conversions: conversions, Keras first; differences are relative to Keras.
+        test_sets: `about` of each test set.
+        machine: result of `describe_machine`.
+        command: command that makes this table.
+        no_gpu: reason why there is no row for a GPU, else None.
+        warnings: warnings that were given to the user.
     """
     reference = conversions[0]
     head = ["conversion", "file, bytes", *FIGURES]
@@ -86,7 +86,7 @@ def markdown(
 
 
 def differences(conversion: Conversion, reference: Conversion) -> npt.NDArray[np.float64]:
-    """Of every SI-SDR of every scene, in dB, without a sign."""
+    """Return the absolute SI-SDR differences of all scenes, in dB."""
     pairs = zip(conversion.rows, reference.rows, strict=True)
     found = [abs(a[score] - b[score]) for a, b in pairs for score in _SCORES if b[score] is not None]
     return np.array(found, np.float64)

@@ -1,4 +1,4 @@
-"""Sound and its picture as data URIs, for a page that needs no other file."""
+"""Sounds and spectrograms as data URIs, for a self-contained page."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ import soundfile as sf
 Floats = npt.NDArray[np.float32]
 
 WINDOW = 512
-COLUMNS = 400  # of a spectrogram, at most
+COLUMNS = 400  # most columns of a spectrogram
 RANGE_DB = 70.0
 _STOPS = (
     (0, 0, 4),
@@ -28,18 +28,18 @@ _STOPS = (
 
 
 def wav_uri(samples: Floats, rate: int) -> str:
-    """`(samples,)` as 16-bit WAV, which every browser plays; what lies beyond full scale is cut."""
+    """Return samples `(samples,)` as a 16-bit WAV; samples beyond full scale are clipped."""
     buffer = io.BytesIO()
     sf.write(buffer, np.clip(samples, -1, 1), rate, format="WAV", subtype="PCM_16")
     return _uri("audio/wav", buffer.getvalue())
 
 
 def spectrogram_uri(samples: Floats, full: float) -> str:
-    """The magnitudes of `(samples,)` as a PNG, low frequencies at the bottom.
+    """Return the spectrogram of samples as a PNG, with low frequencies at the bottom.
 
     Args:
-        samples: at any rate.
-        full: magnitude of the brightest colour, as `loudest` gives it; the darkest lies 70 dB below.
+        samples: samples `(samples,)` at any rate.
+        full: magnitude of the brightest colour, as from `loudest`; the darkest colour is 70 dB lower.
     """
     decibels = 20 * np.log10(np.maximum(_magnitudes(samples) / full, 1e-9))
     shades = np.clip((decibels / RANGE_DB + 1) * 255, 0, 255).astype(np.uint8)
@@ -47,16 +47,16 @@ def spectrogram_uri(samples: Floats, full: float) -> str:
 
 
 def loudest(samples: Floats) -> float:
-    """The greatest magnitude of a spectrogram."""
+    """Return the largest magnitude of a spectrogram."""
     return max(float(_magnitudes(samples).max()), 1e-9)
 
 
 def png(shades: npt.NDArray[np.uint8]) -> bytes:
-    """A `(height, width)` picture of 256 shades from black over red to pale yellow."""
+    """Return a PNG of a `(height, width)` picture with 256 shades, from black through red to pale yellow."""
     height, width = shades.shape
     steps = np.linspace(0, 1, len(_STOPS))
     palette = np.stack([np.interp(np.linspace(0, 1, 256), steps, c) for c in np.array(_STOPS).T], axis=1)
-    lines = np.zeros((height, width + 1), np.uint8)  # each line begins with its filter, 0 for none
+    lines = np.zeros((height, width + 1), np.uint8)  # each line starts with its filter type, 0 for none
     lines[:, 1:] = shades
     chunks = (
         (b"IHDR", struct.pack(">IIBBBBB", width, height, 8, 3, 0, 0, 0)),
@@ -73,7 +73,7 @@ def png(shades: npt.NDArray[np.uint8]) -> bytes:
 
 
 def _magnitudes(samples: Floats) -> npt.NDArray[np.float64]:
-    """`(frames, bins)` of windows that are never further apart than they are long, if that is enough."""
+    """Return magnitudes `(frames, bins)` of windows with a hop that limits the number of frames."""
     padded = np.pad(samples, (0, max(0, WINDOW - len(samples)))).astype(np.float64)
     hop = max(WINDOW // 4, -(-len(padded) // COLUMNS))
     frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::hop]

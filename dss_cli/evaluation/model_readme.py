@@ -1,7 +1,7 @@
-"""The generated part of `models/README.md`: what the cards say, as Markdown.
+"""Generated part of `models/README.md`: the content of the model cards as Markdown.
 
-`python -m dss_cli.evaluation.model_readme models` writes it anew; so does `dss evaluate
---write-card`, so that no table there is ever typed by hand.
+`python -m dss_cli.evaluation.model_readme models` and `dss evaluate --write-card` update it, so that no table
+is typed by hand.
 """
 
 from __future__ import annotations
@@ -19,8 +19,8 @@ from .tables import CONVERSATIONS, conversation_cells, number, tail
 
 README = "README.md"
 START, END = "<!-- models:start -->", "<!-- models:end -->"
-_SNR = re.compile(r"-(?:clean|snr-?[\d.]+)(?=-|$)")  # of a stratum's name
-_FEW = 3  # noise levels, from which on they get columns of their own
+_SNR = re.compile(r"-(?:clean|snr-?[\d.]+)(?=-|$)")  # noise level in a stratum's name
+_FEW = 3  # number of noise levels from which each level gets a column
 _SILENT = "silent output, below the mixture"
 _FIGURES = {
     "near_si_sdri": "near SI-SDRi",
@@ -31,13 +31,13 @@ _FIGURES = {
 
 
 def update(folder: Path) -> bool:
-    """Write the generated part of a folder's README anew, from the cards beside it.
+    """Update the generated part of a folder's README from the cards in the folder.
 
     Returns:
-        False where there is no README with the two markers.
+        False if there is no README with the two markers.
 
     Raises:
-        DssError: a model or card that is damaged, or a README that cannot be written.
+        DssError: a model or card is damaged, or the README cannot be written.
     """
     path = folder / README
     text = path.read_text(encoding="utf-8") if path.is_file() else ""
@@ -51,7 +51,7 @@ def update(folder: Path) -> bool:
 
 
 def render_cards(cards: Iterable[Mapping[str, Any]]) -> str:
-    """Markdown of the cards, a section for each."""
+    """Return the cards as Markdown, with a section for each card."""
     return "".join(f"\n{part}\n" for card in cards for part in _card(card)) + "\n"
 
 
@@ -65,6 +65,9 @@ def _card(card: Mapping[str, Any]) -> list[str]:
         million = card["macs_per_second"] / 1e6
         facts["computing"] = f"{million:,.0f} million multiply-accumulates per second of audio"
     facts["chunk"] = f"{seconds:g} s at {signal['sample_rate']} Hz, {100 * card['overlap']:g} % overlap"
+    if offered := card.get("latencies"):
+        shorter = " or ".join(f"{latency['seconds']:g}" for latency in offered)
+        facts["latency"] = f"{card['latency_seconds']:g} s, or {shorter} s"
     for name, (low, high) in card.get("limits", {}).items():
         facts[name.replace("_", ", ")] = f"{low:g} to {high:g} m"
     training = {name.replace("_", " "): _told(value) for name, value in card.get("training", {}).items()}
@@ -102,7 +105,7 @@ def _scores(scores: Mapping[str, Any]) -> list[str]:
 
 
 def _by_figure(strata: Mapping[str, Any]) -> str:
-    """A row for each stratum, a column for each figure."""
+    """Return a table with a row for each stratum and a column for each figure."""
     titles = list(dict.fromkeys(_FIGURES.values()))
     rows = []
     for name, summary in strata.items():
@@ -115,7 +118,7 @@ def _by_figure(strata: Mapping[str, Any]) -> str:
 
 
 def _by_noise(strata: Mapping[str, Any]) -> list[str]:
-    """A table for each figure: rows of strata that differ in noise alone, a column for each level."""
+    """Return a table for each figure: a row for strata that differ only in noise, a column per level."""
     levels = sorted(
         {s["snr_db"] for s in strata.values()}, key=lambda snr: -float("inf") if snr is None else -snr
     )
@@ -143,7 +146,7 @@ def _leakage(curve: Sequence[Mapping[str, Any]]) -> str:
 
 
 def _cell(summary: Mapping[str, Any]) -> str:
-    """Median, and where the worst tenth begins."""
+    """Return the median and the start of the worst tenth."""
     return f"{number(summary['median'])} ({number(tail(summary))})"
 
 

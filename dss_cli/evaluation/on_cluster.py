@@ -1,4 +1,4 @@
-"""Scenes scored by the workers of a Dask cluster: one task for each."""
+"""Score scenes on the workers of a Dask cluster, one task for each scene."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from typing import Any
 from ..cluster.dask import cluster
 from ..cluster.work import Work
 from ..errors import DssError
+from ..separation.on_cluster import PACKAGES
 from .scenes import score_scene
 from .scoring import Row
 from .systems import Outputs, System
@@ -21,12 +22,12 @@ WORK = Work(
     "scenes",
     "scored again",
     "score one scene",
-    ("dss-cli", "numpy", "ai-edge-litert", "soundfile", "soxr"),
-    "the same command begins anew",
+    PACKAGES,
+    "the same command starts again",
 )
 _PERCEPTUAL = ("pesq", "pystoi")
-_one_at_a_time = threading.Lock()  # a network takes one chunk at a time
-_opened: tuple[System, dict[str, Any], Outputs] | None = None  # of a worker
+_one_at_a_time = threading.Lock()  # a network runs one chunk at a time
+_opened: tuple[System, dict[str, Any], Outputs] | None = None  # system of this worker
 
 
 @contextmanager
@@ -37,17 +38,17 @@ def scorer_on_cluster(
     perceptual: bool,
     warn: Callable[[str], None],
 ) -> Iterator[Callable[[TestSet], Iterator[Row]]]:
-    """Yield the function that gives the rows of a test set, in order.
+    """Yield a function that scores a test set and returns its rows in order.
 
     Args:
-        system: what is scored.
-        about: as it was opened here; a worker where it is another is refused.
-        scheduler: its address, or its scheduler file.
-        perceptual: PESQ and STOI as well.
-        warn: told of what happens to workers, one line each.
+        system: system to score.
+        about: description of the system opened here; a worker with another description is refused.
+        scheduler: address of the scheduler, or path of its scheduler file.
+        perceptual: also compute PESQ and STOI.
+        warn: receives one line about each event on the workers.
 
     Raises:
-        DssError: as `cluster.dask.cluster`; and a scene that cannot be scored.
+        DssError: as `cluster.dask.cluster`, or a scene cannot be scored.
     """
     packages = (*WORK.packages, *system.packages, *(_PERCEPTUAL if perceptual else ()))
     with cluster(scheduler, warn, replace(WORK, packages=packages)) as run:
@@ -64,26 +65,27 @@ def scorer_on_cluster(
 def score_there(
     scene: ScoredScene, *, system: System, about: dict[str, Any], rate: int, perceptual: bool
 ) -> Row:
-    """Score one scene on a worker, which keeps the system for the next one.
+    """Score one scene on a worker, which keeps the system open for the next scene.
 
     Raises:
-        DssError: the system is another one here, or a file is missing or damaged.
+        DssError: the worker has another system, or a file is missing or damaged.
     """
     global _opened
     with _one_at_a_time:
         if _opened is None or _opened[:2] != (system, about):
-            found, outputs = system.open(lambda message: None)  # it was said where the command runs
+            found, outputs = system.open(lambda message: None)  # the command has given the warnings already
             if different := [name for name in about if found.get(name) != about[name]]:
                 name = different[0]
                 raise DssError(
-                    f"{about['name']}: {name} is {found.get(name)!r} here, {about[name]!r} for who asks"
+                    f"{about['name']}: {name} is {found.get(name)!r} here, {about[name]!r} on the machine "
+                    "that sends the work"
                 )
             _opened = system, about, outputs
         return score_scene(_opened[2], scene, rate, perceptual)
 
 
 def _anywhere(scene: ScoredScene) -> ScoredScene:
-    """The scene for processes in other working directories."""
+    """Return the scene with absolute paths, for processes in other working directories."""
     return replace(scene, files={part: path.absolute() for part, path in scene.files.items()})
 
 

@@ -1,23 +1,21 @@
-"""The rows as CSV."""
+"""Rows of an evaluation as CSV."""
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping
 from typing import Any
 
+from ..utils.tables import csv_table
+
 
 def csv_text(result: Mapping[str, Any]) -> str:
-    """Every scene of every run on a line; an empty cell where a figure has no meaning."""
-    text = io.StringIO()
+    """Return CSV with a line per scene of every run; cells of undefined figures are empty."""
     rows = [
         {"system": run["system"]["name"], "test_set": run["test_set"]["name"], **row}
         for run in result["runs"]
         for row in run["scenes"]
     ]
-    columns = [name for name in rows[0] if name != "alone"]  # lists, of any length
-    writer = csv.DictWriter(text, columns, lineterminator="\n", extrasaction="ignore")
-    writer.writeheader()
-    writer.writerows(rows)
-    return text.getvalue()
+    for row in rows:
+        for name in ("alone", "activity"):  # not single figures
+            row.pop(name, None)
+    return csv_table(rows)

@@ -1,4 +1,4 @@
-"""What listeners would say, estimated: PESQ and STOI, by the packages of the extra `metrics`."""
+"""Perceptual scores: PESQ and STOI, by the packages of the extra `metrics`."""
 
 from __future__ import annotations
 
@@ -16,18 +16,17 @@ Floats = npt.NDArray[np.float32]
 Perceptual = Callable[[Floats, Floats], dict[str, "float | None"]]  # reference, output -> by measure
 
 MEASURES = ("pesq", "stoi")
-_MODES = {8_000: "nb", 16_000: "wb"}  # of PESQ: narrow band, wide band
+_MODES = {8_000: "nb", 16_000: "wb"}  # modes of PESQ: narrow band, wide band
 
 
 def measures(rate: int) -> Perceptual:
-    """The function that takes an active reference and an output, `(samples,)`, and gives both scores.
+    """Return a function of an active reference and an output, `(samples,)` each, that computes both scores.
 
-    PESQ (ITU-T P.862, mean opinion score from 1) is None where it finds no utterance, STOI (Taal et
-    al. 2011, up to 1) where too little of the reference is speech. A silent output has the least of
-    both: 1 and 0.
+    PESQ (ITU-T P.862, mean opinion score from 1) is None if it finds no utterance. STOI (Taal et al. 2011, up
+    to 1) is None if the reference has too little speech. A silent output gets the lowest scores, 1 and 0.
 
     Raises:
-        DssError: the packages are missing, or there is no PESQ at this rate.
+        DssError: the packages are missing, or PESQ is not defined at this rate.
     """
     try:
         import pesq
@@ -46,7 +45,7 @@ def measures(rate: int) -> Perceptual:
         with contextlib.suppress(pesq.NoUtterancesError, pesq.BufferTooShortError):
             scores["pesq"] = float(pesq.pesq(rate, reference, output, _MODES[rate]))
         with warnings.catch_warnings(), contextlib.suppress(RuntimeWarning):
-            warnings.simplefilter("error", RuntimeWarning)  # its word for too little speech
+            warnings.simplefilter("error", RuntimeWarning)  # pystoi warns about too little speech
             scores["stoi"] = float(pystoi.stoi(reference, output, rate))
         return {name: None if score is None else round(score, 4) for name, score in scores.items()}
 

@@ -1,18 +1,19 @@
-"""One self-contained HTML page: charts, scenes to see and hear, and the tables."""
+"""Report of an evaluation as one self-contained HTML page: charts, example scenes, tables."""
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from html import escape
-from importlib.resources import files
 from operator import itemgetter
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from ..constants import STEMS
-from .charts import Axis, Point, Series, chart, round_axis
+from ..distances import FAR_OUTDOOR, GUARD, NEAR
+from ..errors import DssError
+from ..testset.format import protocol_of
+from .charts import Axis, Chart, Point, Series, round_axis
 from .media import loudest, spectrogram_uri, wav_uri
 from .scoring import Floats, Row
 from .statistics import grouped, interval
@@ -20,48 +21,84 @@ from .systems import System
 from .tables import CONVERSATIONS, conversation_cells, median_text, number, strata_cells, title
 from .testset import TestSet
 
-GUARD = (0.8, 1.2)  # metres, of neither near nor far
+if TYPE_CHECKING:
+    from jinja2 import Template
+
 _METRES = [(v, f"{v:g}") for v in (0.2, 0.3, 0.5, 0.8, 1.2, 2, 3, 5, 8, 15)]
-_BINS = np.geomspace(0.2, 15, 15)  # of the distances, for the lines
+_BINS = np.geomspace(NEAR[0], FAR_OUTDOOR[1], 15)  # bins of the distances for the lines
 
 
 @dataclass(frozen=True)
 class Example:
-    """A scene to look at and to listen to: its row, and its sounds by name."""
+    """Example scene with its row and its sounds by name."""
 
     rank: str
     row: Row
     rate: int
     sounds: dict[str, Floats]
 
+    @property
+    def place(self) -> str:
+        """Kind of the scene, and its environment."""
+        row = self.row
+        distances = ", ".join(f"{s} at {row[f'{s}_m']:.2f} m" for s in STEMS if row[f"{s}_m"])
+        noise = "no noise" if row["snr_db"] is None else f"noise {row['snr_db']:g} dB below"
+        return f"{row['kind']}, {row['environment']}, {distances}, {noise}"
 
-def page(result: Mapping[str, Any], examples: Sequence[Sequence[Example]]) -> str:
-    """The whole page.
+    @property
+    def figures(self) -> Iterator[dict[str, str]]:
+        """Sounds as pictures and for the players of the page."""
+        full = loudest(self.sounds["mixture"])
+        for name, sound in self.sounds.items():
+            stem, _, what = name.partition(" ")
+            score = self.row.get(f"{stem}_si_sdri") if what == "output" else None
+            yield {
+                "name": name,
+                "stem": stem,
+                "text": name if score is None else f"{name}, SI-SDRi {number(score)} dB",
+                "picture": spectrogram_uri(sound, full),
+                "uri": wav_uri(sound, self.rate),
+            }
+
+
+def load_template() -> Template:
+    """Load the page's template.
+
+    Raises:
+        DssError: the extra `report` is not installed.
+    """
+    try:
+        import jinja2
+    except ImportError as error:
+        raise DssError(f"--report needs more packages: pip install 'dss-cli[report]' ({error})") from None
+    loader = jinja2.PackageLoader("dss_cli.evaluation")
+    environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
+    return environment.get_template("report.html")
+
+
+def page(template: Template, result: Mapping[str, Any], examples: Sequence[Sequence[Example]]) -> str:
+    """Return the page as HTML.
 
     Args:
-        result: of `evaluate`.
-        examples: for each run, as `choose_examples` gives them.
+        template: result of `load_template`.
+        result: result of `evaluate`.
+        examples: results of `choose_examples` for each run.
     """
-    runs = result["runs"]
-    body = [_section(f"run{n}", run, own) for n, (run, own) in enumerate(zip(runs, examples, strict=True))]
-    links = "".join(f'<li><a href="#run{n}">{escape(title(run))}</a></li>' for n, run in enumerate(runs))
-    template = files(__package__).joinpath("report.html").read_text(encoding="utf-8")
-    return (
-        template.replace("{{version}}", escape(result["version"]))
-        .replace("{{contents}}", f"<ul>{links}</ul>" if len(runs) > 1 else "")
-        .replace("{{body}}", "\n".join(body))
+    sections = [_section(*pair) for pair in zip(result["runs"], examples, strict=True)]
+    return template.render(
+        version=result["version"], guard=GUARD, conversations=CONVERSATIONS, sections=sections
     )
 
 
 def choose_examples(run: Mapping[str, Any], system: System, test_set: TestSet) -> list[Example]:
-    """The best, the median and the worst scene of a run, by the mean improvement of its outputs.
+    """Return the best, the median and the worst scene of a run, by the mean improvement of the outputs.
 
-    Scenes with both talkers come first; where there are none, by what else has an improvement.
+    Only scenes with improvements of both outputs are ranked or, without such scenes, those with one.
     """
     ranked = _ranked(run["scenes"])
     if not ranked:
         return []
-    _, outputs = system.open(lambda message: None)  # what it had to say was said
+    _, outputs = system.open(lambda message: None)  # warnings were given before
     scenes = {scene.id: scene for scene in test_set.scenes}
     picks = {"Best": ranked[-1], "Median": ranked[(len(ranked) - 1) // 2], "Worst": ranked[0]}
     examples = []
@@ -84,32 +121,30 @@ def _ranked(rows: Iterable[Row]) -> list[Row]:
     return [row for _, _, row in sorted(scored, key=lambda item: item[:2])]
 
 
-def _section(anchor: str, run: Mapping[str, Any], examples: Sequence[Example]) -> str:
+def _section(run: Mapping[str, Any], examples: Sequence[Example]) -> dict[str, Any]:
+    """Return the content of the page for a run."""
     charts = [_by_distance(run["scenes"]), _by_noise(run["scenes"]), _leakage(run["leakage"])]
-    about, talking = run["test_set"], conversation_cells(run)
+    about = run["test_set"]
     length = f"of {about['seconds']} s" if about["seconds"] else "of several lengths"
     facts = {
         "test set": f"{about['name']}, made by dss {about['version']}",
         "speech": about["speech"],
         "noise": about["noise"] or "none",
-        "responses": about["rirs"] or f"simulated, protocol {about.get('protocol', 1)}",
+        "responses": about["rirs"] or f"simulated, protocol {protocol_of(about)}",
         "scenes": f"{about['scenes']} {length} at {about['rate']} Hz",
         "run on": run["system"].get("delegate") or "stems of another tool",
     }
-    listed = "".join(f"<div><dt>{escape(k)}</dt><dd>{escape(str(v))}</dd></div>" for k, v in facts.items())
-    return "\n".join(
-        [
-            f'<section id="{anchor}"><h2>{escape(title(run))}</h2><dl>{listed}</dl>',
-            f'<div class="charts">{"".join(f"<figure>{c}</figure>" for c in charts if c)}</div>',
-            *(_example(example) for example in examples),
-            _table(strata_cells(run)),
-            *([f"<h3>{CONVERSATIONS}</h3>", _table(talking)] if talking[1] else []),
-            "</section>",
-        ]
-    )
+    return {
+        "title": title(run),
+        "facts": list(facts.items()),
+        "charts": [chart for chart in charts if chart],
+        "examples": examples,
+        "strata": strata_cells(run),
+        "conversations": conversation_cells(run),
+    }
 
 
-def _by_distance(rows: Sequence[Row]) -> str:
+def _by_distance(rows: Sequence[Row]) -> Chart | None:
     series = []
     for stem in STEMS:
         known = [r for r in rows if r[f"{stem}_m"] and r[f"{stem}_si_sdri"] is not None]
@@ -123,16 +158,16 @@ def _by_distance(rows: Sequence[Row]) -> str:
         series.append(Series(stem, stem, dots, line))
     values = [p.y for one in series for p in one.dots]
     if not values:
-        return ""
+        return None
     x = Axis("distance to the microphone, m", 0.18, 16, _METRES, log=True)
-    return chart("Improvement by distance", x, round_axis("SI-SDRi, dB", values), series, band=GUARD)
+    return Chart("Improvement by distance", x, round_axis("SI-SDRi, dB", values), series, band=GUARD)
 
 
 def _bin(key: str) -> Callable[[Row], int]:
     return lambda row: int(np.digitize(row[key], _BINS))
 
 
-def _by_noise(rows: Sequence[Row]) -> str:
+def _by_noise(rows: Sequence[Row]) -> Chart | None:
     levels = sorted({r["snr_db"] for r in rows}, key=lambda snr: np.inf if snr is None else snr)
     places = {level: n for n, level in enumerate(levels)}
     series = []
@@ -147,16 +182,16 @@ def _by_noise(rows: Sequence[Row]) -> str:
         series.append(Series(stem, stem, line=line))
     points = [point for one in series for point in one.line]
     if len(places) < 2 or not points:
-        return ""
+        return None
     ticks = [(float(n), "clean" if level is None else f"{level:g}") for level, n in places.items()]
     x = Axis("noise below the talkers, dB (scenes with near and far)", -0.4, len(levels) - 0.6, ticks)
     y = round_axis("SI-SDRi, dB", [v for p in points for v in (p.y, p.low, p.high) if v is not None])
-    return chart("Improvement by noise", x, y, series)
+    return Chart("Improvement by noise", x, y, series)
 
 
-def _leakage(curve: Sequence[Mapping[str, Any]]) -> str:
+def _leakage(curve: Sequence[Mapping[str, Any]]) -> Chart | None:
     if not curve:
-        return ""
+        return None
     environments = sorted({point["environment"] for point in curve})
     series = []
     for number_, environment in enumerate(environments):
@@ -176,44 +211,15 @@ def _leakage(curve: Sequence[Mapping[str, Any]]) -> str:
     ticks = [(d, f"{d:g}") for d in distances]
     x = Axis("distance to the microphone, m", distances[0] - 0.05, distances[-1] + 0.05, ticks)
     y = Axis("energy in the far output, %", 0, 100, [(v, f"{v}") for v in range(0, 101, 20)])
-    return chart(
+    return Chart(
         "Near-only: leakage by distance", x, y, series, band=GUARD if distances[-1] > GUARD[0] else None
     )
 
 
 def _middle(x: str, y: str, rows: Sequence[Row]) -> Point:
-    """Medians of rows, with the interval of `y`."""
+    """Return the medians of rows, with the interval of `y`."""
     values = np.array([row[y] for row in rows])
     low, high = interval(values)
     at = float(np.median([row[x] for row in rows])) if x else 0.0
     middle = float(np.median(values))
     return Point(at, middle, low, high, f"median of {len(rows)}: {number(middle)} dB")
-
-
-def _example(example: Example) -> str:
-    row = example.row
-    full = loudest(example.sounds["mixture"])
-    place = ", ".join(f"{s} at {row[f'{s}_m']:.2f} m" for s in STEMS if row[f"{s}_m"])
-    noise = "no noise" if row["snr_db"] is None else f"noise {row['snr_db']:g} dB below"
-    figures = []
-    for name, sound in example.sounds.items():
-        stem, _, what = name.partition(" ")
-        score = row.get(f"{stem}_si_sdri") if what == "output" else None
-        told = f"{name}, SI-SDRi {number(score)} dB" if score is not None else name
-        figures.append(
-            f'<figure class="{stem}"><figcaption>{escape(told)}</figcaption>'
-            f'<img alt="spectrogram: {escape(name)}" src="{spectrogram_uri(sound, full)}">'
-            f'<audio controls preload="metadata" src="{wav_uri(sound, example.rate)}"></audio></figure>'
-        )
-    return (
-        f"<h3>{example.rank} scene: {escape(row['id'])}</h3>"
-        f"<p>{escape(row['kind'])}, {escape(row['environment'])}, {escape(place)}, {escape(noise)}</p>"
-        f'<div class="sounds">{"".join(figures)}</div>'
-    )
-
-
-def _table(cells: tuple[list[str], list[list[str]]]) -> str:
-    head, rows = cells
-    first = "".join(f"<th>{escape(cell)}</th>" for cell in head)
-    lines = "".join(f"<tr>{''.join(f'<td>{escape(cell)}</td>' for cell in row)}</tr>" for row in rows)
-    return f'<div class="table"><table><thead><tr>{first}</tr></thead><tbody>{lines}</tbody></table></div>'

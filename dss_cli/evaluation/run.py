@@ -22,11 +22,11 @@ from .statistics import BOOTSTRAP, leakage_curve, strata
 from .systems import Outputs, System
 from .testset import ScoredScene, TestSet
 
-SCHEMA = 1  # of the results
+SCHEMA = 1  # version of the results
 Progress = Callable[[int, "int | None"], None]
 Labelled = Callable[[str], "Progress | None"]
 
-_outputs: Outputs  # of a worker process
+_outputs: Outputs  # system of this worker process
 
 
 def evaluate(
@@ -42,23 +42,23 @@ def evaluate(
     """Score every system on every test set.
 
     Args:
-        test_sets: as `read_test_set` returns them.
-        systems: what to score.
-        jobs: processes; the results do not depend on their number.
-        scheduler: of a running Dask cluster that does it instead: its address, or its scheduler file.
-            The workers must see models and test sets under the same names.
-        perceptual: PESQ and STOI as well.
-        start: takes the label of a run and gives what to call with (done, in all), or None.
-        warn: given one line of text for each thing that a user should hear.
+        test_sets: test sets from `read_test_set`.
+        systems: systems to score.
+        jobs: number of processes; the results do not depend on it.
+        scheduler: address or scheduler file of a Dask cluster to use instead of processes. Models and test
+            sets must have the same names on all workers.
+        perceptual: also compute PESQ and STOI.
+        start: function of a run's label; returns the progress function (done, total) of the run, or None.
+        warn: receives the warnings, one line each.
 
     Returns:
-        Ready for JSON: `schema`, `version`, `bootstrap`, and `runs`, one for each pair. A run
-        has `system`, `test_set`, `strata`, `leakage` and the rows, `scenes`.
+        Object for JSON: `schema`, `version`, `bootstrap`, and `runs`, one for each pair of system and test
+        set. A run has `system`, `test_set`, `strata`, `leakage` and `scenes` (the rows).
 
     Raises:
-        UsageError: two systems or two test sets of one name.
-        DssError: a file that is missing, damaged or of another length; a model that does not run;
-            a cluster that is of no use.
+        UsageError: two systems or two test sets have the same name.
+        DssError: a file is missing, damaged or of another length, a model does not run, or the cluster cannot
+            be used.
     """
     _require_distinct([system.name for system in systems], "models or folders of stems")
     _require_distinct([test_set.about["name"] for test_set in test_sets], "test sets")
@@ -67,7 +67,7 @@ def evaluate(
             system.check(test_set)
     if perceptual:
         for test_set in test_sets:
-            measures(test_set.rate)  # what it would refuse, it refuses now
+            measures(test_set.rate)  # raises its errors before any work
     runs = []
     for system in systems:
         with _scorer(system, jobs, scheduler, perceptual, warn) as (about, scored):
@@ -95,8 +95,8 @@ def evaluate(
 def _scorer(
     system: System, jobs: int, scheduler: str | None, perceptual: bool, warn: Callable[[str], None]
 ) -> Iterator[tuple[dict[str, Any], Callable[[TestSet], Iterator[Row]]]]:
-    """What the system is, and the function that gives the rows of a test set, in order."""
-    about, outputs = system.open(warn)  # with several processes: to describe it, and to fail early
+    """Yield the description of the system, and a function that returns the rows of a test set in order."""
+    about, outputs = system.open(warn)  # processes open it again; this call fails early
 
     def task(score_one: Callable[..., Row], test_set: TestSet) -> Callable[[ScoredScene], Row]:
         return partial(score_one, rate=test_set.rate, perceptual=perceptual)
@@ -109,7 +109,7 @@ def _scorer(
         here = partial(score_scene, outputs)
         yield about, lambda test_set: map(task(here, test_set), test_set.scenes)
         return
-    # Not forked: LiteRT's threads would not come along.
+    # Not forked, because LiteRT's threads do not survive a fork.
     pool = ProcessPoolExecutor(jobs, multiprocessing.get_context("spawn"), _open_in_worker, (system,))
     try:
         yield about, lambda t: pool.map(task(_score_in_worker, t), t.scenes, chunksize=4)
@@ -121,8 +121,8 @@ def _scorer(
 
 def _open_in_worker(system: System) -> None:
     global _outputs
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; one of them tells
-    _, _outputs = system.open(lambda message: None)  # the first process has said it
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches every process; the parent reports it
+    _, _outputs = system.open(lambda message: None)  # the first process has given the warnings
 
 
 def _score_in_worker(scene: ScoredScene, rate: int, perceptual: bool) -> Row:
@@ -132,4 +132,4 @@ def _score_in_worker(scene: ScoredScene, rate: int, perceptual: bool) -> Row:
 def _require_distinct(names: Sequence[str], what: str) -> None:
     for name in names:
         if names.count(name) > 1:
-            raise UsageError(f"two {what} are called {name!r}; results go by name: rename one")
+            raise UsageError(f"two {what} are called {name!r}; results are identified by name: rename one")

@@ -1,4 +1,4 @@
-"""One scene: read, separated, scored."""
+"""Score one scene."""
 
 from __future__ import annotations
 
@@ -10,7 +10,11 @@ from .testset import ScoredScene
 
 
 def score_scene(outputs: Outputs, scene: ScoredScene, rate: int, perceptual: bool) -> Row:
-    """Read a scene, get its stems, score them."""
+    """Read a scene, separate it, and score the stems.
+
+    Raises:
+        DssError: a file is missing or damaged, or the outputs are unusable.
+    """
     mixture = scene.read("mixture", rate)
     references = {stem: scene.read(stem, rate, len(mixture)) for stem in STEMS}
     made = outputs(scene, rate, len(mixture))

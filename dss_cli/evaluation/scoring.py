@@ -1,4 +1,4 @@
-"""The scores of one scene: what is measured of an output depends on whether anybody is in it."""
+"""Scores of one scene; the measures of an output depend on whether its reference is active."""
 
 from __future__ import annotations
 
@@ -10,42 +10,44 @@ import numpy.typing as npt
 from ..constants import STEMS
 from ..errors import DssError
 from ..metrics import attenuation, leakage, si_sdr
-from .conversation import CHANGES, score_conversation
+from .conversation import CHANGES, LONG, score_conversation
+from .speech_activity import FIGURES as ACTIVITY
+from .speech_activity import score_activity
 from .testset import ScoredScene
 
 Floats = npt.NDArray[np.float32]
 Row = dict[str, Any]
 
-SILENCE = 2.0**-15  # peak of what counts as silent: one 16-bit step, as rounding and dither leave
-CLEAN_DB = 40.0  # SI-SDR of a mixture beyond which there is nothing to improve
-FLOOR_DB = -10 * np.log10(12 * 2.0**30)  # dBFS: the rounding of 16 bits, under which no level is told
+SILENCE = 2.0**-15  # peak of a silent reference: one 16-bit step, by rounding and dither
+CLEAN_DB = 40.0  # SI-SDR of a mixture above which improvement is not scored
+FLOOR_DB = -10 * np.log10(12 * 2.0**30)  # dBFS of 16-bit rounding noise, the lowest level reported
 MEASURES = ("si_sdr", "si_sdri", "attenuation", "residual")
-FIGURES = tuple(f"{stem}_{measure}" for stem in STEMS for measure in MEASURES)  # of a row
+FIGURES = tuple(f"{stem}_{measure}" for stem in STEMS for measure in MEASURES)  # columns of a row
 
 
 def score(
     scene: ScoredScene, mixture: Floats, references: dict[str, Floats], outputs: dict[str, Floats], rate: int
 ) -> Row:
-    """One row: who and where, and the scores. What has no meaning for the scene is None.
+    """Return the row of one scene: its description and its scores; undefined scores are None.
 
-    An output whose reference is active has `si_sdr` and `si_sdri` (over the mixture's own; not
-    where the mixture is as good as the reference: a lone talker with nothing but the microphone's
-    noise). One whose reference is silent has `attenuation` (below the mixture) and `residual`
-    (above the scene's noise). All in dB. A scene with one active reference has `leakage`, the share
-    of energy that left by the other output, and `swapped`, whether that is more than half.
-
-    Scenes of 10 s and more have the figures of `conversation.score_conversation` as well.
+    An output with an active reference has `si_sdr` and `si_sdri` (improvement over the mixture; undefined if
+    the mixture is nearly equal to the reference, as for a lone talker with only the microphone's noise). An
+    output with a silent reference has `attenuation` (relative to the mixture) and `residual` (relative to the
+    scene's noise). These scores are in dB. A scene with one active reference has `leakage`, the share of
+    energy in the other output, and `swapped`, whether that share exceeds one half. Scenes of 10 s or more
+    also have the figures of `conversation.score_conversation`.
 
     Args:
-        scene: for the row's first columns.
-        mixture, references, outputs: `(samples,)` each, the latter two by stem.
-        rate: of all, in Hz.
+        scene: description of the scene.
+        mixture: samples of the mixture `(samples,)`.
+        references, outputs: samples `(samples,)` by stem.
+        rate: sample rate in Hz.
 
     Raises:
-        DssError: a silent mixture, or outputs that are not finite.
+        DssError: the mixture is silent, or an output is not finite.
     """
     if not mixture.any():
-        raise DssError(f"{scene.files['mixture']}: silent; there is nothing to separate in it")
+        raise DssError(f"{scene.files['mixture']}: silent; there is nothing to separate")
     row: Row = {
         "id": scene.id,
         "stratum": scene.stratum,
@@ -58,7 +60,10 @@ def score(
         "pair": scene.pair,
         **dict.fromkeys((*FIGURES, "leakage", "swapped", *CHANGES)),
         **score_conversation(references, outputs, rate, _starts(scene)),
+        **dict.fromkeys((*ACTIVITY, "activity")),
     }
+    if len(mixture) >= LONG * rate:
+        row |= score_activity(references, outputs, rate)
     active = [stem for stem in STEMS if np.abs(references[stem]).max() > SILENCE]
     noise_level = _level(mixture - references["near"] - references["far"])
     for stem in STEMS:
@@ -79,11 +84,11 @@ def score(
 
 
 def _starts(scene: ScoredScene) -> list[tuple[str, float]]:
-    """When each talker begins, in seconds of what is scored."""
+    """Return role and start of each talker, in seconds of the scored part."""
     return [(role, start - (scene.scored[0] if scene.scored else 0.0)) for role, start in scene.starts]
 
 
 def _level(samples: Floats) -> float:
-    """RMS in dB re full scale, not below the rounding of 16 bits."""
+    """Return the RMS level in dB re full scale, at least the level of 16-bit rounding noise."""
     power = float(np.mean(np.square(samples, dtype=np.float64)))
     return max(FLOOR_DB, 10 * np.log10(power)) if power else float(FLOOR_DB)

@@ -1,4 +1,4 @@
-"""What many scenes say together: medians, tails and bootstrap intervals, per stratum."""
+"""Statistics over scenes: medians, tails and bootstrap intervals per stratum."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from ..constants import STEMS
 from .conversation import CHANGES, summarise_seconds
 from .perceptual import MEASURES
 from .scoring import FIGURES, Row
+from .speech_activity import summarise_activity
 
 SEED = 0
 RESAMPLES = 1000
@@ -21,11 +22,11 @@ _GIVEN = ("kind", "environment", "snr_db", "ur0")
 
 
 def summarise(values: Sequence[float], high_is_worse: bool = False) -> dict[str, Any]:
-    """Count, median, its interval, and the tenth of the scenes that did worst.
+    """Return count, median, interval of the median, and the start of the worst tenth.
 
     Returns:
-        `count`, `median`, `low` and `high` (95 % percentile bootstrap of the median, seeded; None
-        for a single value), and `p10` (or `p90` where a high value is the worse one).
+        `count`, `median`, `low` and `high` (seeded 95 % percentile bootstrap of the median; None for a single
+        value), and `p10` (or `p90` if high values are worse).
     """
     array = np.asarray(values, np.float64)
     low, high = interval(array)
@@ -40,7 +41,7 @@ def summarise(values: Sequence[float], high_is_worse: bool = False) -> dict[str,
 
 
 def interval(values: npt.NDArray[np.float64]) -> tuple[float | None, float | None]:
-    """Of the median, by resampling `(values,)` with replacement; None for less than two values."""
+    """Return the bootstrap interval of the median of `(values,)`; None for fewer than two values."""
     if len(values) < 2:
         return None, None
     picks = np.random.default_rng(SEED).integers(len(values), size=(RESAMPLES, len(values)))
@@ -49,16 +50,16 @@ def interval(values: npt.NDArray[np.float64]) -> tuple[float | None, float | Non
 
 
 def strata(rows: Iterable[Row]) -> dict[str, dict[str, Any]]:
-    """The summary of each stratum by name, of its groups as of `by_stratum`.
+    """Return the summary of each stratum by name, for the groups of `by_stratum`.
 
-    Each holds `scenes` (count), `kind`, `environment`, `snr_db` and `ur0` as far as its scenes
-    agree (else None), a summary for each figure that any scene has, and `swap_rate`.
+    A summary holds `scenes` (count), `kind`, `environment`, `snr_db` and `ur0` (None if the scenes differ), a
+    summary of each figure that any scene has, and `swap_rate`.
     """
     return {name: _stratum(members) for name, members in by_stratum(rows).items()}
 
 
 def by_stratum(rows: Iterable[Row]) -> dict[str, list[Row]]:
-    """Rows by the name of their stratum, and by what its scenes differ in: UR-0, a role with nobody in it."""
+    """Group rows by stratum, and within a stratum by UR-0 and by missing roles, which extend the name."""
     rows = list(rows)
     mixed = {r["stratum"] for r in rows if r["ur0"]} & {r["stratum"] for r in rows if not r["ur0"]}
 
@@ -74,7 +75,7 @@ def by_stratum(rows: Iterable[Row]) -> dict[str, list[Row]]:
 
 
 def grouped(rows: Iterable[Row], key: Callable[[Row], Any]) -> dict[Any, list[Row]]:
-    """Rows by key, in the order of the keys' first row."""
+    """Group rows by key, in order of first appearance."""
     groups: dict[Any, list[Row]] = {}
     for row in rows:
         groups.setdefault(key(row), []).append(row)
@@ -82,7 +83,7 @@ def grouped(rows: Iterable[Row], key: Callable[[Row], Any]) -> dict[Any, list[Ro
 
 
 def leakage_curve(rows: Iterable[Row]) -> list[dict[str, Any]]:
-    """Of near-only scenes, the share of energy in the far output by environment and distance.
+    """Return the share of energy in the far output of near-only scenes, by environment and distance.
 
     Distances are rounded to 0.1 m; each point is a summary.
     """
@@ -106,7 +107,7 @@ def _stratum(rows: list[Row]) -> dict[str, Any]:
     for figure in figures(rows):
         values = [row[figure] for row in rows if row.get(figure) is not None]
         result[figure] = summarise(values, high_is_worse=figure.endswith("_residual"))
-    result |= summarise_seconds(rows)
+    result |= summarise_seconds(rows) | summarise_activity(rows)
     swaps = [row["swapped"] for row in rows if row["swapped"] is not None]
     if swaps:
         result["swap_rate"] = {"count": len(swaps), "rate": _short(np.mean(swaps))}
@@ -114,7 +115,7 @@ def _stratum(rows: list[Row]) -> dict[str, Any]:
 
 
 def figures(rows: Sequence[Row]) -> list[str]:
-    """Those that any of the rows has."""
+    """Return the figures that any of the rows has."""
     known = (*FIGURES, *CHANGES, *(f"{stem}_{measure}" for stem in STEMS for measure in MEASURES))
     return [figure for figure in known if any(row.get(figure) is not None for row in rows)]
 

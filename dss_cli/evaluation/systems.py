@@ -1,4 +1,4 @@
-"""What is scored: a model or trained weights, separating each scene here and now, or stems in a folder."""
+"""Systems to score: a model or trained weights that separate each scene, or existing stems in a folder."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ import numpy.typing as npt
 from ..constants import STEMS
 from ..errors import DssError
 from ..runtime.registry import anywhere, find_model
+from ..runtime.timing import choose_timing
 from ..separation import separator
 from ..separation.files import separate_file
 from ..separation.listening import Context, used_context
@@ -28,39 +29,39 @@ Outputs = Callable[[ScoredScene, int, int], dict[str, Floats]]  # scene, rate, f
 
 
 class System(Protocol):
-    """Something to be scored. It crosses to other processes; what it opens need not.
+    """System to score. A system can be pickled for other processes; its opened form need not.
 
     Attributes:
-        packages: those that the stems depend on, beside the ones that every system needs.
+        packages: packages that affect the stems, in addition to those of every system.
     """
 
     packages: ClassVar[tuple[str, ...]]
 
     @property
     def name(self) -> str:
-        """For tables."""
+        """Name of the system in tables."""
 
     def open(self, warn: Callable[[str], None]) -> tuple[dict[str, Any], Outputs]:
-        """What it is, ready for JSON, and the function that gives the stems of a scene.
+        """Return a description for JSON, and a function that returns the stems of a scene.
 
         Raises:
-            DssError: a model that cannot be used.
+            DssError: the model cannot be used.
         """
 
     def anywhere(self) -> System:
-        """The same for processes in other working directories."""
+        """Return the system with absolute paths, for processes in other working directories."""
 
     def check(self, test_set: TestSet) -> None:
-        """Refuse what would fail later.
+        """Check the system for a test set before any work.
 
         Raises:
-            DssError: a stem is missing.
+            DssError: a stem or a card is missing.
         """
 
 
 @dataclass(frozen=True)
 class ModelSystem:
-    """A model, as `separator.load_model` loads it."""
+    """Model that separates each scene, loaded by `separator.load_model`."""
 
     name: str
     model: str
@@ -68,6 +69,7 @@ class ModelSystem:
     threads: int | None = None
     gpu_precision: str = "float32"
     context: Context = "recording"
+    latency: float | None = None
 
     packages: ClassVar[tuple[str, ...]] = ()
 
@@ -78,9 +80,14 @@ class ModelSystem:
     def open(self, warn: Callable[[str], None]) -> tuple[dict[str, Any], Outputs]:
         """See `System`."""
         card = find_model(self.model).card
-        threads = self.threads or 1  # scenes are shared among processes instead
+        threads = self.threads or 1  # processes share the scenes instead
         network = separator.load_model(
-            self.model, self.delegate, threads, gpu_precision=self.gpu_precision, warn=warn
+            self.model,
+            self.delegate,
+            threads,
+            gpu_precision=self.gpu_precision,
+            latency=self.latency,
+            warn=warn,
         )
         about = {
             "name": self.name,
@@ -89,21 +96,22 @@ class ModelSystem:
             "delegate": network.used,
             "fallback_reason": network.fallback_reason,
             "gpu_precision": network.gpu_precision,
-            "context": used_context(network, self.context),
+            **_decided(network, self.context, self.latency),
         }
-        return about, _separating(network, self.context)
+        return about, _separating(network, self.context, self.latency)
 
     def check(self, test_set: TestSet) -> None:
-        """See `System`: nothing to look for."""
+        """See `System`; nothing to check."""
 
 
 @dataclass(frozen=True)
 class WeightsSystem:
-    """Trained weights, `NAME.weights.h5` with their card beside them, run by Keras without an export."""
+    """Trained weights `NAME.weights.h5` with their card, run by Keras without an export."""
 
     path: Path
     title: str | None = None
     context: Context = "recording"
+    latency: float | None = None
 
     packages: ClassVar[tuple[str, ...]] = ("keras", "tensorflow")
 
@@ -113,11 +121,11 @@ class WeightsSystem:
 
     @property
     def name(self) -> str:
-        """See `System`; without a title `NAME.weights`, so that the model NAME can stand beside it."""
+        """See `System`; without a title `NAME.weights`, to distinguish it from the model NAME."""
         return self.title or self.path.stem
 
     def open(self, warn: Callable[[str], None]) -> tuple[dict[str, Any], Outputs]:
-        """See `System`; this imports Keras and its backend."""
+        """See `System`; imports Keras and its backend."""
         from ..export.keras_network import load_trained, trained_configuration
 
         network = load_trained(self.path)
@@ -127,9 +135,9 @@ class WeightsSystem:
             "configuration": trained_configuration(self.path),
             "sha256": hashlib.sha256(self.path.read_bytes()).hexdigest(),
             "delegate": "keras",
-            "context": used_context(network, self.context),
+            **_decided(network, self.context, self.latency),
         }
-        return about, _separating(network, self.context)
+        return about, _separating(network, self.context, self.latency)
 
     def check(self, test_set: TestSet) -> None:
         """See `System`."""
@@ -138,8 +146,16 @@ class WeightsSystem:
         trained_configuration(self.path)
 
 
-def _separating(network: Network, context: Context) -> Outputs:
-    """The stems as `dss separate` makes them of the mixture's file, but in float WAV files."""
+def _decided(network: Network, context: Context, latency: float | None) -> dict[str, Any]:
+    """Return the context in use and, if a latency is given, the latency of the chosen timing in seconds."""
+    decided: dict[str, Any] = {"context": used_context(network, context)}
+    if latency is not None:
+        decided["latency"] = choose_timing(network, latency).seconds(network.signal)
+    return decided
+
+
+def _separating(network: Network, context: Context, latency: float | None) -> Outputs:
+    """Return a function that separates the mixture's file as `dss separate` does, into float WAV files."""
 
     def outputs(scene: ScoredScene, rate: int, frames: int) -> dict[str, Floats]:
         with tempfile.TemporaryDirectory(prefix="dss-") as folder:
@@ -150,6 +166,7 @@ def _separating(network: Network, context: Context) -> Outputs:
                 far=paths["far"],
                 network=network,
                 context=context,
+                latency=latency,
                 subtype="FLOAT",
                 strict=True,
             )
@@ -160,7 +177,7 @@ def _separating(network: Network, context: Context) -> Outputs:
 
 @dataclass(frozen=True)
 class StemsFolder:
-    """Stems of any tool: `near/ID.*` and `far/ID.*`, or `ID.near.*` and `ID.far.*` as of `dss separate`."""
+    """Folder of stems by any tool: `near/ID.*` and `far/ID.*`, or `ID.near.*` and `ID.far.*`."""
 
     folder: Path
 
@@ -192,7 +209,7 @@ class StemsFolder:
                 self._file(files, scene, stem)
 
     def _index(self) -> dict[str, list[Path]]:
-        """Files by `near/ID`, `far/ID`, `ID.near` and `ID.far`."""
+        """Return the files by `near/ID`, `far/ID`, `ID.near` and `ID.far`."""
         if not self.folder.is_dir():
             raise DssError(f"{self.folder}: no such folder of stems")
         files: dict[str, list[Path]] = {}
@@ -209,5 +226,5 @@ class StemsFolder:
         if not found:
             raise DssError(f"{self.folder / stem / scene.id}.*: missing; every scene needs near and far")
         if len(found) > 1:
-            raise DssError(f"{found[0]}: {found[1]} is there as well; one of them must go")
+            raise DssError(f"{found[0]}: {found[1]} exists too; remove one of them")
         return found[0]

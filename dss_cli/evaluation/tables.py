@@ -1,4 +1,4 @@
-"""Results as tables on a terminal."""
+"""Results of an evaluation as tables on a terminal."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ _HEARD = {f"{stem}_{measure}": f"{stem} {measure.upper()}" for stem in STEMS for
 
 
 def show(tables: Iterable[RenderableType]) -> None:
-    """Print to stdout."""
+    """Print tables to stdout."""
     console = table_console()
     for table in tables:
         console.print(table)
 
 
 def run_tables(run: Mapping[str, Any]) -> RenderableType:
-    """The strata of a run, its conversations, and its leakage curve."""
+    """Return the tables of a run: strata, conversations, leakage curve."""
     parts: list[RenderableType] = [_strata(run), Text()]
     if (cells := conversation_cells(run))[1]:
         parts += [_conversations(cells), Text()]
@@ -35,7 +35,7 @@ def run_tables(run: Mapping[str, Any]) -> RenderableType:
 
 
 def title(run: Mapping[str, Any]) -> str:
-    """`SYSTEM on TEST SET (preset P, seed S): N scenes`."""
+    """Return the title of a run, `SYSTEM on TEST SET (preset P, seed S): N scenes`."""
     about = run["test_set"]
     return (
         f"{run['system']['name']} on {about['name']} "
@@ -44,13 +44,19 @@ def title(run: Mapping[str, Any]) -> str:
 
 
 def _strata(run: Mapping[str, Any]) -> Table:
-    table = Table(title=title(run), title_justify="left", caption_justify="left")
-    table.caption = (
+    return _table(
+        title(run),
         "Median [95 % interval], and where the worst tenth begins; dB. Silent: of the output whose reference "
         "is silent, the attenuation below the mixture and the level above the noise. Swapped: share of "
-        "scenes whose only talker left by the wrong output."
+        "scenes whose only talker left by the wrong output.",
+        strata_cells(run),
     )
-    head, rows = strata_cells(run)
+
+
+def _table(title: str, caption: str, cells: tuple[list[str], list[list[str]]]) -> Table:
+    """Return a table of cells, all but the first column aligned right."""
+    table = Table(title=title, title_justify="left", caption=caption, caption_justify="left")
+    head, rows = cells
     table.add_column(head[0], no_wrap=True)
     for name in head[1:]:
         table.add_column(name, justify="right")
@@ -60,7 +66,7 @@ def _strata(run: Mapping[str, Any]) -> Table:
 
 
 def strata_cells(run: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Titles of the columns, and a row of cells for each stratum."""
+    """Return the titles of the columns, and a row of cells for each stratum."""
     head = ["stratum", "n", "near SI-SDR", "SI-SDRi", "worst", "far SI-SDR", "SI-SDRi", "worst"]
     head += ["silent: attenuation", "worst", "above noise", "swapped"]
     heard = [f for f in _HEARD if any(f in summary for summary in run["strata"].values())]
@@ -88,24 +94,19 @@ CONVERSATIONS = "By seconds in which one role alone speaks"
 
 
 def _conversations(cells: tuple[list[str], list[list[str]]]) -> Table:
-    table = Table(title=CONVERSATIONS, title_justify="left", caption_justify="left")
-    table.caption = (
+    return _table(
+        CONVERSATIONS,
         "Wrong: share of those seconds in which more energy left by the wrong output. Over: level of the "
         "right output over the wrong one, dB, median and worst tenth of the seconds. Delay: from a talker's "
-        "first sound to the right output, s, median and worst tenth of the talkers. Change: SI-SDR over that "
-        "of the same conversation alone, dB, median [95 % interval] and worst tenth of the scenes."
+        "first sound to the right output, s, median and worst tenth of the talkers. Activity: missed and "
+        "false seconds of who speaks when over spoken ones. Change: gain in SI-SDR over the same "
+        "conversation alone, dB, median [95 % interval] and worst tenth of the scenes.",
+        cells,
     )
-    head, rows = cells
-    table.add_column(head[0], no_wrap=True)
-    for name in head[1:]:
-        table.add_column(name, justify="right")
-    for row in rows:
-        table.add_row(*row)
-    return table
 
 
 def conversation_cells(run: Mapping[str, Any]) -> tuple[list[str], list[list[str]]]:
-    """Titles of the columns, and a row of cells for each stratum with conversations."""
+    """Return the titles of the columns, and a row of cells for each stratum with conversations."""
     talking = {
         name: summary
         for name, summary in run["strata"].items()
@@ -114,7 +115,7 @@ def conversation_cells(run: Mapping[str, Any]) -> tuple[list[str], list[list[str
     paired = [stem for stem in STEMS if any(f"{stem}_change" in summary for summary in talking.values())]
     head = ["stratum", "n"]
     for stem in STEMS:
-        head += [f"{stem} s", "wrong", "over", "worst", "delay", "worst"]
+        head += [f"{stem} s", "wrong", "over", "worst", "delay", "worst", "activity"]
     for stem in paired:
         head += [f"{stem} change", "worst"]
     rows = []
@@ -125,6 +126,8 @@ def conversation_cells(run: Mapping[str, Any]) -> tuple[list[str], list[list[str
             row += [str(wrong["seconds"]), f"{100 * wrong['rate']:.1f} %"] if wrong else ["", ""]
             for measure in ("over", "delay"):
                 row += _middle_and_tail(summary.get(f"{stem}_{measure}"))
+            activity = summary.get(f"{stem}_activity")
+            row.append(f"{100 * activity['rate']:.1f} %" if activity else "")
         for stem in paired:
             change = summary.get(f"{stem}_change")
             row += [median_text(change), number(tail(change))] if change else ["", ""]
@@ -137,7 +140,7 @@ def _middle_and_tail(summary: Mapping[str, Any] | None) -> list[str]:
 
 
 def _active(summary: Mapping[str, Any], stem: str) -> tuple[str, str, str]:
-    """SI-SDR, and its improvement with interval and tail, as far as there are any."""
+    """Return cells for SI-SDR and its improvement with interval and tail; missing values are empty."""
     score, gain = summary.get(f"{stem}_si_sdr"), summary.get(f"{stem}_si_sdri")
     return (
         number(score["median"]) if score else "",
@@ -147,7 +150,7 @@ def _active(summary: Mapping[str, Any], stem: str) -> tuple[str, str, str]:
 
 
 def median_text(summary: Mapping[str, Any], scale: float = 1.0) -> str:
-    """`MEDIAN [LOW HIGH]`, each times `scale`."""
+    """Return `MEDIAN [LOW HIGH]`, each times `scale`."""
     text = number(scale * summary["median"])
     if summary["low"] is not None:
         text += f" [{number(scale * summary['low'])} {number(scale * summary['high'])}]"
@@ -155,12 +158,12 @@ def median_text(summary: Mapping[str, Any], scale: float = 1.0) -> str:
 
 
 def number(value: float) -> str:
-    """One decimal, and no minus before zero."""
+    """Return a number with one decimal, without a minus sign before zero."""
     return f"{round(value, 1) + 0.0:.1f}"
 
 
 def tail(summary: Mapping[str, Any]) -> float:
-    """The percentile of a summary at which the worst tenth begins."""
+    """Return the percentile of a summary at which the worst tenth starts."""
     return float(summary["p10"] if "p10" in summary else summary["p90"])
 
 
@@ -182,7 +185,7 @@ def _leakage(run: Mapping[str, Any]) -> Table:
 
 
 def comparison_tables(comparison: Mapping[str, Any]) -> list[RenderableType]:
-    """One table for each pair of runs."""
+    """Return one table for each pair of runs."""
     return [_comparison(run, comparison["tolerance_db"]) for run in comparison["runs"]]
 
 
@@ -190,7 +193,7 @@ def _comparison(run: Mapping[str, Any], tolerance: float) -> Table:
     caption = f"Difference: median over scenes [95 % interval], dB. Worse: below -{tolerance:g} dB."
     if any(figure.endswith("_wrong") for figures in run["strata"].values() for figure in figures):
         caption += (
-            f" Seconds by the wrong output: before and after of all together; worse: {WORSE_POINTS:g} more."
+            f" Seconds in the wrong output: before and after over all; worse: {WORSE_POINTS:g} points more."
         )
     table = Table(
         title=f"{run['test_set']}: {run['before']} -> {run['after']}",

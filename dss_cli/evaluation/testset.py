@@ -1,4 +1,4 @@
-"""A test set on disk, as `dss simulate-test-set` writes it: checked before anything is scored."""
+"""Read a test set as written by `dss simulate-test-set`, and check it before scoring."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ import numpy.typing as npt
 
 from ..audio import AudioReader
 from ..errors import DssError
-from ..testset.format import INDEX, METADATA, PARTS, SCHEMA
+from ..testset.format import INDEX, METADATA, PARTS, SCHEMA, protocol_of
 
 Floats = npt.NDArray[np.float32]
 
@@ -23,20 +23,20 @@ _MATERIAL = ("split", "speech", "noise", "rirs")
 
 @dataclass(frozen=True)
 class ScoredScene:
-    """One scene: its files and what is known of it.
+    """Files and description of one scene.
 
     Attributes:
-        id: stable, unique in the test set, the stem of its file names.
-        stratum: the group it is reported in.
+        id: stable and unique name of the scene, the stem of its file names.
+        stratum: stratum in which the scene is reported.
         kind: near-only, far-only, 1N+1F, ...
         environment: indoor, outdoor or measured.
-        snr_db: of the noise; None without noise.
-        ur0: whether a near talker stands in the boundary band.
+        snr_db: signal-to-noise ratio in dB; None without noise.
+        ur0: whether a near talker is in the boundary band.
         near_m, far_m: distance of the closest near and far talker in metres; None without one.
         files: path by part: mixture, near, far.
-        starts: role and second of each talker's first turn, where the test set tells.
-        scored: seconds between which the scene is scored; None is all of it.
-        pair: the scene with the same conversation and nothing else, or None.
+        starts: role and second of each talker's first turn, if the test set states them.
+        scored: start and end in seconds of the scored part; None: the whole scene.
+        pair: id of the scene with the same conversation alone, or None.
     """
 
     id: str
@@ -53,7 +53,7 @@ class ScoredScene:
     pair: str | None = None
 
     def read(self, part: str, rate: int, frames: int | None = None) -> Floats:
-        """The samples of one part, `(samples,)`.
+        """Return the samples of one part, `(samples,)`.
 
         Raises:
             DssError: as `read_part`.
@@ -63,16 +63,16 @@ class ScoredScene:
 
 @dataclass(frozen=True)
 class TestSet:
-    """A complete test set.
+    """Complete test set.
 
     Attributes:
-        path: its folder.
-        rate: of all files, in Hz.
-        about: name, preset, seed, and whatever else makes it this one; ready for JSON.
-        scenes: in the order of the test set's strata, then by id.
+        path: folder of the test set.
+        rate: sample rate of all files in Hz.
+        about: name, preset, seed and other identifying settings, for JSON.
+        scenes: scenes in order of the test set's strata, then by id.
     """
 
-    __test__ = False  # no test, whatever pytest makes of its name
+    __test__ = False  # pytest must not collect this class for its name
 
     path: Path
     rate: int
@@ -81,11 +81,11 @@ class TestSet:
 
 
 def read_test_set(path: Path) -> TestSet:
-    """Read and check the description of a test set; audio is only looked for, not read.
+    """Read and check the description of a test set; audio files must exist, but are not read.
 
     Raises:
-        DssError: no test set, an unfinished one, one of another schema, a damaged line, a
-            missing file. The message names the file.
+        DssError: the folder is not a test set, the test set is unfinished or has another schema, a line is
+            damaged, or a file is missing. The message names the file.
     """
     header_path, lines_path = path / INDEX, path / METADATA
     header = _object(_read(header_path).decode("utf-8", "replace"), str(header_path))
@@ -116,7 +116,7 @@ def read_test_set(path: Path) -> TestSet:
     about = {
         "name": path.resolve().name,
         **{key: header.get(key) for key in (*_SETTINGS, *_MATERIAL)},
-        "protocol": header.get("protocol", 1),  # unsaid when there was but one
+        "protocol": protocol_of(header),
         "scenes": len(scenes),
         "sha256": hashlib.sha256(data).hexdigest(),
     }
@@ -126,15 +126,15 @@ def read_test_set(path: Path) -> TestSet:
 
 
 def read_part(path: Path, rate: int, frames: int | None = None) -> Floats:
-    """All samples of a one-channel file, `(samples,)`.
+    """Return all samples of a one-channel file, `(samples,)`.
 
     Args:
-        path: of the file.
-        rate: that it must have, in Hz.
-        frames: that it must have; None leaves it open.
+        path: path of the file.
+        rate: required sample rate in Hz.
+        frames: required number of frames; None: any.
 
     Raises:
-        DssError: unreadable, damaged, of another rate or length, or with several channels.
+        DssError: the file is unreadable or damaged, has another rate or length, or has several channels.
     """
     with AudioReader(path, strict=True) as reader:
         if reader.samplerate != rate:
@@ -152,7 +152,7 @@ def _scene(folder: Path, line: str, place: str) -> ScoredScene:
     try:
         name, kind = values["id"], values["kind"]
         if not isinstance(name, str) or Path(name).name != name:
-            raise DssError(f"{place}: id {name!r} is no file name")
+            raise DssError(f"{place}: id {name!r} is not a file name")
         distances: dict[str, list[float]] = {"near": [], "far": []}
         for talker in values["talkers"]:
             distances[talker["role"]].append(float(talker["distance_m"]))
@@ -179,10 +179,10 @@ def _scene(folder: Path, line: str, place: str) -> ScoredScene:
 
 
 def _inside(folder: Path, name: object, place: str) -> Path:
-    """A file of the test set by its path in there; one from elsewhere may not lead out of its folder."""
+    """Return the path of a file inside the test set's folder; refuse paths that lead out of the folder."""
     parts = PurePosixPath(name).parts if isinstance(name, str) and "\\" not in name else ()
     if not parts or ".." in parts or Path(*parts).is_absolute() or "\0" in str(name):
-        raise DssError(f"{place} {name!r} is no path inside the test set's folder")
+        raise DssError(f"{place} {name!r} is not a path inside the test set's folder")
     return folder.joinpath(*parts)
 
 
@@ -192,7 +192,7 @@ def _object(text: str, place: str) -> dict[str, Any]:
     except ValueError as error:
         raise DssError(f"{place}: damaged: {error}") from error
     if not isinstance(values, dict):
-        raise DssError(f"{place}: damaged: no JSON object")
+        raise DssError(f"{place}: damaged: not a JSON object")
     return values
 
 

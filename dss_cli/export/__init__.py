@@ -1,1 +1,1 @@
-"""From trained weights to a model that is bundled: conversion, the checks, the model card."""
+"""Export of trained weights as a model: conversion, checks, model card."""

@@ -1,4 +1,4 @@
-"""TensorFlow's own word on a graph for a GPU, beside our rules."""
+"""GPU checks of a TFLite file by our rules and by TensorFlow's analyzer."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from ..tflite.graph import read_graph
 
 
 def violations(data: bytes) -> list[str]:
-    """What in a TFLite file breaks the rules: a line each, with the operator's or tensor's name.
+    """Return the violations of the GPU rules in a TFLite file, one line each, with the operator or tensor.
 
-    TensorFlow's own analyzer is asked too (`analyzer_violations`).
+    The findings of TensorFlow's analyzer (`analyzer_violations`) are included.
     """
     return [*map(str, graph_violations(read_graph(data))), *analyzer_violations(data)]
 
 
 def analyzer_violations(data: bytes) -> list[str]:
-    """What TensorFlow's analyzer holds against the graph on a GPU.
+    """Return the warnings of TensorFlow's analyzer about a graph on a GPU.
 
-    In version 2.21 it lets everything pass, UNIQUE and WHERE too: our own rules carry the weight.
+    The analyzer of version 2.21 accepts every graph, even with UNIQUE and WHERE, so our own rules decide.
     """
     import tensorflow as tf
 

@@ -1,4 +1,4 @@
-"""The model card: what a model file is, how it was made and checked, how good it is."""
+"""Model card: identity of a model file, its training, its checks and its scores."""
 
 from __future__ import annotations
 
@@ -11,15 +11,14 @@ from types import MappingProxyType
 from typing import Any
 
 from ..constants import OVERLAP, SignalConfig
+from ..distances import limits
 from ..errors import UsageError
 from ..runtime.registry import SCHEMA, SUFFIX
-from ..separation.streaming import latency
+from ..runtime.timing import Timing, whole_chunks
 from ..utils.atomic_write import Content, write_files
 from .diff import Check
 
-# Metres from talker to microphone, shortest and longest, that the scenes of training hold.
-LIMITS = {"near": [0.2, 0.8], "far": [1.2, 6.0], "far_outdoor": [1.2, 15.0]}
-MERGED = ("training", "scores")  # sections that others write
+MERGED = ("training", "scores")  # sections from other commands
 
 
 def make_card(
@@ -32,20 +31,24 @@ def make_card(
     checks: Sequence[Check],
     sections: Mapping[str, Any],
     state: Mapping[str, Sequence[int]] = MappingProxyType({}),
+    timings: Sequence[Timing] = (),
 ) -> dict[str, Any]:
-    """The card of a model file's content, ready for JSON.
+    """Return the card of a model file as an object for JSON.
 
     Args:
-        data: the content.
-        name, configuration: of the model, and of the network's shape.
-        signal: what the model expects of its input.
-        parameters, macs_per_second: trained numbers; multiply-accumulates per second of audio.
-        checks: of the export, as they came out.
-        sections: `training` and `scores`, where there are any.
-        state: shape by name of what is carried from chunk to chunk, float32.
+        data: content of the model file.
+        name: name of the model.
+        configuration: name of the network's configuration.
+        signal: signal constants of the model.
+        parameters: number of trained parameters.
+        macs_per_second: multiply-accumulates per second of audio.
+        checks: results of the checks of the export.
+        sections: sections `training` and `scores`, if any.
+        state: shapes of the float32 states carried from chunk to chunk, by name.
+        timings: timings of the shorter latencies that the model offers.
 
     Raises:
-        UsageError: a section of another name.
+        UsageError: a section has another name.
     """
     if unknown := sorted(set(sections) - set(MERGED)):
         raise UsageError(f"unknown in a card: {', '.join(unknown)}; known are {', '.join(MERGED)}")
@@ -57,9 +60,10 @@ def make_card(
         "bytes": len(data),
         "signal": signal.to_dict(),
         "overlap": OVERLAP,
-        "latency_seconds": latency(signal) / signal.sample_rate,
+        "latency_seconds": whole_chunks(signal, OVERLAP).seconds(signal),
+        **({"latencies": [timing.to_dict(signal) for timing in timings]} if timings else {}),
         **_described(state),
-        "limits": LIMITS,
+        "limits": limits(),
         "parameters": parameters,
         "macs_per_second": macs_per_second,
         "training": sections.get("training", {}),
@@ -76,27 +80,27 @@ def _described(state: Mapping[str, Sequence[int]]) -> dict[str, Any]:
 
 
 def model_files(folder: Path, name: str) -> tuple[Path, Path, Path]:
-    """Where a model, its card and the weights that it was exported from stand."""
+    """Return the paths of a model, its card and the weights that it was exported from."""
     return folder / f"{name}{SUFFIX}", folder / f"{name}.json", folder / f"{name}.weights.h5"
 
 
 def write_model(
     folder: Path, data: bytes, card: dict[str, Any], weights: Path | bytes, overwrite: bool = False
 ) -> Path:
-    """Write the model, its card and a copy of its weights: all of them or none.
+    """Write the model, its card and a copy of its weights, all of them or none.
 
     Args:
-        folder: is made if need be.
+        folder: folder for the files, created if missing.
         data: content of the model file.
-        card: of the model; names the files.
-        weights: the file that was exported, left alone where it is the copy already, or its content.
-        overwrite: replace files that exist.
+        card: card of the model, whose name is used for the files.
+        weights: path of the exported weights, or their content. A path that is the target already is kept.
+        overwrite: replace existing files.
 
     Returns:
-        The model's path.
+        Path of the model.
 
     Raises:
-        DssError: the folder or a file in it cannot be written, or exists (without `overwrite`).
+        DssError: the folder or a file cannot be written, or a file exists and `overwrite` is False.
     """
     text = json.dumps(card, indent=2, ensure_ascii=False, allow_nan=False) + "\n"
     path, card_path, copy = model_files(folder, card["name"])

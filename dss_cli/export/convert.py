@@ -1,4 +1,4 @@
-"""Keras to TFLite: a fixed signature, and the same bytes for the same weights."""
+"""Convert Keras networks to TFLite with fixed signatures; equal weights give equal bytes."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from ai_edge_litert import schema_py_generated as schema
 
 from ..constants import STEMS
 from ..errors import DssError, UsageError
-from ..runtime.session import INPUT, LISTEN, SEPARATE
+from ..runtime.session import INPUT, LISTEN, SEPARATE, separate_signature
 from ..utils.captured_output import captured_stderr
 from .packing import pack
 
@@ -20,30 +20,30 @@ if TYPE_CHECKING:
 
     from ..network import CarriedNetworks
 
-# How they are stored. The arithmetic is float32, but for the products with int8 weights on a CPU, which
-# quantises the other factor as it runs ("dynamic range"). A GPU computes in float32 there too.
+# Storage of the weights. The arithmetic is float32, except for products with int8 weights on a CPU, which
+# quantises the other factor at run time ("dynamic range"). A GPU computes these products in float32, too.
 WEIGHTS = ("float16", "float32", "int8")
 
 
 def convert(network: keras.Model | CarriedNetworks, weights: str = "float16") -> bytes:
-    """The TFLite file of a Keras network.
+    """Convert a Keras network to a TFLite file.
 
-    A network that carries context has two signatures that share their weights, `separate(mixture, state...)
-    -> near, far, state...` and `listen(mixture, state...) -> state...`; any other has `separate(mixture) ->
-    near, far` alone.
+    A network with context gets signatures that share their weights: `separate(mixture, state...) -> near,
+    far, state...`, `listen(mixture, state...) -> state...`, and `separate_F` for each shorter chunk of F
+    frames. Other networks get only `separate(mixture) -> near, far`.
 
     Args:
-        network: functional; inputs `mixture` and states, outputs "near", "far" and states of the same
-            names, the batch size fixed to 1.
-        weights: `float16` (half the size), `float32`, or `int8` (with scales; tensors of less than
-            1024 numbers stay float32).
+        network: functional model with batch size 1; inputs `mixture` and states, outputs "near", "far" and
+            states of the same names.
+        weights: `float16` (half the size), `float32`, or `int8` (with scales; tensors of fewer than 1024
+            numbers stay float32).
 
     Returns:
-        The file's content, the same for the same weights and TensorFlow version.
+        Content of the file; it depends only on the weights and the TensorFlow version.
 
     Raises:
-        UsageError: weights of another kind.
-        DssError: TensorFlow cannot convert the network, or its tensors are called otherwise.
+        UsageError: the storage type of the weights is unknown.
+        DssError: TensorFlow cannot convert the network, or its tensors have other names.
     """
     if weights not in WEIGHTS:
         raise UsageError(f"weights {weights!r}: choose one of {', '.join(WEIGHTS)}")
@@ -55,6 +55,14 @@ def convert(network: keras.Model | CarriedNetworks, weights: str = "float16") ->
         [
             _named(_converted(network.separate, weights), SEPARATE, STEMS),
             _named(_converted(network.listen, weights), LISTEN, ()),
+            *(
+                _named(
+                    _converted(network.shorter(frames), weights),
+                    separate_signature(frames, network.config.signal),
+                    STEMS,
+                )
+                for frames in network.lengths
+            ),
         ]
     )
 
@@ -63,7 +71,7 @@ def _converted(network: keras.Model, weights: str) -> bytes:
     import keras
     import tensorflow as tf
 
-    if isinstance(network.input, dict):  # TensorFlow calls a model with a list of its inputs
+    if isinstance(network.input, dict):  # TensorFlow passes the inputs as a list
         network = keras.Model(list(network.input.values()), network.output, name=network.name)
     converter = tf.lite.TFLiteConverter.from_keras_model(network)
     if weights != "float32":
@@ -73,16 +81,16 @@ def _converted(network: keras.Model, weights: str) -> bytes:
     with captured_stderr(), contextlib.redirect_stdout(io.StringIO()):
         try:
             return bytes(converter.convert())
-        except Exception as error:  # whatever TensorFlow raises: its classes are not public
+        except Exception as error:  # TensorFlow's error classes are not public
             reason = (str(error).splitlines() or ["no reason was given"])[0]
             raise DssError(f"TensorFlow cannot convert {network.name}: {reason}") from error
 
 
 def _named(data: bytes, key: str, stems: Sequence[str]) -> schema.ModelT:
-    """Give the only signature its key, and the tensors at its ends its names.
+    """Set the key of the only signature, and name the tensors at its ends.
 
     Raises:
-        DssError: other inputs than the mixture and states, other outputs than the stems and these states.
+        DssError: the inputs are not the mixture and states, or the outputs not the stems and these states.
     """
     model = schema.ModelT.InitFromPackedBuf(data, 0)
     (signature,) = model.signatureDefs
@@ -102,6 +110,6 @@ def _named(data: bytes, key: str, stems: Sequence[str]) -> schema.ModelT:
     main.outputs = [tensor.tensorIndex for tensor in signature.outputs]
     for name, tensor in inputs.items():
         main.tensors[tensor.tensorIndex].name = name.encode()
-    for name, tensor in outputs.items():  # a graph's tensors have names of their own
+    for name, tensor in outputs.items():  # names of tensors in a graph are unique
         main.tensors[tensor.tensorIndex].name = (name if name in stems else f"{name}_after").encode()
     return model

@@ -1,16 +1,15 @@
-"""Inference-diff: the same input through Keras and through LiteRT, on each delegate there is.
+"""Inference-diff: compare Keras and LiteRT on the same input, with each available delegate.
 
-Two measures. The relative error `|a - b| / |a|` (root of the summed squares, both outputs) of
-chunks, a speech-like signal and Gaussian noise, in turn: each within the context of those before, where the
-network carries any; and the SI-SDR of the stems of a
-whole recording, through the streaming engine, where the two may differ by a twentieth of a dB (a
-tenth with int8 weights).
+There are two measures. The first is the relative error `|a - b| / |a|` (norm over both outputs) of chunks of
+a speech-like signal and of Gaussian noise, each in the context of the chunks before it if the network has
+context. The second is the SI-SDR of the stems of a recording that is processed by the streaming engine; here
+the difference may be at most 0.05 dB (0.1 dB with int8 weights).
 """
 
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -34,15 +33,15 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float32]
 
-MAX_RELATIVE_ERROR = 1e-3  # between float32 weights in Keras and in LiteRT, or two delegates
-MAX_DECIBELS = 0.05  # between the SI-SDR of a stem by Keras and by the exported file
+MAX_RELATIVE_ERROR = 1e-3  # between float32 weights in Keras and in LiteRT, or between two delegates
+MAX_DECIBELS = 0.05  # between the SI-SDR of a stem with Keras and with the exported file
 MAX_DECIBELS_INT8 = 0.1
-_RECORDING_CHUNKS = 1.5  # so that the engine joins two
+_RECORDING_CHUNKS = 1.5  # so that the engine joins two chunks
 
 
 @dataclass(frozen=True)
 class Check:
-    """One check of an export; `value` and `limit` are None where there is nothing to measure."""
+    """Result of one check of an export; `value` and `limit` are None if nothing is measured."""
 
     name: str
     passed: bool
@@ -51,32 +50,33 @@ class Check:
     note: str = ""
 
     def to_dict(self) -> dict[str, Any]:
-        """As it stands in the model card."""
+        """Return the object for the model card."""
         return asdict(self)
 
 
 def inference_diff(
     network: keras.Model | CarriedNetworks, bundled: Model, exact: Model, weights: str = "float16"
 ) -> Iterator[Check]:
-    """Compare a network with its exported files on the CPU, with threads, and on the GPU.
+    """Compare a network with its exported files on one CPU thread, on several threads, and on the GPU.
 
     Args:
-        network: the Keras network, float32.
-        bundled: its file as it will be used.
-        exact: its file with float32 weights; `bundled` itself if that has them.
-        weights: of the bundled file, as `convert` takes them.
+        network: Keras network in float32.
+        bundled: exported file as it will be used.
+        exact: exported file with float32 weights; `bundled` itself if it has float32 weights.
+        weights: storage type of the weights in the bundled file, as in `convert`.
 
     Yields:
-        Checks. Where the GPU cannot be used, for another reason than the graph, a check that is
-        passed and whose note says so.
+        Checks. If the GPU cannot be used for a reason outside the graph, the check is passed and its note
+        gives the reason.
     """
     reference = KerasNetwork(network, bundled.signal)
     speech, noise = _speech_chunk(bundled.signal), _noise_chunk(bundled.signal)
     chunks = (speech, noise, noise, speech)
-    expected = _in_sequence(reference, chunks)
+    lengths = {timing.frames for timing in bundled.timings}
+    expected = _in_sequence(reference, chunks, lengths)
     scores = _scores(reference)
     limit = MAX_DECIBELS_INT8 if weights == "int8" else MAX_DECIBELS
-    first: list[tuple[Floats, Floats]] | None = None  # of the bundled file on one thread
+    first: list[tuple[Floats, Floats]] | None = None  # outputs of the bundled file on one thread
     threads = max(2, min(os.cpu_count() or 1, 4))
     runs: tuple[tuple[str, dict[str, Any]], ...] = (
         ("CPU, 1 thread", {"delegate": "cpu", "threads": 1}),
@@ -90,13 +90,13 @@ def inference_diff(
             yield Check(label, not at_fault, note=f"not run: {candidate.fallback_reason}")
             continue
         note = candidate.adapter or ""
-        outputs = _in_sequence(candidate, chunks)
+        outputs = _in_sequence(candidate, chunks, lengths)
         exact_outputs = outputs
         if exact is not bundled:
             exact_network = LiteRTNetwork(exact, **options)
-            exact_outputs = _in_sequence(exact_network, chunks)
+            exact_outputs = _in_sequence(exact_network, chunks, lengths)
         yield _error(f"{label}: float32 weights against Keras", expected, exact_outputs, note)
-        # With int8 weights the CPU quantises what comes to them, the GPU does not.
+        # With int8 weights the CPU quantises activations, the GPU does not.
         if first is not None and not (candidate.used == "gpu" and weights == "int8"):
             yield _error(f"{label}: against one CPU thread", first, outputs, note)
         first = first or outputs
@@ -104,12 +104,18 @@ def inference_diff(
         yield Check(f"{label}: SI-SDR against Keras, dB", decibels <= limit, decibels, limit, note)
 
 
-def _in_sequence(network: ContextNetwork, chunks: Sequence[Floats]) -> list[tuple[Floats, Floats]]:
-    """Near and far of chunks that follow each other; where there is context, one more is heard first."""
+def _in_sequence(
+    network: ContextNetwork, chunks: Sequence[Floats], lengths: Collection[int]
+) -> list[tuple[Floats, Floats]]:
+    """Return near and far of consecutive chunks; a network with context listens to one more chunk first.
+
+    After the whole chunks follow their beginnings, in each shorter length that the model accepts.
+    """
     state = network.begin()
     if state is not None:
         network.listen(chunks[-1], state)
-    return [network.separate(chunk, state) for chunk in chunks]
+    shorter = [np.ascontiguousarray(chunk[:, :frames]) for frames in sorted(lengths) for chunk in chunks]
+    return [network.separate(chunk, state) for chunk in (*chunks, *shorter)]
 
 
 def _error(
@@ -123,14 +129,14 @@ def _error(
 
 
 def relative_error(expected: tuple[Floats, Floats], found: tuple[Floats, Floats]) -> float:
-    """`|expected - found| / |expected|` over near and far together; infinite for what is not."""
+    """Return `|expected - found| / |expected|` over near and far together; infinite if it is not finite."""
     a, b = np.asarray(expected, np.float64), np.asarray(found, np.float64)
     error = float(np.linalg.norm(a - b) / max(float(np.linalg.norm(a)), 1e-30))
     return error if np.isfinite(error) else float("inf")
 
 
 def _scores(network: Network) -> tuple[float, float]:
-    """SI-SDR of near and far after the whole engine, on two speech-like talkers in noise."""
+    """Return the SI-SDR of near and far after the streaming engine, for two speech-like talkers in noise."""
     near, far, mixture = _recording(network.signal)
     separator = StreamingSeparator(network)
     blocks = (separator.push(mixture), separator.flush())
@@ -140,7 +146,7 @@ def _scores(network: Network) -> tuple[float, float]:
 
 
 def _recording(signal: SignalConfig) -> tuple[Floats, Floats, Floats]:
-    """A near talker, a softer far one, and their mixture with a little noise."""
+    """Return a near talker, a softer far talker, and their mixture with weak noise."""
     samples = int(_RECORDING_CHUNKS * signal.frames * signal.hop) + signal.window
     generator = np.random.default_rng(0)
     near = _voice(samples, signal.sample_rate, 120.0, generator)
@@ -150,7 +156,7 @@ def _recording(signal: SignalConfig) -> tuple[Floats, Floats, Floats]:
 
 
 def _voice(samples: int, rate: int, pitch: float, generator: np.random.Generator) -> Floats:
-    """Harmonics of a gliding pitch in Hz, falling by 1 / n, in syllables of a quarter second."""
+    """Return harmonics (amplitude 1 / n) of a gliding pitch in Hz, in syllables of a quarter second."""
     time = np.arange(samples) / rate
     phase = 2 * np.pi * pitch * (time + 0.02 * np.sin(2 * np.pi * 0.7 * time))
     harmonics = np.arange(1, int(0.4 * rate / pitch) + 1)

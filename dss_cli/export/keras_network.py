@@ -1,16 +1,18 @@
-"""A Keras network as the streaming engine takes it, and trained weights as such a network."""
+"""Adapter of Keras networks and trained weights for the streaming engine."""
 
 from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import numpy.typing as npt
 
 from ..constants import OVERLAP, SignalConfig
 from ..errors import DssError
+from ..runtime.timing import Timing
+from .timings import timings_for
 
 if TYPE_CHECKING:
     import keras
@@ -22,24 +24,31 @@ State = dict[str, Floats]
 
 
 class KerasNetwork:
-    """A Keras network as the streaming engine takes it.
+    """Keras network with the interface of the streaming engine.
 
     Args:
-        network: functional, for one chunk at a time; input `mixture`, outputs {"near", "far"}, or the two
-            forms of a network that carries context.
-        signal: what it expects of its input.
-        overlap: share of a chunk that is faded into the next.
+        network: functional model for one chunk at a time (input `mixture`, outputs {"near", "far"}), or the
+            two forms of a network with context.
+        signal: signal constants of the network.
+        overlap: overlap of consecutive chunks, as a share of a chunk.
     """
 
     def __init__(
         self, network: keras.Model | CarriedNetworks, signal: SignalConfig, overlap: float = OVERLAP
     ) -> None:
         self.signal, self.overlap = signal, overlap
-        self._separate, self._listen = network if isinstance(network, tuple) else (network, None)
+        self.timings: tuple[Timing, ...] = ()
+        from ..network import CarriedNetworks
+
+        self._carried = network if isinstance(network, CarriedNetworks) else None
+        self._separate: Any = network.separate if isinstance(network, CarriedNetworks) else network
+        if self._carried:
+            self.timings = timings_for(signal, self._carried.lengths)
+        self._shorter: dict[int, keras.Model] = {}  # built on demand, because Keras is slow at building
 
     def begin(self) -> State | None:
-        """Return a state that has heard nothing; None where the network carries no context."""
-        if self._listen is None:
+        """Return the initial state of a recording; None if the network has no context."""
+        if self._carried is None:
             return None
         return {
             name: np.zeros(tensor.shape, np.float32)
@@ -50,35 +59,43 @@ class KerasNetwork:
     def separate(
         self, mixture: Floats, state: State | None = None, update: bool = True
     ) -> tuple[Floats, Floats]:
-        """Separate one chunk: compressed float32 `[1, frames, bins, 3]` to near and far, `[..., 2]`.
+        """Separate one chunk: compressed float32 `[1, frames, bins, 3]` to near and far, `[..., 2]` each.
 
         Args:
-            mixture: of one chunk.
-            state: what was heard before; None: nothing.
-            update: whether the chunk counts for later ones in `state`.
+            mixture: compressed spectrum of the chunk.
+            state: context of the recording; None runs the chunk without context.
+            update: whether to advance `state` by this chunk.
         """
         before = state or self.begin()
-        outputs = self._separate.predict_on_batch({"mixture": mixture, **before} if before else mixture)
+        network = self._of_length(mixture.shape[1])
+        outputs = network.predict_on_batch({"mixture": mixture, **before} if before else mixture)
         if state and update:
             state.update({name: np.asarray(outputs[name]) for name in state})
         return np.asarray(outputs["near"]), np.asarray(outputs["far"])
 
     def listen(self, mixture: Floats, state: State) -> None:
-        """Let a chunk count for later ones in `state`, without separating it."""
-        assert self._listen is not None, "only a network that carries context has a state to listen with"
-        outputs = self._listen.predict_on_batch({"mixture": mixture, **state})
+        """Advance `state` by one chunk without separating the chunk."""
+        assert self._carried is not None, "only a network with context has a state"
+        outputs = self._carried.listen.predict_on_batch({"mixture": mixture, **state})
         state.update({name: np.asarray(outputs[name]) for name in state})
+
+    def _of_length(self, frames: int) -> Any:
+        if self._carried is None or frames == self.signal.frames:
+            return self._separate
+        if frames not in self._shorter:
+            self._shorter[frames] = self._carried.shorter(frames)
+        return self._shorter[frames]
 
 
 def load_trained(path: Path) -> KerasNetwork:
-    """Trained weights as a network that Keras runs; imports Keras and its backend.
+    """Load trained weights into a Keras network; imports Keras and its backend.
 
     Args:
-        path: `NAME.weights.h5`, of the configuration that its card names.
+        path: path of `NAME.weights.h5`, whose card names the configuration.
 
     Raises:
-        DssError: no card, an unknown configuration, no weights or those of another configuration,
-            or Keras is not installed.
+        DssError: the card is missing, the configuration is unknown, the weights are missing or belong to
+            another configuration, or Keras is not installed.
     """
     name = trained_configuration(path)
     from ..network.keras_backend import load_keras
@@ -94,10 +111,10 @@ def load_trained(path: Path) -> KerasNetwork:
 
 
 def trained_configuration(path: Path) -> str:
-    """Which configuration the card beside the weights (`NAME.json`) says that they are of.
+    """Return the name of the configuration in the card (`NAME.json`) beside trained weights.
 
     Raises:
-        DssError: no weights or no card, or the card names none.
+        DssError: the weights or the card are missing, or the card names no configuration.
     """
     if not path.is_file():
         raise DssError(f"{path}: no such file")
@@ -107,7 +124,7 @@ def trained_configuration(path: Path) -> str:
         content = json.loads(card.read_bytes())
     except OSError as error:
         raise DssError(
-            f"{card}: {error.strerror}; it says what network {path.name} is of: {way_out}"
+            f"{card}: {error.strerror}; it must name the configuration of {path.name}: {way_out}"
         ) from error
     except ValueError as error:
         raise DssError(f"{card}: not a model card: {error}; {way_out}") from error

@@ -1,4 +1,4 @@
-"""TFLite files from their parts: several graphs in one file, which share what weights they have in common."""
+"""Pack several TFLite graphs into one file, in which they share equal weights."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ from ai_edge_litert import schema_py_generated as schema
 
 
 def pack(models: Sequence[schema.ModelT]) -> bytes:
-    """Return one file with the graphs and signatures of all models, which have one graph each.
+    """Return one file with the graphs and signatures of several models with one graph each.
 
-    Buffers of equal content are kept once: graphs of the same weights share them.
+    Buffers of equal content are stored once, so that graphs with the same weights share them.
     """
     first, *others = models
     kept = {bytes(buffer.data): i for i, buffer in enumerate(first.buffers) if _has_data(buffer)}
@@ -23,7 +23,7 @@ def pack(models: Sequence[schema.ModelT]) -> bytes:
             operator.opcodeIndex = codes[operator.opcodeIndex]
         for tensor in graph.tensors:
             buffer = model.buffers[tensor.buffer]
-            # The first buffer is the empty one, by the format's convention.
+            # By convention the first buffer is empty.
             tensor.buffer = _buffer_index(first, buffer, kept) if _has_data(buffer) else 0
         signature.subgraphIndex = len(first.subgraphs)
         first.subgraphs.append(graph)
@@ -57,7 +57,7 @@ def _code_index(model: schema.ModelT, code: Any) -> int:
 
 
 class _AlignedBuilder(flatbuffers.Builder):
-    """Keeps the weights on 16-byte boundaries, as the schema asks and its Python code forgets."""
+    """Builder that aligns weights to 16 bytes, as the schema requires; its Python code does not."""
 
     def StartVector(self, elemSize: int, numElems: int, alignment: int) -> Any:
         return super().StartVector(elemSize, numElems, 16 if elemSize == 1 else alignment)

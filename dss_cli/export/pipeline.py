@@ -1,4 +1,4 @@
-"""The whole way from a Keras network to a checked model file and its card."""
+"""Export pipeline: from a Keras network to a checked model file and its card."""
 
 from __future__ import annotations
 
@@ -10,11 +10,13 @@ from typing import TYPE_CHECKING, Any
 from ..constants import SignalConfig
 from ..runtime.registry import SUFFIX, Model
 from ..runtime.session import INPUT
+from ..runtime.timing import Timing
 from ..tflite.graph import multiply_accumulates, read_graph
 from .analyzer import violations
 from .card import make_card
 from .convert import convert
 from .diff import Check, inference_diff
+from .timings import timings_for
 
 if TYPE_CHECKING:
     import keras
@@ -30,20 +32,20 @@ def export_network(
     weights: str = "float16",
     sections: Mapping[str, Any] | None = None,
 ) -> tuple[bytes, dict[str, Any], list[Check]]:
-    """Convert and check a network; nothing is written where it could be seen.
+    """Convert and check a network; only temporary files are written.
 
     Args:
-        network: with a batch size of 1; of one that carries context, both forms.
-        signal: what it expects of its input.
-        name, configuration: for the card.
-        weights: as `convert` takes them.
-        sections: `training` and `scores` of the card.
+        network: network with batch size 1; both forms of a network with context.
+        signal: signal constants of the network.
+        name, configuration: names of model and configuration, for the card.
+        weights: storage type of the weights, as in `convert`.
+        sections: sections `training` and `scores` of the card.
 
     Returns:
-        The file's content, its card, and the checks; the caller looks whether they passed.
+        Content of the file, its card, and the checks. The caller must look whether the checks passed.
 
     Raises:
-        DssError: the network cannot be converted, or LiteRT cannot load what became of it.
+        DssError: the network cannot be converted, or LiteRT cannot load the result.
     """
     data = convert(network, weights)
     broken = violations(data)
@@ -65,7 +67,11 @@ def describe_model(
     checks: Sequence[Check] = (),
     sections: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The card of a converted network, as `make_card` makes it of what is counted here."""
+    """Return the card of a converted network; parameters and multiply-accumulates are counted here.
+
+    Raises:
+        UsageError: as `make_card`.
+    """
     from ..network import CarriedNetworks
 
     return make_card(
@@ -78,11 +84,12 @@ def describe_model(
         checks,
         sections or {},
         states(network),
+        timings(network),
     )
 
 
 def states(network: keras.Model | CarriedNetworks) -> dict[str, tuple[int, ...]]:
-    """Shape by name of what a network carries from chunk to chunk, in the order of the file's signature."""
+    """Return the shapes of a network's states by name, in the order of the file's signature."""
     from ..network import CarriedNetworks
 
     if not isinstance(network, CarriedNetworks):
@@ -90,9 +97,18 @@ def states(network: keras.Model | CarriedNetworks) -> dict[str, tuple[int, ...]]
     return {name: tuple(x.shape) for name, x in sorted(network.separate.input.items()) if name != INPUT}
 
 
+def timings(network: keras.Model | CarriedNetworks) -> tuple[Timing, ...]:
+    """Return the timings of the shorter latencies that a network's file offers."""
+    from ..network import CarriedNetworks
+
+    if not isinstance(network, CarriedNetworks):
+        return ()
+    return timings_for(network.config.signal, network.lengths)
+
+
 def _temporary(
     folder: Path, name: str, network: keras.Model | CarriedNetworks, data: bytes, signal: SignalConfig
 ) -> Model:
     path = Path(tempfile.mkstemp(suffix=SUFFIX, dir=folder)[1])
     path.write_bytes(data)
-    return Model(name, path, {}, signal, state=states(network))
+    return Model(name, path, {}, signal, state=states(network), timings=timings(network))

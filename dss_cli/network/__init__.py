@@ -1,4 +1,4 @@
-"""The Keras networks: one definition each, trained under any backend of Keras, exported under TensorFlow."""
+"""Keras networks: one definition each, for training with any Keras backend and export with TensorFlow."""
 
 from .build import CarriedNetworks, build, build_for_inference, build_for_scenes, has_context
 from .config import (

@@ -1,4 +1,4 @@
-"""Relation-aware self-attention: linear in the positions as in the models, or what to compare it with."""
+"""Self-attention: linear in the number of positions, as in the models, or quadratic, for comparison."""
 
 from __future__ import annotations
 
@@ -10,20 +10,20 @@ from .layers import Tensor, pointwise, rotate
 
 
 def attention(x: Tensor, config: TwoStageConfig, name: str, memory: Memory | None = None) -> Tensor:
-    """Attention along the positions of each row, per head, with rotary embedding of queries and keys.
+    """Apply multi-head attention along the positions of each row, with rotary embedding.
 
     Args:
-        x: (batch, rows, positions, channels).
-        config: of the network.
-        name: of the layers.
-        memory: of what was heard before, for linear attention along time.
+        x: tokens (batch, rows, positions, channels).
+        config: configuration of the network.
+        name: prefix of the layers' names.
+        memory: memory of earlier chunks, for linear attention along time.
 
     Returns:
-        The attended values, projected; the same shape as `x`.
+        Projected output of the attention, same shape as `x`.
     """
     channels, heads = config.channels, config.heads
     merged = pointwise(x, 3 * channels, f"{name}_qkv", use_bias=False)
-    # First in three, then by head: XNNPACK takes splits into at most four.
+    # Two splits, first into three, then by head: XNNPACK supports at most four parts.
     queries, keys, values = (_by_head(part, heads) for part in ops.split(merged, 3, axis=-1))
     if config.rotary:
         queries, keys = ([rotate(part) for part in parts] for parts in (queries, keys))
@@ -43,11 +43,21 @@ def linear(
     memory: Memory | None,
     name: str,
 ) -> list[Tensor]:
-    """`softmax_q(Q) {softmax_k(K^T) V} / sqrt(d)` per head: no matrix of positions by positions anywhere.
+    """Compute linear attention, `softmax_q(Q) {softmax_k(K^T) V} / sqrt(d)`, per head.
 
-    The softmax of a query runs over its channels, that of the keys over the positions (Bae et al. 2025,
-    eq. 3; Shen et al. 2021). Keys are transposed first so that their softmax runs over the last axis, which
-    GPU delegates demand. The braces are the context: with a memory, that of what was heard before as well.
+    The softmax of queries runs over the channels, the softmax of keys over the positions (Bae et al. 2025,
+    eq. 3; Shen et al. 2021); no matrix of positions x positions is needed. Keys are transposed first, because
+    GPU delegates require a softmax over the last axis. The term in braces is the context; with a memory it
+    includes earlier chunks.
+
+    Args:
+        queries, keys, values: per head (batch, rows, positions, d).
+        gates: per head, log-weights (batch, rows, 1, positions) added to the transposed keys; may be empty.
+        memory: memory of earlier chunks, None without.
+        name: name of the stage.
+
+    Returns:
+        Per head (batch, rows, positions, d).
     """
     keys = [_transposed(key) for key in keys]
     keys = [key + gate for key, gate in zip(keys, gates, strict=True)] if gates else keys
@@ -60,17 +70,17 @@ def linear(
 
 
 def _frame_gates(x: Tensor, config: TwoStageConfig, name: str, memory: Memory | None) -> list[Tensor]:
-    """Log-weight of every frame per head, (batch, rows, 1, frames): a learned one and the memory's."""
+    """Return log-weights of the frames per head, (batch, rows, 1, frames): learned, minus the silence."""
     if memory is None or config.context is None:
         return []
     learned = pointwise(x, config.heads, f"{name}_gate", kernel_initializer="zeros")
-    # A sum would pass for a bias, which a converter reshapes.
+    # A difference, because a converter would take a sum for a bias and reshape it.
     gates = _transposed(learned) - memory.silence
     return [gates[:, :, i : i + 1] for i in range(config.heads)]
 
 
 def quadratic(query: Tensor, key: Tensor, value: Tensor) -> Tensor:
-    """`softmax(Q K^T / sqrt(d)) V` (Vaswani et al. 2017): every position with every other, as in CMGAN."""
+    """Compute quadratic attention, `softmax(Q K^T / sqrt(d)) V` (Vaswani et al. 2017), as in CMGAN."""
     likeness = ops.matmul(query, _transposed(key)) * value.shape[-1] ** -0.5
     return ops.matmul(ops.softmax(likeness, axis=-1), value)
 

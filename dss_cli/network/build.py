@@ -1,4 +1,4 @@
-"""From a configuration to a Keras model: the compressed spectrum in, one for each output out."""
+"""Build the Keras model of a configuration: compressed spectrum in, one compressed spectrum per output."""
 
 from __future__ import annotations
 
@@ -15,20 +15,22 @@ from .layers import Tensor
 from .low_band import look_closer
 from .recurrent import recurrent_estimates
 
+SHORTER = (2,)  # divisors of a chunk for the shorter chunks of the export (short latencies); see training.cut
+
 
 def build(config: NetworkConfig | str, batch: int | None = None) -> keras.Model:
-    """The network of a configuration, freshly initialised; every chunk decides alone.
+    """Build the network of a configuration with new weights; chunks are independent of each other.
 
     Args:
-        config: a configuration or its name.
-        batch: a fixed batch size (1 for export), or None to train.
+        config: configuration or its name.
+        batch: fixed batch size (1 for export), or None for training.
 
     Returns:
-        A functional model: `mixture` (batch, frames, 256, 3), the compressed spectrum as magnitude, real and
-        imaginary part, to {"near", "far"}, each (batch, frames, 256, 2) real and imaginary part.
+        Functional model: `mixture` (batch, frames, 256, 3), the compressed spectrum as magnitude, real and
+        imaginary part, to {"near", "far"}, each (batch, frames, 256, 2), real and imaginary part.
 
     Raises:
-        UsageError: an unknown name.
+        UsageError: there is no configuration of that name.
     """
     if isinstance(config, str):
         config = configuration(config)
@@ -43,28 +45,38 @@ def build(config: NetworkConfig | str, batch: int | None = None) -> keras.Model:
 
 
 class CarriedNetworks(NamedTuple):
-    """A network that carries context, in the two forms in which it is exported; both share their layers.
+    """Two forms of a network with context, as exported; both share their layers.
 
     Attributes:
         separate: inputs `mixture` (1, frames, 256, 3) and states; outputs "near", "far" and states.
-        listen: the same inputs; outputs states alone, for a pass that looks ahead.
+        listen: the same inputs; outputs only states, for a first pass over a recording.
+        config: configuration of the network.
+        lengths: frames of the shorter chunks for which the network is also exported, longest first.
     """
 
     separate: keras.Model
     listen: keras.Model
+    config: TwoStageConfig
+    lengths: tuple[int, ...] = ()
+
+    def shorter(self, frames: int) -> keras.Model:
+        """Return `separate` for chunks of `frames` frames, with a copy of the present weights."""
+        network = build_carried(self.config, frames).separate
+        network.set_weights(self.separate.get_weights())
+        return network
 
 
 def build_carried(config: TwoStageConfig, frames: int | None = None) -> CarriedNetworks:
-    """The network of a configuration with the context of what it heard before, freshly initialised.
+    """Build the network of a configuration with context, with new weights.
 
-    States are tensors of rank 4, by name; zeros have heard nothing. See `context.Carried`.
+    States are tensors of rank 4, by name; the initial state is zero. See `context.Carried`.
 
     Args:
-        config: with a context.
-        frames: of a chunk; None: those of `config.signal`.
+        config: configuration with a context.
+        frames: frames of a chunk; None: as in `config.signal`.
 
     Raises:
-        ValueError: a configuration without context.
+        ValueError: the configuration has no context.
     """
     if config.context is None or not has_context(config):
         raise ValueError(f"no context is carried by {config.outline}")
@@ -77,29 +89,32 @@ def build_carried(config: TwoStageConfig, frames: int | None = None) -> CarriedN
     return CarriedNetworks(
         keras.Model(inputs, estimates | memory.outputs, name="separator"),
         keras.Model(inputs, dict(memory.outputs), name="listener"),
+        config,
     )
 
 
 def build_for_inference(config: NetworkConfig) -> keras.Model | CarriedNetworks:
-    """The network of a configuration as it is exported and scored, for one chunk at a time."""
-    return build_carried(config) if has_context(config) else build(config, batch=1)
+    """Build the network of a configuration as it is exported and scored, for one chunk at a time."""
+    if not has_context(config):
+        return build(config, batch=1)
+    return build_carried(config)._replace(lengths=tuple(config.signal.frames // part for part in SHORTER))
 
 
 def has_context(config: NetworkConfig) -> TypeGuard[TwoStageConfig]:
-    """Whether networks of a configuration carry context from chunk to chunk."""
+    """Return whether networks of a configuration carry context from chunk to chunk."""
     return isinstance(config, TwoStageConfig) and config.attention == "linear" and config.context is not None
 
 
 def build_for_scenes(config: TwoStageConfig) -> keras.Model:
-    """The network of a configuration over whole training scenes, cut into chunks that share context.
+    """Build the network of a configuration for whole training scenes, as chunks with shared context.
 
     Returns:
-        A functional model: `scenes` (batch, chunks, frames, 256, 3) of any number and length of chunks, and
-        `whole` (batch,), see `context.SharedInScene`, to {"near", "far"}, each in the segments that the
-        scenes have to be divisible into, (segments, config.signal.frames, 256, 2).
+        Functional model with the inputs `scenes` (batch, chunks, frames, 256, 3), with any number and length
+        of chunks, and `whole` (batch,), see `context.SharedInScene`. The outputs {"near", "far"} are divided
+        into segments, (segments, config.signal.frames, 256, 2), so scenes must be multiples of a segment.
 
     Raises:
-        ValueError: a configuration without context.
+        ValueError: the configuration has no context.
     """
     if config.context is None or not has_context(config):
         raise ValueError(f"no context is carried by {config.outline}")
@@ -115,7 +130,7 @@ def build_for_scenes(config: TwoStageConfig) -> keras.Model:
 
 
 class Segments(keras.layers.Layer):
-    """Cuts scenes into other lengths: (batch * chunks, frames, ...) to (segments, length, ...)."""
+    """Layer that divides scenes anew: (batch * chunks, frames, ...) to (segments, length, ...)."""
 
     def __init__(self, length: int, **options: Any) -> None:
         super().__init__(autocast=False, **options)
@@ -126,14 +141,18 @@ class Segments(keras.layers.Layer):
 
 
 class Chunks(keras.layers.Layer):
-    """Lines up the chunks of all scenes: (batch, chunks, frames, ...) to (batch * chunks, frames, ...)."""
+    """Layer that joins batch and chunks: (batch, chunks, frames, ...) to (batch * chunks, frames, ...)."""
 
     def call(self, scenes: Any) -> Any:
         return ops.reshape(scenes, (-1, ops.shape(scenes)[2], *scenes.shape[3:]))
 
 
 def two_stage_estimates(mixture: Tensor, config: TwoStageConfig, memory: Memory) -> dict[str, Tensor]:
-    """Encoder, two-stage blocks, a decoder for each output."""
+    """Apply the encoder, the two-stage blocks and one decoder for each output.
+
+    Returns:
+        {"near", "far"}, compressed spectra (batch, frames, 256, 2) each.
+    """
     x = encode(mixture, config)
     near = x
     for i in range(1, config.blocks + 1):

@@ -1,4 +1,4 @@
-"""Encoder and decoders: compressed spectra to tokens, tokens to a mask and a complex refinement."""
+"""Encoder (compressed spectrum to tokens) and decoders (tokens to a mask and a complex refinement)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from .mask import masked
 
 
 def dense(x: Tensor, depth: int, config: TwoStageConfig, name: str) -> Tensor:
-    """Dilated DenseNet (Pandey & Wang 2020): layer i reads all before it, dilated 2^i in time."""
+    """Apply a dilated DenseNet (Pandey & Wang 2020): layer i reads all earlier layers, with dilation 2^i."""
     seen = x
     for i in range(depth):
         label, dilation = f"{name}_dense{i + 1}", 2**i
@@ -30,7 +30,7 @@ def dense(x: Tensor, depth: int, config: TwoStageConfig, name: str) -> Tensor:
 
 
 def encode(mixture: Tensor, config: TwoStageConfig) -> Tensor:
-    """(batch, frames, 256, 3) compressed spectrum to (batch, frames, tokens, channels)."""
+    """Encode a compressed spectrum (batch, frames, 256, 3) as tokens (batch, frames, tokens, channels)."""
     x = mixture
     if config.full_resolution:
         x = pointwise(x, config.channels, "encoder_lift")
@@ -42,7 +42,7 @@ def encode(mixture: Tensor, config: TwoStageConfig) -> Tensor:
 
 
 def fine(mixture: Tensor, config: TwoStageConfig) -> Tensor | None:
-    """(batch, frames, 256, 3) compressed spectrum to `config.fine` features of every single bin, if any."""
+    """Return features of every bin, (batch, frames, 256, config.fine); None if `config.fine` is 0."""
     if not config.fine:
         return None
     x = layers.Conv2D(config.fine, 3, padding="same", name="fine_bins")(mixture)
@@ -52,16 +52,22 @@ def fine(mixture: Tensor, config: TwoStageConfig) -> Tensor | None:
 def decode(
     x: Tensor, mixture: Tensor, bins: Tensor | None, closer: Tensor | None, config: TwoStageConfig, name: str
 ) -> Tensor:
-    """Tokens to the compressed spectrum (batch, frames, 256, 2) of one output.
+    """Decode tokens to the compressed spectrum (batch, frames, 256, 2) of one output.
 
-    The estimate is `mask * mixture + refinement`: a real mask in (0, 1) on the compressed spectrum and a
-    complex term that is added to it (Bae et al. 2025, section 2.3), unless the configuration does without.
-    Where tokens span several bins, `bins`, the features of `fine`, let each bin's own content refine what its
-    token says of it; `closer`, the tokens of `low_band.look_closer`, correct the lowest.
+    The estimate is `mask * mixture + refinement`: a real mask in (0, 1) on the compressed spectrum, and a
+    complex term (Bae et al. 2025, section 2.3), which the configuration may omit.
+
+    Args:
+        x: tokens (batch, frames, tokens, channels).
+        mixture: compressed spectrum (batch, frames, 256, 3).
+        bins: features of every bin from `fine`, which refine the estimate inside a token's bins; or None.
+        closer: tokens of `low_band.look_closer`, which correct the lowest bins; or None.
+        config: configuration of the network.
+        name: name of the output, prefix of the layers' names.
     """
     x = dense(x, config.decoder_depth, config, name)
     tokens = x
-    numbers = 3 if config.refinement else 1  # of a bin: mask, real and imaginary part of the refinement
+    numbers = 3 if config.refinement else 1  # values per bin: mask, real and imaginary part of the refinement
     x = bands_to_bins(tokens, numbers, config.band_stride, f"{name}_bins", kernel_initializer="zeros")
     if bins is not None:
         told = bands_to_bins(tokens, config.fine, config.band_stride, f"{name}_told")
@@ -71,5 +77,5 @@ def decode(
     if config.zoom is not None:
         x = add_zoomed(x, closer, config.zoom, name)
     estimate = masked(x[:, :, :, :1], mixture, config.signal.exponent)
-    # Slices, as XNNPACK takes no uneven splits.
+    # Slices, because XNNPACK does not support uneven splits.
     return estimate + x[:, :, :, 1:] if config.refinement else estimate

@@ -1,4 +1,4 @@
-"""Configurations of the network: dataclasses, which the tables `network` of configs/*.toml describe."""
+"""Configurations of networks: dataclasses for the tables `network` of configs/*.toml."""
 
 from __future__ import annotations
 
@@ -20,12 +20,13 @@ Seconds = Annotated[float, Bounds(1e-3)]
 
 @dataclass(frozen=True)
 class NetworkConfig(ABC):
-    """What every network of the family has.
+    """Common settings of all networks.
 
     Attributes:
-        signal: the STFT that the network sees and the fixed length of one chunk.
-        for_gpu: its graph keeps the rules of a GPU (`gpu_rules`). A baseline without is scored by Keras.
-        kind: what a configuration file calls this sort of network.
+        signal: STFT constants and the fixed length of one chunk.
+        for_gpu: whether the graph obeys the GPU rules (`gpu_rules`). Other networks (baselines) cannot be
+            exported; Keras scores their weights.
+        kind: name of the kind of network in configuration files.
     """
 
     kind: ClassVar[str]
@@ -35,18 +36,18 @@ class NetworkConfig(ABC):
     @property
     @abstractmethod
     def outline(self) -> str:
-        """Its shape in a few words."""
+        """Size of the network in a few words."""
 
 
 @dataclass(frozen=True)
 class Zoom:
-    """Narrower tokens for the lowest bins, beside the others.
+    """Additional, narrower tokens for the lowest bins.
 
     Attributes:
-        bins: how many bins, from the lowest.
+        bins: number of bins, from the lowest.
         stride: bins per token.
         channels: features per token.
-        blocks: two-stage blocks of its own.
+        blocks: additional two-stage blocks for these tokens.
     """
 
     bins: Positive = 32
@@ -57,13 +58,13 @@ class Zoom:
 
 @dataclass(frozen=True)
 class Context:
-    """How the time stages carry what they have heard from chunk to chunk (see `context`).
+    """Settings of the context that the time stages carry from chunk to chunk (see `context`).
 
     Attributes:
-        half_life: seconds of speech after which what was heard before counts half.
-        silence: share of the loudest frame's mean compressed magnitude below which frames stop counting:
-            0.3 is 35 dB at the exponent 0.3.
-        loudness_half_life: seconds after which the loudest frame's compressed magnitude counts half.
+        half_life: seconds of speech after which older context has half its weight.
+        silence: level, as a share of the loudest frame's mean compressed magnitude, below which a frame's
+            weight decreases: 0.3 is 35 dB at the exponent 0.3.
+        loudness_half_life: seconds after which the loudest frame's compressed magnitude has decayed to half.
     """
 
     half_life: Seconds = 60.0
@@ -73,29 +74,30 @@ class Context:
 
 @dataclass(frozen=True)
 class TwoStageConfig(NetworkConfig):
-    """Shape of a two-stage conformer for distance-based separation (Bae et al. 2025, section 2).
+    """Two-stage conformer for distance-based separation (Bae et al. 2025, section 2).
 
     Attributes:
         channels: features per time-frequency token.
-        blocks: two-stage blocks (time, then frequency).
-        near_after: the near decoder reads the output of this block; the far decoder the last's.
-        heads: of the attention; divides `channels` into parts of an even size.
-        attention: "linear" in the positions as published, or "quadratic".
-        rotary: queries and keys know their positions, as published.
-        feed_forwards: 2 = the conformer's pair of half steps, 1 = one full step behind.
-        expansion: inner width of a feed-forward, in multiples of `channels`.
-        time_kernel, frequency_kernel: of the gated convolution modules, in tokens.
+        blocks: number of two-stage blocks (time, then frequency).
+        near_after: number of the block whose output the near decoder reads; the far decoder reads the last.
+        heads: heads of the attention; they divide `channels` into parts of an even size.
+        attention: "linear" in the number of positions, as published, or "quadratic".
+        rotary: rotary embedding of queries and keys, as published.
+        feed_forwards: 2 = the conformer's two half steps, 1 = one full step at the end.
+        expansion: inner width of a feed-forward module, in multiples of `channels`.
+        time_kernel, frequency_kernel: kernel sizes of the gated convolution modules, in tokens.
         band_stride: bins per token.
         dense_depth: dilated layers (1, 2, 4, ...) of the encoder's DenseNet.
         decoder_depth: dilated layers of each decoder's DenseNet.
         separable: depthwise-separable dense layers instead of full convolutions.
-        full_resolution: dense layers ahead of the striding convolution (published), or behind.
-        fine: features of every single bin that the decoders read beside the tokens; 0 = none, as published.
-        refinement: a complex term beside the mask, as published; without it an estimate is a mask.
-        zoom: a second look at the lowest bins, if any.
-        norm: "layer" as published, or "rms" (one reduction less).
-        context: how linear attention carries what it heard from chunk to chunk; None: every chunk decides
-            alone, as published. Quadratic attention has no such context: it would keep every position.
+        full_resolution: dense layers before the strided convolution, as published, or after it.
+        fine: features per bin that the decoders read in addition to the tokens; 0 = none, as published.
+        refinement: complex term in addition to the mask, as published; without it, an estimate is masked
+            only.
+        zoom: additional tokens for the lowest bins, or None.
+        norm: "layer", as published, or "rms" (one reduction less).
+        context: context of linear attention between chunks; None: chunks are independent, as published.
+            Quadratic attention has no context, because it would have to keep all positions.
     """
 
     kind: ClassVar[str] = "two-stage"
@@ -121,9 +123,9 @@ class TwoStageConfig(NetworkConfig):
     context: Context | None = None
 
     def __post_init__(self) -> None:
-        """Refuse numbers that make no network."""
+        """Raise ValueError for inconsistent numbers."""
         if not 0 < self.near_after <= self.blocks:
-            raise ValueError(f"near_after {self.near_after} is none of {self.blocks} blocks")
+            raise ValueError(f"near_after {self.near_after} is not one of {self.blocks} blocks")
         if self.channels % (2 * self.heads):
             raise ValueError(f"{self.channels} channels are not {self.heads} heads of an even size")
         if self.signal.bins % self.band_stride:
@@ -137,17 +139,17 @@ class TwoStageConfig(NetworkConfig):
 
 @dataclass(frozen=True)
 class RecurrentConfig(NetworkConfig):
-    """Shape of the baseline of Patterson et al. 2022 (arXiv 2207.00562), bidirectional LSTMs and masks.
+    """Baseline of Patterson et al. 2022 (arXiv 2207.00562): bidirectional LSTMs and masks.
 
-    The published demos name their models by L = 4, N = 400: read here as layers, and units in each direction.
+    The published demos label their models with L = 4, N = 400, taken here as layers and units per direction.
 
     Attributes:
-        depth: layers.
-        units: of a layer in each direction.
+        depth: number of layers.
+        units: units of a layer in each direction.
     """
 
     kind: ClassVar[str] = "recurrent"
-    for_gpu: ClassVar[bool] = False  # its steps are a loop, and in three dimensions
+    for_gpu: ClassVar[bool] = False  # its graph has a loop, and tensors of three dimensions
     depth: Positive = 4
     units: Positive = 400
 
@@ -159,17 +161,17 @@ class RecurrentConfig(NetworkConfig):
 
 @dataclass(frozen=True)
 class _File:
-    """The part of a configuration file that is read here."""
+    """Part of a configuration file that this module reads."""
 
     network: NetworkConfig
 
 
 def read_network(file: str | Path, changes: Sequence[str] = ()) -> NetworkConfig:
-    """Read the table `network` of a configuration file, or of a bundled configuration.
+    """Read the table `network` of a configuration file or of a bundled configuration.
 
     Args:
-        file: TOML, or the name of a bundled configuration.
-        changes: `FIELD=VALUE` over it.
+        file: path of a TOML file, or name of a bundled configuration.
+        changes: changes `FIELD=VALUE`, applied on top.
 
     Raises:
         DssError: the file cannot be read.
@@ -189,11 +191,12 @@ def configuration(name: str) -> NetworkConfig:
     """Return the configuration called `name`.
 
     Args:
-        name: of a bundled one, perhaps with changes as in `lite,attention=quadratic`; or a .toml file.
+        name: name of a bundled configuration or path of a .toml file, optionally with changes, as in
+            `lite,attention=quadratic`.
 
     Raises:
         DssError: the file cannot be read.
-        UsageError: there is none of that name, or such a field or value is none of it.
+        UsageError: there is no configuration of that name, or a changed field or value is invalid.
     """
     named, *changes = name.split(",")
     if not changes and named in CONFIGURATIONS:
@@ -204,7 +207,10 @@ def configuration(name: str) -> NetworkConfig:
 
 
 def configuration_name(name: str) -> str:
-    """Return what model cards call a configuration: a file by the bundled one that it equals, or its stem."""
+    """Return the name of a configuration in model cards.
+
+    A file gets the name of the bundled configuration that it equals, or else the stem of its path.
+    """
     if not name.endswith(".toml"):
         return name
     config = configuration(name)
@@ -212,15 +218,16 @@ def configuration_name(name: str) -> str:
 
 
 def exportable(name: str) -> NetworkConfig:
-    """The configuration called `name`, if a model file can be made of it.
+    """Return the configuration called `name`, if its networks can be exported as model files.
 
     Raises:
-        UsageError: there is none of that name, or it is a baseline that breaks the rules of a GPU.
+        DssError: the file cannot be read.
+        UsageError: there is no configuration of that name, or it is a baseline that violates the GPU rules.
     """
     config = configuration(name)
     if not config.for_gpu:
         raise UsageError(
-            f"configuration {name!r} cannot become a model: {config.outline} break the rules of a GPU; "
+            f"configuration {name!r} cannot be exported: {config.outline} violate the rules of a GPU; "
             "`dss evaluate --model NAME.weights.h5` scores its weights without an export"
         )
     return config

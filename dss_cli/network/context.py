@@ -1,21 +1,20 @@
-"""Context of the time stages: what linear attention keeps of everything that it has heard.
+"""Context of the time stages: summary of all earlier chunks for linear attention.
 
 In a time stage, `softmax_k(K^T) V` is a mean of the values, weighted per feature of the keys. The mean of two
-stretches of time is the weighted mean of their means, so the past is kept whole by its mean and the logarithm
-of its weight (docs/experiments/10-context.md):
+time spans is the weighted mean of their means. So the mean of the past and the logarithm of its weight
+represent the past completely (docs/experiments/10-context.md):
 
     own  = sum_t e^(k_t - m) v_t / s     s = sum_t e^(k_t - m)     l = m + log s     (m = max_t k_t)
-    g    = sigmoid(L - l)                the share of the past
+    g    = sigmoid(L - l)                (share of the past)
     C'   = own + g (C - own)
     L'   = max(L, l) + log(1 + e^-|L - l|)
 
-Frames that carry no speech must not count: their keys are lowered by up to `-NOTHING` where they are
-faint beside the loudest frame heard so far, and by a learned weight of every frame. Old context fades by the
-amount of speech heard since.
+Frames without speech must not count. Their keys are reduced by up to `-NOTHING` if they are faint compared
+with the loudest frame so far, and by a learned weight for every frame. Older context fades with the amount
+of speech since.
 
-A network asks one of three memories for the context of each time stage: `Alone` (every chunk decides by
-itself), `Carried` (states in, states out: inference), `SharedInScene` (all chunks of training scenes at
-once).
+There are three memories that provide the context of the time stages: `Alone` (independent chunks), `Carried`
+(states as inputs and outputs, for inference) and `SharedInScene` (all chunks of training scenes at once).
 """
 
 from __future__ import annotations
@@ -29,35 +28,38 @@ from keras import ops
 from .config import Context
 from .layers import Tensor
 
-NOTHING = -30.0  # log-weight of a context that has heard nothing: e^-30 vanishes beside any chunk in float32
+NOTHING = -30.0  # log-weight of an empty context: in float32, e^-30 vanishes beside the weight of any chunk
 TINY = 1e-6  # compressed magnitude of silence
-LOWEST = -80.0  # log-weight relative to the heaviest chunk of a scene, below which e^x leaves float32
-LOUDNESS = "loudness"  # the state that holds the loudest frame
+LOWEST = -80.0  # least log-weight relative to the heaviest chunk of a scene: e^x stays in float32's range
+LOUDNESS = "loudness"  # name of the state for the loudest frame
 
 
 class Memory(Protocol):
-    """What a time stage asks for the context of its chunk."""
+    """Provider of context for the time stages."""
 
     @property
     def silence(self) -> Tensor | None:
-        """(batch, 1, 1, frames) to take off the frames' log-weights, 0 up to -NOTHING; None: all count."""
+        """Reduction of the frames' log-weights, (batch, 1, 1, frames), 0 to -NOTHING; None: no reduction."""
 
     def recall(self, own: list[Tensor], weights: list[Tensor], name: str) -> list[Tensor]:
-        """Return the context of each head: `own` together with what was heard before.
+        """Return the context of each head: `own` combined with earlier chunks.
 
         Args:
-            own: per head (batch, rows, d, d), the mean of the chunk alone.
-            weights: per head (batch, rows, d, 1), its log-weight.
-            name: of the stage.
+            own: per head, mean of the chunk alone, (batch, rows, d, d).
+            weights: per head, log-weight of the chunk, (batch, rows, d, 1).
+            name: name of the stage.
+
+        Returns:
+            Per head (batch, rows, d, d).
         """
 
 
 class Alone:
-    """Every chunk decides by itself, as in the published network.
+    """Memory for independent chunks, as in the published network.
 
     Args:
         mixture: compressed spectrum (batch, frames, bins, 3).
-        context: of the configuration; None: all frames count.
+        context: settings of the configuration; None: all frames count equally.
     """
 
     def __init__(self, mixture: Tensor, context: Context | None) -> None:
@@ -72,17 +74,17 @@ class Alone:
 
 
 class Carried:
-    """Takes the context of what was heard before as inputs and gives the new one as outputs.
+    """Memory for inference: the context of earlier chunks is an input, the updated context an output.
 
-    A state of zeros has heard nothing: log-weights are kept as their distance from NOTHING.
+    Log-weights are stored relative to NOTHING, so that a state of zeros is an empty context.
 
     Args:
         mixture: compressed spectrum of one chunk (1, frames, bins, 3).
-        context: how frames count and how context fades.
+        context: settings of the context.
         seconds: duration of the chunk's frames.
 
     Attributes:
-        inputs, outputs: states by name, rank 4; they grow with every stage that asks.
+        inputs, outputs: states of rank 4 by name; every call of `recall` adds one.
     """
 
     def __init__(self, mixture: Tensor, context: Context, seconds: float) -> None:
@@ -94,7 +96,7 @@ class Carried:
         audible = _audible(level, loudest, context)
         self.outputs[LOUDNESS] = loudest
         self.silence = _silence(audible)
-        # What was the loudest so far may be silence beside what comes now.
+        # The loudest frame so far may count as silence compared with the new chunk.
         self._loss = _silence(_audible(before, loudest, context)) + _faded(
             ops.mean(audible, axis=-1, keepdims=True), seconds, context
         )
@@ -103,7 +105,7 @@ class Carried:
         return self.inputs.setdefault(name, keras.Input(shape, batch_size=1, name=name))
 
     def recall(self, own: list[Tensor], weights: list[Tensor], name: str) -> list[Tensor]:
-        """See `Memory`; the state of a stage holds its heads side by side, (1, rows, d, heads * (d + 1))."""
+        """See `Memory`. The state of a stage holds all heads, (1, rows, d, heads * (d + 1))."""
         _, rows, width, _ = own[0].shape
         state = self._state(name, (rows, width, len(own) * (width + 1)))
         contexts, after = [], []
@@ -121,13 +123,13 @@ class Carried:
 
 
 class SharedInScene:
-    """Gives each chunk of a training scene the context of the chunks up to it, or of the whole scene.
+    """Memory for training: each chunk gets the context of the scene up to it, or of the whole scene.
 
     Args:
         scenes: compressed spectra (batch, chunks, frames, bins, 3).
-        whole: (batch,), 1 where every chunk sees the whole scene, 0 where it sees the past.
-        context: how frames count and how context fades.
-        hop_seconds: duration of a frame's hop.
+        whole: (batch,), 1 for context of the whole scene, 0 for context of the past.
+        context: settings of the context.
+        hop_seconds: duration of one hop.
     """
 
     def __init__(self, scenes: Tensor, whole: Tensor, context: Context, hop_seconds: float) -> None:
@@ -136,7 +138,7 @@ class SharedInScene:
         self._whole = whole
 
     def recall(self, own: list[Tensor], weights: list[Tensor], name: str) -> list[Tensor]:
-        """See `Memory`; chunks of a scene follow each other in the batch."""
+        """See `Memory`. The chunks of a scene are consecutive in the batch."""
         return [
             SceneContext(name=f"{name}_context{i}")([mean, weight, self._offsets, self._whole])
             for i, (mean, weight) in enumerate(zip(own, weights, strict=True), 1)
@@ -144,10 +146,11 @@ class SharedInScene:
 
 
 class SceneWeights(keras.layers.Layer):
-    """Log-weights of all frames of training scenes, and what the chunks' weights gain over older ones.
+    """Layer for the silence of all frames of training scenes, and for the offsets of the chunks' log-weights.
 
-    Takes scenes (batch, chunks, frames, bins, 3) and whole (batch,); gives (batch * chunks, 1, 1, frames) and
-    (batch, chunks): the sum of all fading up to each chunk.
+    Inputs: scenes (batch, chunks, frames, bins, 3) and whole (batch,). Outputs: reductions of the frames'
+    log-weights (batch * chunks, 1, 1, frames), and offsets (batch, chunks), the total fading up to each
+    chunk.
     """
 
     def __init__(self, context: Context, hop_seconds: float, **options: Any) -> None:
@@ -173,11 +176,11 @@ class SceneWeights(keras.layers.Layer):
 
 
 class SceneContext(keras.layers.Layer):
-    """Weighted means over the chunks of each training scene: those up to a chunk, or all.
+    """Layer for weighted means over the chunks of each training scene, up to a chunk or over all chunks.
 
-    Takes own (batch * chunks, rows, d, d), its log-weight (batch * chunks, rows, d, 1), offsets (batch,
-    chunks) and whole (batch,); gives contexts of the shape of own. Sums in float32, since weights differ by
-    many powers of e.
+    Inputs: own (batch * chunks, rows, d, d), its log-weight (batch * chunks, rows, d, 1), offsets (batch,
+    chunks) and whole (batch,). Output: contexts in the shape of own. Sums are in float32, because weights
+    differ by many powers of e.
     """
 
     def __init__(self, **options: Any) -> None:
@@ -199,15 +202,15 @@ class SceneContext(keras.layers.Layer):
 
 
 def log_weight(keys: Tensor) -> Tensor:
-    """Logarithm of the sum of e^k over the last axis, (batch, rows, d, 1) float32."""
+    """Return the logarithm of the sum of e^k over the last axis, (batch, rows, d, 1) float32."""
     keys = ops.cast(keys, "float32")
     most = ops.max(keys, axis=-1, keepdims=True)
     return most + ops.log(ops.sum(ops.exp(keys - most), axis=-1, keepdims=True))
 
 
 def _levels(mixture: Tensor) -> Tensor:
-    """(batch, 1, 1, frames) mean compressed magnitude of each frame, as the keys of attention lie."""
-    # Transposed while it has several bins: a converter makes a reshape of it afterwards.
+    """Return the mean compressed magnitude of each frame, (batch, 1, 1, frames), the layout of keys."""
+    # Transpose before the mean: with one bin, a converter replaces the transpose by a reshape.
     return ops.mean(ops.transpose(mixture[:, :, :, :1], (0, 3, 2, 1)), axis=2, keepdims=True)
 
 
@@ -216,7 +219,7 @@ def _loudest(levels: Tensor) -> Tensor:
 
 
 def _audible(level: Any, loudest: Any, context: Context) -> Any:
-    """How far from silence: 1 at `context.silence` of the loudest and above, 0 at digital silence."""
+    """Return a value from 0 (digital silence) to 1 (`context.silence` of the loudest frame and above)."""
     return 1.0 - ops.relu(1.0 - level / (ops.maximum(loudest, TINY) * context.silence))
 
 
@@ -229,5 +232,5 @@ def _decay(seconds: float, half_life: float) -> float:
 
 
 def _faded(speech_share: Any, seconds: Any, context: Context) -> Any:
-    """What `seconds` with that share of speech take off the log-weight of everything older."""
+    """Return the reduction of the log-weight of older context by `seconds` with a given share of speech."""
     return speech_share * (seconds * math.log(2.0) / context.half_life)

@@ -1,4 +1,4 @@
-"""Parameters and multiply-accumulates of a network, from its graph."""
+"""Multiply-accumulates of a network, from its Keras graph."""
 
 from __future__ import annotations
 
@@ -11,12 +11,12 @@ from .config import NetworkConfig
 
 
 def macs(network: keras.Model) -> int:
-    """Multiply-accumulates of one chunk with a batch of 1: convolutions and matrix products."""
+    """Return the multiply-accumulates of one chunk: convolutions and matrix products only."""
     return sum(_macs(operation) for operation in network.operations)
 
 
 def macs_per_second(network: keras.Model, config: NetworkConfig) -> int:
-    """Multiply-accumulates per second of audio, without overlap."""
+    """Return the multiply-accumulates per second of audio, without overlap."""
     return round(macs(network) / config.signal.chunk_seconds)
 
 
@@ -28,7 +28,7 @@ def _macs(operation: keras.Operation) -> int:
         return prod(operation.output.shape[1:]) * prod(operation.kernel_size)
     if isinstance(operation, layers.Conv2D):
         return prod(operation.output.shape[1:]) * prod(operation.kernel.shape[:3])
-    if isinstance(operation, layers.Dense | layers.Bidirectional):  # of every step: a gate is a matrix, too
+    if isinstance(operation, layers.Dense | layers.Bidirectional):  # for every step; each gate is a matrix
         matrices = (weight for weight in operation.weights if len(weight.shape) == 2)
         return prod(operation.input.shape[1:-1]) * sum(prod(matrix.shape) for matrix in matrices)
     if type(operation).__name__ == "Matmul":

@@ -1,4 +1,4 @@
-"""Load Keras and its backend without their banners: the door to the training wing."""
+"""Load Keras and its backend without their banners, as the entry to the training modules."""
 
 from __future__ import annotations
 
@@ -9,10 +9,10 @@ from ..utils.captured_output import captured_stderr
 
 
 def load_keras(backend: str | None = None) -> None:
-    """Import Keras, silently.
+    """Import Keras silently.
 
     Args:
-        backend: `tensorflow`, `jax` or `torch`; None leaves the choice to KERAS_BACKEND.
+        backend: `tensorflow`, `jax` or `torch`; None: as KERAS_BACKEND says, or Keras's own default.
 
     Raises:
         DssError: Keras or the backend is not installed.

@@ -1,7 +1,7 @@
-"""Building blocks that are GPU-clean by construction: 4-D tensors, no reshape, one batch size.
+"""Layers that obey the GPU rules by construction: 4-D tensors, no reshape, one batch size.
 
-Every function takes and returns a Keras tensor (batch, rows, positions, channels); what is one-dimensional
-runs along `positions` as a (1, k) convolution, so that time and frequency share one code.
+Every function takes and returns a Keras tensor (batch, rows, positions, channels). One-dimensional operations
+run along `positions` as (1, k) convolutions, so that the stages for time and frequency share the code.
 """
 
 from __future__ import annotations
@@ -12,35 +12,35 @@ import keras
 import numpy as np
 from keras import initializers, layers, ops
 
-QUARTER = initializers.Constant(0.25)  # slope of a fresh PReLU (He et al. 2015)
-Tensor = Any  # keras.KerasTensor; Keras ships no public alias that mypy could follow
+QUARTER = initializers.Constant(0.25)  # initial slope of a PReLU (He et al. 2015)
+Tensor = Any  # keras.KerasTensor; Keras has no public alias that mypy supports
 
 
 def pointwise(x: Tensor, channels: int, name: str, **options: Any) -> Tensor:
-    """A linear map of the channels: a 1x1 convolution."""
+    """Apply a linear map of the channels, a 1x1 convolution."""
     return layers.Conv2D(channels, 1, name=name, **options)(x)
 
 
 def depthwise(x: Tensor, kernel: tuple[int, int], name: str, dilation: int = 1) -> Tensor:
-    """One filter per channel; `dilation` stretches it along the rows."""
+    """Apply one filter per channel, dilated along the rows."""
     return layers.DepthwiseConv2D(kernel, padding="same", dilation_rate=(dilation, 1), name=name)(x)
 
 
 def bins_to_bands(x: Tensor, channels: int, stride: int, name: str) -> Tensor:
-    """A token for every `stride` bins, which sees three frames."""
+    """Encode every `stride` bins as one token, by a strided convolution over three frames."""
     kernel = (3, _overlapping(stride))
     return layers.Conv2D(channels, kernel, strides=(1, stride), padding="same", name=name)(x)
 
 
 def bands_to_bins(x: Tensor, channels: int, stride: int, name: str, **options: Any) -> Tensor:
-    """The way back: `stride` bins from every token."""
+    """Decode every token to `stride` bins, by a transposed convolution."""
     return layers.Conv2DTranspose(
         channels, (1, _overlapping(stride)), strides=(1, stride), padding="same", name=name, **options
     )(x)
 
 
 def _overlapping(stride: int) -> int:
-    """Bins that a token has to do with: half as many again as its own."""
+    """Return the kernel size over bins: 1.5 times the stride, so that tokens overlap."""
     return stride * 3 // 2
 
 
@@ -52,14 +52,14 @@ def norm(x: Tensor, kind: str, name: str) -> Tensor:
 
 
 def prelu(x: Tensor, name: str) -> Tensor:
-    """PReLU with one slope per channel, as in the published encoder and decoders."""
+    """Apply a PReLU with one slope per channel, as in the published encoder and decoders."""
     return layers.PReLU(shared_axes=[1, 2], alpha_initializer=QUARTER, name=name)(x)
 
 
 def rotary_tables(positions: Any, width: int, base: float = 10_000.0) -> tuple[Any, Any]:
-    """Cosines and sines of the rotary embedding (Su et al. 2021), each (1, 1, positions, width / 2)."""
+    """Return cosines and sines of the rotary embedding (Su et al. 2021), (1, 1, positions, width / 2)."""
     frequencies = base ** (-np.arange(0, width, 2) / width)
-    if not isinstance(positions, int):  # known only when the graph runs
+    if not isinstance(positions, int):  # a tensor, known only at run time
         angles = ops.cast(ops.arange(positions), "float32")[:, None] * frequencies.astype("float32")
         return ops.cos(angles)[None, None], ops.sin(angles)[None, None]
     angles = (np.arange(positions)[:, None] * frequencies)[None, None]
@@ -67,7 +67,7 @@ def rotary_tables(positions: Any, width: int, base: float = 10_000.0) -> tuple[A
 
 
 class Rotation(keras.layers.Layer):
-    """Turns each pair of features (first half, second half) by an angle that grows with position."""
+    """Layer that rotates pairs of features (first, second half) by angles proportional to the position."""
 
     def call(self, x: Any) -> Any:
         tables = rotary_tables(ops.shape(x)[2], x.shape[3])
@@ -77,5 +77,5 @@ class Rotation(keras.layers.Layer):
 
 
 def rotate(x: Tensor) -> Tensor:
-    """Rotary embedding along the positions of (batch, rows, positions, width)."""
+    """Apply the rotary embedding along the positions of (batch, rows, positions, width)."""
     return Rotation()(x)

@@ -1,4 +1,4 @@
-"""A second look at the lowest bands: narrower tokens where most of a voice's energy lies."""
+"""Additional, narrower tokens for the lowest bins, where most of the energy of a voice lies."""
 
 from __future__ import annotations
 
@@ -13,17 +13,19 @@ from .layers import Tensor, bands_to_bins, bins_to_bands, norm, pointwise, prelu
 
 
 def look_closer(x: Tensor, mixture: Tensor, config: TwoStageConfig, memory: Memory) -> Tensor | None:
-    """Tokens of `config.zoom.stride` bins each, over its lowest bins, if there is a zoom.
+    """Return narrower tokens for the lowest bins; None if the configuration has no zoom.
 
-    They see the mixture afresh, are told what the wide tokens have found, and go through blocks of their own.
+    The tokens encode the mixture directly, read the wide tokens of their bins, and pass through separate
+    two-stage blocks.
 
     Args:
-        x: the separator's tokens (batch, frames, tokens, channels).
+        x: wide tokens after the last block (batch, frames, tokens, channels).
         mixture: compressed spectrum (batch, frames, 256, 3).
-        memory: of what was heard before.
+        config: configuration of the network.
+        memory: memory of earlier chunks.
 
     Returns:
-        (batch, frames, zoom.bins / zoom.stride, zoom.channels).
+        Tokens (batch, frames, zoom.bins / zoom.stride, zoom.channels).
     """
     zoom = config.zoom
     if zoom is None:
@@ -40,7 +42,10 @@ def look_closer(x: Tensor, mixture: Tensor, config: TwoStageConfig, memory: Memo
 
 
 def add_zoomed(bins: Tensor, closer: Tensor, zoom: Zoom, name: str) -> Tensor:
-    """Add to the lowest of (batch, frames, 256, channels) what the zoom says of them; nothing at first."""
+    """Add a correction by the narrower tokens to the lowest bins of (batch, frames, 256, channels).
+
+    The correction of a new network is zero.
+    """
     correction = bands_to_bins(closer, bins.shape[3], zoom.stride, f"{name}_zoom", kernel_initializer="zeros")
     low = bins[:, :, : zoom.bins] + correction
     return layers.Concatenate(axis=2, name=f"{name}_zoomed")([low, bins[:, :, zoom.bins :]])

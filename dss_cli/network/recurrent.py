@@ -1,4 +1,4 @@
-"""The baseline of Patterson et al. 2022: bidirectional LSTMs over whole frames, a mask for each output."""
+"""Baseline of Patterson et al. 2022: bidirectional LSTMs over whole frames, and a mask for each output."""
 
 from __future__ import annotations
 
@@ -11,9 +11,9 @@ from .mask import masked
 
 
 def recurrent_estimates(mixture: Tensor, config: RecurrentConfig) -> dict[str, Tensor]:
-    """Near and far from the compressed spectrum (batch, frames, 256, 3), each (batch, frames, 256, 2).
+    """Estimate near and far, each (batch, frames, 256, 2), from the spectrum (batch, frames, 256, 3).
 
-    The magnitudes of a frame are the features of one step; the layers read a chunk in both directions.
+    The features of a step are the magnitudes of one frame; the layers read a chunk in both directions.
     """
     x = mixture[:, :, :, 0]
     for i in range(1, config.depth + 1):

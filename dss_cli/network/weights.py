@@ -1,4 +1,4 @@
-"""Weights of a configuration, from a file: layer by layer, by name."""
+"""Read and write the weights of a network, layer by layer, by name."""
 
 from __future__ import annotations
 
@@ -18,11 +18,11 @@ Weights = NDArray[np.floating[Any]]
 
 
 class Beginning(NamedTuple):
-    """Differences between a network and the weights that it begins with.
+    """Differences between a network and its initial weights from a file.
 
     Attributes:
-        fresh: layers that the weights lack; they keep their fresh values.
-        left: layers of the weights that the network lacks.
+        fresh: layers of the network that the file lacks; they keep their random values.
+        left: layers of the file that the network lacks.
     """
 
     fresh: list[str]
@@ -30,21 +30,26 @@ class Beginning(NamedTuple):
 
 
 def begin_with(network: keras.Model, path: Path, configuration: str) -> Beginning:
-    """Load weights into a network, which may have layers that they lack, and lack some of theirs.
+    """Load initial weights into a network; layers may be missing on both sides.
+
+    Args:
+        network: network to fill.
+        path: path of a `.weights.h5` file.
+        configuration: name of the configuration, for messages.
 
     Raises:
-        DssError: not weights of that configuration: a layer of another shape, or none of the network's.
+        DssError: the file cannot be read, a layer has another shape, or no layer has a name of the network's.
     """
     return Beginning(*fill(network, stored_layers(path, configuration), path, configuration))
 
 
 def load_weights(network: keras.Model, path: Path, configuration: str) -> None:
-    """Read a `.weights.h5` file into a network of that configuration, which has the same layers.
+    """Load a `.weights.h5` file into a network with exactly the same layers.
 
-    Keras itself lets a file pass that has more of them.
+    Keras itself accepts files with additional layers.
 
     Raises:
-        DssError: no weights, or those of another configuration.
+        DssError: the file cannot be read, or holds weights of another configuration.
     """
     fresh, left = fill(network, stored_layers(path, configuration), path, configuration)
     for what, layers in (("it lacks", fresh), ("it also holds", left)):
@@ -53,16 +58,16 @@ def load_weights(network: keras.Model, path: Path, configuration: str) -> None:
 
 
 def few_of(layers: Sequence[str]) -> str:
-    """The first three names, and how many more there are."""
+    """Return the first three names, and the number of further names."""
     more = f" and {len(layers) - 3} more" if len(layers) > 3 else ""
     return ", ".join(layers[:3]) + more
 
 
 def weights_file(network: keras.Model) -> bytes:
-    """Content of a `.weights.h5` file, which Keras would write in place: by half where the disk is full.
+    """Return the content of a `.weights.h5` file, for atomic writing: Keras itself writes files in place.
 
     Raises:
-        DssError: no room for it among temporary files.
+        DssError: the temporary file cannot be written, for example on a full disk.
     """
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder, "network.weights.h5")
@@ -75,14 +80,14 @@ def weights_file(network: keras.Model) -> bytes:
 
 
 def stored_layers(path: Path, configuration: str) -> dict[str, list[Weights]]:
-    """The weights in a file, by the name of their layer; `outer/inner` of one within another.
+    """Return the weights in a file by the name of their layer; nested layers are named `outer/inner`.
 
     Args:
-        path: of a `.weights.h5` file.
-        configuration: whose weights they ought to be, for the message.
+        path: path of a `.weights.h5` file.
+        configuration: name of the expected configuration, for messages.
 
     Raises:
-        DssError: it cannot be read.
+        DssError: the file cannot be read.
     """
     found: dict[str, list[Weights]] = {}
 
@@ -100,7 +105,7 @@ def stored_layers(path: Path, configuration: str) -> dict[str, list[Weights]]:
 
 
 def _name(weights: h5py.Group) -> str:
-    """Keras keeps a layer's own weights in its group `vars`, and the layers in it beside that."""
+    """Return the name of a layer; its weights are in the group `vars`, its inner layers beside that group."""
     outer = weights.parent.parent.get("vars")
     name = str(weights.attrs["name"])
     return name if outer is None or outer.parent.name == "/" else f"{_name(outer)}/{name}"
@@ -109,31 +114,31 @@ def _name(weights: h5py.Group) -> str:
 def fill(
     network: keras.Model, weights: dict[str, list[Weights]], path: Path, configuration: str
 ) -> tuple[list[str], list[str]]:
-    """Give every layer of a network the weights that are stored by its name.
+    """Assign stored weights to the layers of a network by name.
 
     Args:
-        network: of that configuration.
-        weights: as `stored` reads them.
-        path, configuration: for messages.
+        network: network to fill.
+        weights: weights from `stored_layers`.
+        path, configuration: file and configuration, for messages.
 
     Returns:
-        Layers without stored weights, which stay as they are, and stored ones that the network lacks.
+        Layers without stored weights, which stay unchanged, and stored layers that the network lacks.
 
     Raises:
-        DssError: a layer of another shape, or none of the network's layers.
+        DssError: no layer matches, or the shapes of a layer differ.
     """
     layers: dict[str, list[Any]] = {}
     for variable in network.weights:
         layers.setdefault(variable.path.rpartition("/")[0], []).append(variable)
     common = weights.keys() & layers.keys()
     if not common:
-        raise DssError(f"{path}: not weights of configuration {configuration}: it holds none of its layers")
+        raise DssError(f"{path}: not weights of configuration {configuration}: it has none of its layers")
     for label in sorted(common):
         there, here = ([tuple(w.shape) for w in part] for part in (weights[label], layers[label]))
         if there != here:
             raise DssError(
                 f"{path}: not weights of configuration {configuration}: its layer {label} has the shapes "
-                f"{there}, where {here} are needed"
+                f"{there}, but {here} are needed"
             )
         for variable, value in zip(layers[label], weights[label], strict=True):
             variable.assign(value)

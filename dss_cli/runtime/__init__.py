@@ -1,1 +1,1 @@
-"""Running a model: LiteRT, its delegates, and which models there are."""
+"""Running models: LiteRT, its delegates, and the registry of models."""

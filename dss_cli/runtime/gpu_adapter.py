@@ -1,11 +1,11 @@
-"""What LiteRT says of the GPU: which adapter it found, and why it refused a model."""
+"""Parse LiteRT's messages about the GPU: the adapter that it found, and its reasons for refusing a model."""
 
 from __future__ import annotations
 
 import re
 from collections.abc import Sequence
 
-REFUSED = "the GPU does not take"  # so begins a reason that lies in the graph
+REFUSED = "the GPU does not take"  # start of a reason that lies in the graph
 NO_ADAPTER = "no GPU adapter was found"
 
 _ADAPTER = re.compile(
@@ -13,32 +13,37 @@ _ADAPTER = re.compile(
 )
 _UNSUPPORTED = "operations are not supported by GPU delegate"
 _SOURCE = re.compile(r"^(ERROR: |E\d{4} .*?\] )(\[[^\]]*\]\s*)?")
-_adapter: re.Match[str] | None = None  # LiteRT names it once per process
+_adapter: re.Match[str] | None = None  # LiteRT prints the adapter once per process
 
 
 def note_adapter(lines: Sequence[str]) -> None:
-    """Remember the adapter that these lines of LiteRT name, if any does."""
+    """Store the adapter that is named in lines printed by LiteRT, if there is one."""
     global _adapter
     _adapter = next(filter(None, map(_ADAPTER.search, lines)), _adapter)
 
 
 def adapter_name() -> str | None:
-    """The GPU as its driver names it, with its backend; None where none was found or tried."""
+    """Return the driver's name of the GPU, its backend and kind; None if no GPU was found or tried."""
     return _adapter and f"{_adapter['name']} ({_adapter['backend']}, {_adapter['kind'].strip()})"
 
 
 def short_name() -> str:
-    """The GPU's name alone; empty where none was found."""
+    """Return the driver's name of the GPU; an empty string if no GPU was found or tried."""
     return _adapter["name"] if _adapter else ""
 
 
 def in_software() -> bool:
-    """Whether that adapter renders on the CPU."""
+    """Return whether the adapter is a software renderer on the CPU."""
     return _adapter is not None and _adapter["kind"].startswith("CPU")
 
 
 def plain_reason(lines: list[str], failure: str) -> str:
-    """Why the GPU was refused, in one plain line, from what LiteRT printed and raised."""
+    """Return one line with the reason why the GPU was refused.
+
+    Args:
+        lines: lines printed by LiteRT.
+        failure: text of the error raised by LiteRT.
+    """
     text = "\n".join(lines)
     if "No adapters found" in text or "No supported adapters" in text:
         return NO_ADAPTER
@@ -52,6 +57,6 @@ def plain_reason(lines: list[str], failure: str) -> str:
 
 
 def last_line(failure: str) -> str:
-    """The last line of an error that LiteRT raised which is more than a place in the source."""
+    """Return the last line of a LiteRT error that contains more than a source location."""
     lines = [_SOURCE.sub("", line.strip("└ ")).strip() for line in failure.splitlines()]
     return next(filter(None, reversed(lines)), "no reason was given")

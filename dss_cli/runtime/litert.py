@@ -1,14 +1,14 @@
-"""LiteRT: load a model, choose what runs it, fall back aloud, run one chunk.
+"""Run models with LiteRT: load a model, choose a delegate, fall back with a warning, run one chunk.
 
-LiteRT's GPU accelerator is WebGPU, on Linux over a Vulkan adapter. Where it finds none, or the
-graph is not wholly its own, LiteRT raises and leaves the choice of something else to us.
+LiteRT's GPU accelerator is WebGPU, on Linux with a Vulkan adapter. If LiteRT finds no adapter, or the
+GPU cannot run the whole graph, LiteRT raises an error; the fallback to the CPU is made here.
 """
 
 from __future__ import annotations
 
 import functools
 import logging
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 
 import numpy as np
@@ -28,44 +28,49 @@ from .gpu_adapter import (
 )
 from .registry import Model
 from .session import Session, State, diverted, shapes
+from .timing import choose_timing
 
 Floats = npt.NDArray[np.float32]
 
 DELEGATES = ("auto", "gpu", "cpu")
 GPU_PRECISIONS = ("float32", "float16")
-DEFAULT_THREADS = 1  # `lite` runs some 30 times faster than real time on one
+DEFAULT_THREADS = 1  # one thread runs `lite` about 30 times faster than real time
 
 _log = logging.getLogger(__name__)
-_FLOAT16_ROUNDING = 1e-5  # relative; that of float32 lies far below, that of float16 above
+_FLOAT16_ROUNDING = 1e-5  # relative error: float32 stays far below, float16 exceeds it
 
 
 class LiteRTNetwork:
-    """A model that is ready to run. Safe to share: calls from several threads take turns.
+    """Model that is ready to run. Threads may share one instance: concurrent calls run one after the other.
 
     Args:
-        model: as `registry.find_model` returns it.
-        delegate: `gpu`; `cpu`; or `auto`, the GPU unless it is missing, does not take the whole
-            graph, or is a renderer in software, which is slower than the CPU.
-        threads: of the CPU, 1 or more; the results are the same whatever their number.
-        strict: an error instead of a fallback to the CPU.
-        verbose: let LiteRT's own lines through to stderr.
-        warn: given one line when the CPU replaces a GPU that was asked for or is there; with `auto`
-            and no adapter at all that line goes to the log. `fallback_reason` keeps the reason.
-        gpu_precision: of the GPU's arithmetic: `float32`, or `float16` where its driver has that;
-            one line to `warn` where it has not.
+        model: model as returned by `registry.find_model`.
+        delegate: `gpu`, `cpu` or `auto`. `auto` takes the GPU unless there is none, or the GPU cannot run the
+            whole graph, or the GPU is a software renderer, which is slower than the CPU.
+        threads: number of CPU threads, at least 1; the results do not depend on it.
+        strict: raise an error instead of falling back to the CPU.
+        verbose: print LiteRT's own messages to stderr.
+        warn: receives one line if the CPU replaces a requested or existing GPU. With `auto` and without an
+            adapter the line goes to the log instead. `fallback_reason` keeps the reason.
+        gpu_precision: arithmetic of the GPU: `float32`, or `float16` if the driver supports it (otherwise
+            `warn` receives one line).
+        latency: largest latency in seconds of a stream through this network; None: latency of whole chunks.
 
     Attributes:
-        signal, overlap: of the model's card.
-        asked, used: of `auto`, `gpu` and `cpu`, the delegate asked for and the one that runs.
-        fallback_reason: why the CPU runs in the GPU's place, else None.
-        adapter: the GPU as its driver names it, where one was found and tried.
-        software: that adapter renders on the CPU.
-        gpu_precision: what the GPU computes in, as a trial shows; None on the CPU.
-        threads: of the CPU.
+        signal, overlap, timings: signal constants, overlap and shorter timings from the model card.
+        latency: default latency of a stream in seconds; None: latency of whole chunks.
+        asked: requested delegate: `auto`, `gpu` or `cpu`.
+        used: delegate in use: `gpu` or `cpu`.
+        fallback_reason: reason why the CPU replaces the GPU, else None.
+        adapter: driver's name of the GPU, None if no GPU was found or tried.
+        software: whether the adapter is a software renderer on the CPU.
+        gpu_precision: effective precision of the GPU, determined by a trial; None on the CPU.
+        threads: number of CPU threads.
 
     Raises:
-        UsageError: an unknown delegate or precision, float16 on the CPU, or no threads.
-        DssError: LiteRT cannot load the file, its signature is not the card's, or a fallback
+        UsageError: the delegate or the precision is unknown, float16 is combined with the CPU, `threads` is
+            less than 1, or the model offers no latency that short.
+        DssError: LiteRT cannot load the file, the signature contradicts the card, or a fallback is needed
             under `strict`.
     """
 
@@ -78,6 +83,7 @@ class LiteRTNetwork:
         verbose: bool = False,
         warn: Callable[[str], None] = lambda message: None,
         gpu_precision: str = "float32",
+        latency: float | None = None,
     ) -> None:
         if delegate not in DELEGATES:
             raise UsageError(f"unknown delegate {delegate!r}: choose auto, gpu or cpu")
@@ -93,8 +99,11 @@ class LiteRTNetwork:
         self.adapter: str | None = None
         self.software = False
         self.gpu_precision: str | None = None
-        self.signal, self.overlap = model.signal, model.overlap
+        self.signal, self.overlap, self.timings = model.signal, model.overlap, model.timings
+        self.latency = latency
         self._model = model
+        if latency is not None:
+            choose_timing(self, latency)
         session: Session | None = None
         if delegate != "cpu":
             session, self.fallback_reason = _open_on_gpu(model, delegate == "auto", gpu_precision, verbose)
@@ -113,7 +122,7 @@ class LiteRTNetwork:
                 "`--delegate cpu`, or no --strict-delegate, runs it on the CPU"
             )
         if delegate == "auto" and self.fallback_reason == NO_ADAPTER:
-            _log.info("running on the CPU: %s", self.fallback_reason)  # nobody asked for what is not there
+            _log.info("running on the CPU: %s", self.fallback_reason)  # no GPU was requested
         elif self.fallback_reason:
             warn(f"running on the CPU: {self.fallback_reason}")
         where = self.adapter if self.used == "gpu" else f"CPU, threads: {threads}"
@@ -121,61 +130,64 @@ class LiteRTNetwork:
 
     @property
     def fully_accelerated(self) -> bool:
-        """Whether LiteRT says that every operator is the used delegate's (on the CPU: XNNPACK's)."""
+        """True if LiteRT reports that the delegate in use (on the CPU: XNNPACK) runs every operator."""
         return bool(self._session.compiled.is_fully_accelerated())
 
     def begin(self) -> State | None:
-        """Return a state that has heard nothing; None where the model carries no context."""
+        """Return the initial state of a recording; None if the model has no context between chunks."""
         with self._session.turn:
             return State(self._session) if self._session.states else None
 
     def separate(
         self, mixture: Floats, state: State | None = None, update: bool = True
     ) -> tuple[Floats, Floats]:
-        """Separate one chunk: compressed float32 `[1, frames, bins, 3]` to near and far, `[..., 2]`.
+        """Separate one chunk.
 
         Args:
-            mixture: of one chunk.
-            state: what was heard before, of `begin`; None: nothing.
-            update: whether the chunk counts for later ones in `state`.
+            mixture: compressed spectrum of the chunk, float32 `[1, frames, bins, 3]`; `frames` is one of the
+                model's chunk lengths.
+            state: context of the recording from `begin`; None runs the chunk without context.
+            update: whether to advance `state` by this chunk.
+
+        Returns:
+            Compressed spectra of near and far, float32 `[1, frames, bins, 2]` each.
 
         Raises:
-            UsageError: another shape or dtype, or a state of another model.
+            UsageError: the shape or dtype is wrong, or the state belongs to another model.
             DssError: LiteRT failed while running.
         """
-        self._check(mixture, state)
-        _, result = shapes(self.signal)
+        self._check(mixture, state, self._model.lengths)
         with self._running():
-            near, far = (stem.reshape(result) for stem in self._session.separate(mixture, state, update))
-        return near, far
+            return self._session.separate(mixture, state, update)
 
     def listen(self, mixture: Floats, state: State) -> None:
-        """Let a chunk count for later ones in `state`, without separating it.
+        """Advance `state` by one chunk without separating the chunk.
 
         Raises:
             UsageError, DssError: as `separate`.
         """
-        self._check(mixture, state)
+        self._check(mixture, state, (self.signal.frames,))
         with self._running():
             self._session.listen(mixture, state)
 
-    def _check(self, mixture: Floats, state: State | None) -> None:
-        expected, _ = shapes(self.signal)
-        if mixture.shape != expected or mixture.dtype != np.float32:
-            raise UsageError(f"a chunk is float32 of shape {expected}, not {mixture.dtype} {mixture.shape}")
+    def _check(self, mixture: Floats, state: State | None, lengths: Sequence[int]) -> None:
+        expected = [shapes(self.signal, frames)[0] for frames in lengths]
+        if mixture.shape not in expected or mixture.dtype != np.float32:
+            known = " or ".join(map(str, expected))
+            raise UsageError(f"a chunk is float32 of shape {known}, not {mixture.dtype} {mixture.shape}")
         if state is not None and state.session is not self._session:
-            raise UsageError(f"a state of another model than this {self._model.name}: begin() gives one")
+            raise UsageError(f"the state belongs to another model, not to {self._model.name}: call begin()")
 
     @contextmanager
     def _running(self) -> Iterator[None]:
-        """One call at a time, LiteRT's errors in one line."""
+        """Allow one call at a time, and turn LiteRT's errors into a DssError of one line."""
         with self._session.turn:
             try:
                 yield
             except RuntimeError as error:
                 way_out = "; `--delegate cpu` does without the GPU" if self.used == "gpu" else ""
                 raise DssError(
-                    f"{self._model.name}: LiteRT failed on the {self.used.upper()}: "
+                    f"{self._model.path}: LiteRT failed on the {self.used.upper()}: "
                     f"{last_line(str(error))}{way_out}"
                 ) from error
 
@@ -183,7 +195,7 @@ class LiteRTNetwork:
 def _open_on_gpu(
     model: Model, auto: bool, precision: str, verbose: bool
 ) -> tuple[Session | None, str | None]:
-    """The model on the GPU and None; or None and the reason, in plain words."""
+    """Return (session, None) for a model on the GPU, or (None, reason) if the GPU cannot run it."""
     only_float32 = GpuOptions(enforce_f32=precision == "float32")
     options = Options(HardwareAccelerator.GPU, gpu_options=only_float32)
     session, failure = None, ""
@@ -207,20 +219,20 @@ def _open_on_gpu(
 
 @functools.cache
 def _trial_precision(verbose: bool) -> str:
-    """What the GPU computes in if it is let to take float16.
+    """Return the effective GPU precision when float16 is allowed.
 
-    LiteRT takes it where the driver has it (Vulkan: shaderFloat16), else
-    float32, and says neither: the probe model, exact in float32, tells by how it rounds.
+    LiteRT uses float16 if the driver supports it (Vulkan: shaderFloat16), else float32, and reports neither.
+    The probe model is exact in float32, so its rounding error shows the precision.
 
     Raises:
-        DssError: the probe model does not run there.
+        DssError: the probe model does not run on the GPU.
     """
     from . import probe_model
 
     model = Model("probe", probe_model.FILE, {}, probe_model.SIGNAL)
     session, reason = _open_on_gpu(model, False, "float16", verbose)
     if session is None:
-        raise DssError(f"the GPU does not tell its precision: {reason}; without float16 there is no need to")
+        raise DssError(f"the GPU's precision cannot be determined: {reason}; float32 needs no trial")
     third = np.full(shapes(probe_model.SIGNAL)[0], 1 / 3, np.float32)
     near, _ = session.separate(third, None)
     off = np.abs(near / (probe_model.NEAR_GAIN * third.flat[0]) - 1).max()

@@ -1,4 +1,4 @@
-"""What the streaming engine needs of a network, with and without context from chunk to chunk."""
+"""Interfaces between the streaming engine and a network, with and without context between chunks."""
 
 from __future__ import annotations
 
@@ -13,34 +13,37 @@ Floats = npt.NDArray[np.float32]
 
 
 class Network(Protocol):
-    """What the streaming engine needs of a model."""
+    """Network that separates chunks independently of each other."""
 
     @property
     def signal(self) -> SignalConfig:
-        """The constants of the spectra that it takes."""
+        """Signal constants of the spectra."""
 
     @property
     def overlap(self) -> float:
-        """Share of a chunk that is best faded into the next, 0 to 0.5."""
+        """Recommended overlap of consecutive chunks, as a share of a chunk, 0 to 0.5."""
 
     def separate(self, mixture: Floats) -> tuple[Floats, Floats]:
-        """Separate one chunk: compressed float32 `[1, frames, bins, 3]` to near and far, `[..., 2]`."""
+        """Separate one chunk: compressed float32 `[1, frames, bins, 3]` to near and far, `[..., 2]`.
+
+        A network with `timings` (see `timing.offered`) also accepts chunks of the lengths in `timings`.
+        """
 
 
 @runtime_checkable
 class ContextNetwork(Network, Protocol):
-    """What the streaming engine needs of a model that carries context from chunk to chunk."""
+    """Network that may carry context (a state) from chunk to chunk."""
 
     def begin(self) -> Any:
-        """Return a state that has heard nothing, for one channel; None: no context is carried."""
+        """Return the initial state of one channel; None if the model has no context."""
 
     def listen(self, mixture: Floats, state: Any) -> None:
-        """Let a chunk count for later ones in `state`, without separating it."""
+        """Advance `state` by one chunk without separating the chunk."""
 
     def separate(self, mixture: Floats, state: Any = None, update: bool = True) -> tuple[Floats, Floats]:
-        """Separate one chunk within the context of `state`; `update` lets it count for later ones."""
+        """Separate one chunk in the context of `state`; `update` advances the state by the chunk."""
 
 
 def carries_context(network: Network) -> TypeGuard[ContextNetwork]:
-    """Whether a network carries context: one that could may have a model without states."""
+    """Return whether a network carries context; a network with the interface may have a model without."""
     return isinstance(network, ContextNetwork) and network.begin() is not None

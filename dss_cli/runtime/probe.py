@@ -1,6 +1,7 @@
-"""Which delegates work here: each runs the probe model in a process of its own, whose crash is survived.
+"""Test which delegates work on this machine, each in a separate process, so that a crash does no harm.
 
-`python -m dss_cli.runtime.probe DELEGATE` is that process; it prints one line of JSON.
+The process is `python -m dss_cli.runtime.probe DELEGATE`; it runs the probe model and prints one line of
+JSON.
 """
 
 from __future__ import annotations
@@ -15,11 +16,11 @@ from dataclasses import asdict, dataclass
 from ..errors import DssError
 
 DELEGATES = ("cpu", "gpu")
-_PATIENCE = 10.0  # seconds: a driver may hang
+_PATIENCE = 10.0  # seconds; a driver may hang
 _TOLERANCE = 1e-3  # the probe model's results are exact in float32
 _WAYS_OUT = {
-    "cpu": "`pip install --force-reinstall ai-edge-litert` may mend it",
-    "gpu": "update the GPU's driver, or do without it: `--delegate cpu`",
+    "cpu": "`pip install --force-reinstall ai-edge-litert` may repair it",
+    "gpu": "update the GPU's driver, or use the CPU: `--delegate cpu`",
 }
 _NO_ADAPTER = (
     "install the GPU's Vulkan driver (Debian: mesa-vulkan-drivers for AMD and Intel, NVIDIA's own "
@@ -31,12 +32,14 @@ _NO_ADAPTER = (
 
 @dataclass(frozen=True)
 class Trial:
-    """What became of one chunk on a delegate.
+    """Result of running one chunk on a delegate.
 
     Attributes:
-        works: it gave the right result; else `problem` says why not, with the remedy.
-        adapter: the GPU as its driver names it, where one was found.
-        software: that adapter renders on the CPU, slower than the CPU itself is.
+        delegate: `cpu` or `gpu`.
+        works: whether the result is correct.
+        adapter: driver's name of the GPU, None if none was found.
+        software: whether the adapter is a software renderer, which is slower than the CPU delegate.
+        problem: reason and remedy if the delegate does not work, else None.
     """
 
     delegate: str
@@ -47,7 +50,7 @@ class Trial:
 
 
 def try_delegates(delegates: Sequence[str] = DELEGATES, patience: float = _PATIENCE) -> list[Trial]:
-    """Run one chunk on each delegate, all at the same time; given up after `patience` seconds."""
+    """Run one chunk on each delegate, all at the same time, with a limit of `patience` seconds."""
     deadline = time.monotonic() + patience
     processes = [_start(delegate) for delegate in delegates]
     return [
@@ -82,7 +85,7 @@ def _outcome(process: subprocess.Popen[str], delegate: str, patience: float) -> 
 
 
 def _try(delegate: str) -> Trial:
-    """In this process."""
+    """Try a delegate in this process."""
     try:
         import numpy as np
 
@@ -106,7 +109,7 @@ def _try(delegate: str) -> Trial:
         stem = mixture[..., 1:]
         wrong = np.abs([near - probe_model.NEAR_GAIN * stem, far - probe_model.FAR_GAIN * stem])
         off = float(np.max(wrong))
-        if not off <= _TOLERANCE:  # also where it is no number
+        if not off <= _TOLERANCE:  # true for NaN, too
             problem = f"gives wrong results (off by {off:.2g} of 1); {_WAYS_OUT[delegate]}"
     return Trial(delegate, problem is None, adapter, software, problem)
 

@@ -1,7 +1,7 @@
-"""The smallest model that separates, for trials of a delegate: probe.tflite, made by tools/probe_model.py.
+"""Probe model, the smallest possible model, for trials of a delegate: probe.tflite, by tools/probe_model.py.
 
-near is `NEAR_GAIN` times the real and imaginary part of the mixture, far `FAR_GAIN` times: powers of two, so
-that float32 (and a GPU) gives them exactly.
+near is `NEAR_GAIN` times the real and imaginary parts of the mixture, far is `FAR_GAIN` times these parts.
+Both gains are powers of two, so that float32 results are exact on any delegate.
 """
 
 from __future__ import annotations

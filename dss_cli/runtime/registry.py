@@ -1,4 +1,4 @@
-"""Which models exist: bundled, the user's own, or a path; their cards and checksums."""
+"""Registry of models: bundled models, the user's models and paths, with their cards and checksums."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ import platformdirs
 from ..constants import MAX_OVERLAP, OVERLAP, SignalConfig
 from ..errors import DssError, UsageError
 from ..utils.bundled import bundled_folder
+from .timing import Timing
 
-SCHEMA = 1  # of the model card
+SCHEMA = 1  # version of the model card
 SUFFIX = ".tflite"
 MAX_SIZE = 2**22  # numbers in one state
-_LARGEST_MODEL = (1 << 31) - 1  # bytes: a flatbuffer counts them in 31 bits
-_LARGEST_CARD = 1 << 24  # bytes; those of the bundled models have some 200,000
+_LARGEST_MODEL = (1 << 31) - 1  # bytes; flatbuffer offsets have 31 bits
+_LARGEST_CARD = 1 << 24  # bytes; the cards of the bundled models have about 200,000
 _REQUIRED = {"name", "sha256", "bytes", "signal", "overlap"}
 _OBJECT, _NUMBER = (dict, "an object"), ((int, float), "a number")
 _TYPES: dict[str, tuple[Any, str]] = {
@@ -43,11 +44,16 @@ _TYPES: dict[str, tuple[Any, str]] = {
 
 @dataclass(frozen=True)
 class Model:
-    """A model file that is what its card says.
+    """Model file that matches its card.
 
     Attributes:
-        overlap: share of a chunk, faded into the next.
-        state: shape by name of what the model carries from chunk to chunk; empty: each is on its own.
+        name: name of the model, which is the stem of the file's name.
+        path: path of the `.tflite` file.
+        card: content of the model card.
+        signal: signal constants from the card.
+        overlap: overlap of consecutive chunks, as a share of a chunk.
+        state: shapes of the states that the model carries from chunk to chunk, by name; empty: no context.
+        timings: timings of shorter chunks, for shorter latencies.
     """
 
     name: str
@@ -56,25 +62,33 @@ class Model:
     signal: SignalConfig
     overlap: float = OVERLAP
     state: dict[str, tuple[int, ...]] = field(default_factory=dict)
+    timings: tuple[Timing, ...] = ()
+
+    @property
+    def lengths(self) -> tuple[int, ...]:
+        """Chunk lengths that the model accepts, in frames, longest first."""
+        shorter = {timing.frames for timing in self.timings} - {self.signal.frames}
+        return self.signal.frames, *sorted(shorter, reverse=True)
 
 
 def find_model(name_or_path: str | os.PathLike[str]) -> Model:
-    """The model of that name, or in that `.tflite` file, with the card (`.json`) beside it.
+    """Load a model by its name, or by the path of a `.tflite` file with its card (`.json`) beside it.
 
-    A name is looked up among the bundled models, then in the user's folder.
+    Names are searched among the bundled models first, then in the user's folder.
 
     Raises:
-        UsageError: no model of that name; the message lists those that exist.
-        DssError: a file or card that is missing, damaged, of another schema, or not of each other.
+        UsageError: there is no model of that name; the message lists the existing names.
+        DssError: the file or the card is missing or damaged, the card has another schema, or card and file
+            do not match.
     """
     return load(model_path(name_or_path))
 
 
 def model_path(name_or_path: str | os.PathLike[str]) -> Path:
-    """Where the model of that name lies, or the path that is one already; nothing is read.
+    """Return the path of a model by its name, or a given path unchanged; nothing is read.
 
     Raises:
-        UsageError: no model of that name; the message lists those that exist.
+        UsageError: there is no model of that name; the message lists the existing names.
     """
     text = os.fspath(name_or_path)
     if not isinstance(name_or_path, str) or text.endswith(SUFFIX) or Path(text).name != text:
@@ -91,16 +105,16 @@ def model_path(name_or_path: str | os.PathLike[str]) -> Path:
 
 
 def anywhere(name_or_path: str) -> str:
-    """Return what names the model for processes in other working directories, or on other machines."""
+    """Return a name or absolute path that other processes, in any working directory, can use."""
     path = model_path(name_or_path)
     return str(path.absolute()) if path == Path(name_or_path) else name_or_path
 
 
 def list_models(warn: Callable[[str], None] = warnings.warn) -> list[Model]:
-    """Every usable model, bundled ones first.
+    """Return all usable models, bundled ones first.
 
     Args:
-        warn: given one line for each model that is damaged, or hidden by a bundled one's name.
+        warn: receives one line for each model that is damaged, or hidden by an earlier model of that name.
     """
     models: dict[str, Model] = {}
     for folder in folders():
@@ -117,12 +131,12 @@ def list_models(warn: Callable[[str], None] = warnings.warn) -> list[Model]:
 
 
 def folders() -> list[Path]:
-    """Where models are looked for: the bundled folder, then the user's."""
+    """Return the folders that are searched for models: the bundled one, then the user's."""
     return [bundled_folder("models"), platformdirs.user_data_path("dss") / "models"]
 
 
 def load(path: Path) -> Model:
-    """The model in a `.tflite` file, checked against the card beside it.
+    """Load the model in a `.tflite` file, and check it against the card beside it.
 
     Raises:
         DssError: as `find_model`.
@@ -147,11 +161,20 @@ def load(path: Path) -> Model:
     overlap = card["overlap"]
     if not isinstance(overlap, int | float) or isinstance(overlap, bool) or not 0 <= overlap <= MAX_OVERLAP:
         raise DssError(f"{card_path}: overlap {_shown(overlap)} lies outside 0 to {MAX_OVERLAP}")
-    return Model(path.stem, path, card, signal, float(overlap), _state(card.get("state", {}), card_path))
+    state, timings = _state(card.get("state", {}), card_path), _timings(card.get("latencies", []), card_path)
+    if too_long := [timing for timing in timings if timing.frames > signal.frames]:
+        raise DssError(
+            f"{card_path}: a latency has chunks of {too_long[0].frames} frames, more than the model"
+        )
+    return Model(path.stem, path, card, signal, float(overlap), state, timings)
 
 
 def _state(state: Any, card_path: Path) -> dict[str, tuple[int, ...]]:
-    """The shapes of the states as a card has them, of rank 4."""
+    """Return the shapes of the states in a card.
+
+    Raises:
+        DssError: a shape does not have four sizes, or is too large.
+    """
     if not isinstance(state, dict):
         raise DssError(f"{card_path}: state is {_shown(state)}, not an object of shapes by name")
     shapes: dict[str, tuple[int, ...]] = {}
@@ -165,11 +188,33 @@ def _state(state: Any, card_path: Path) -> dict[str, tuple[int, ...]]:
     return shapes
 
 
-def _card(path: Path) -> dict[str, Any]:
-    """A model card whose fields have the right types.
+def _timings(latencies: Any, card_path: Path) -> tuple[Timing, ...]:
+    """Return the timings that a card lists as latencies.
 
     Raises:
-        DssError: whatever else the file holds.
+        DssError: an entry is not a timing.
+    """
+    if not isinstance(latencies, list):
+        raise DssError(f"{card_path}: latencies is {_shown(latencies)}, not a list")
+    wanted = {"seconds", *Timing.__dataclass_fields__}
+    timings = []
+    for entry in latencies:
+        if not isinstance(entry, dict) or set(entry) != wanted:
+            raise DssError(
+                f"{card_path}: latency {_shown(entry)} has not the keys {', '.join(sorted(wanted))}"
+            )
+        try:
+            timings.append(Timing(**{name: entry[name] for name in Timing.__dataclass_fields__}))
+        except DssError as error:
+            raise DssError(f"{card_path}: {error}") from error
+    return tuple(timings)
+
+
+def _card(path: Path) -> dict[str, Any]:
+    """Read a model card, and check the types of its fields.
+
+    Raises:
+        DssError: the file cannot be read, or is not a model card of this schema.
     """
     _size(path, "the model card", _LARGEST_CARD)
     try:
@@ -194,15 +239,15 @@ def _card(path: Path) -> dict[str, Any]:
 
 
 def _shown(value: object) -> str:
-    """A value for an error message, whatever it is: cut where it is long or deep."""
+    """Return any value as text for a message, shortened if it is long or deeply nested."""
     return reprlib.repr(value)
 
 
 def read_model(path: Path) -> bytes:
-    """The content of a model file.
+    """Return the content of a model file.
 
     Raises:
-        DssError: it cannot be read, or is larger than any such file.
+        DssError: the file cannot be read, or is larger than 2 GiB.
     """
     _size(path, "the model", _LARGEST_MODEL)
     return _read(path, "the model")
@@ -216,10 +261,10 @@ def _read(path: Path, what: str) -> bytes:
 
 
 def _size(path: Path, what: str, limit: int) -> int:
-    """Bytes of a plain file.
+    """Return the size of a regular file in bytes.
 
     Raises:
-        DssError: it cannot be read, is a device or a pipe, which may never end, or larger than `limit`.
+        DssError: the file cannot be read, is a device or a pipe, or is larger than `limit`.
     """
     try:
         status = path.stat()

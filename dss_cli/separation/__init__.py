@@ -1,1 +1,1 @@
-"""From a mixture to its stems: arrays, recordings, batches of them."""
+"""Separation of a mixture into stems: for arrays, recordings and batches of recordings."""

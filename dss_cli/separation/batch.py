@@ -1,4 +1,4 @@
-"""Which inputs become which outputs, settled before anything runs."""
+"""Plan a batch: assign outputs to all inputs, before anything runs."""
 
 from __future__ import annotations
 
@@ -19,21 +19,21 @@ PIPE = "-"  # standard input or output
 
 @dataclass
 class Job:
-    """One recording and the files its stems go to."""
+    """One recording and the targets of its stems."""
 
     source: str
-    targets: dict[str, str]  # by stem
-    folder: Path | None = None  # to be made for them
-    finished: bool = False  # every target was there before
+    targets: dict[str, str]  # path by stem
+    folder: Path | None = None  # folder to create for the targets
+    finished: bool = False  # all targets exist already
 
 
 @dataclass
 class BatchPlan:
-    """What a command line asks for."""
+    """Jobs of a command line, and the files that are left out."""
 
     jobs: list[Job] = field(default_factory=list)
-    notes: list[str] = field(default_factory=list)  # what was left out, for the user to hear
-    left_out: Counter[str] = field(default_factory=Counter)  # files and folders passed over, by kind
+    notes: list[str] = field(default_factory=list)  # messages to the user about files left out
+    left_out: Counter[str] = field(default_factory=Counter)  # count of files and folders left out, by kind
 
 
 def plan(
@@ -46,35 +46,40 @@ def plan(
     follow_links: bool = False,
     overwrite: bool = False,
     skip_existing: bool = False,
+    activity: str | None = None,
 ) -> BatchPlan:
-    """Settle the outputs of every input, and refuse what cannot go well.
+    """Assign the outputs of all inputs, and refuse conflicts.
 
     Args:
-        inputs: recordings, folders, URLs of both, or '-' alone.
-        named: outputs by stem as the user named them; for a single recording only.
-        output_dir: folder or URL of the outputs without a name; None is the current one.
-        extension: of these outputs, with or without a dot; None is the input's.
-        recursive: work through folders, whose tree is mirrored.
-        follow_links: also through linked ones, each real folder once.
-        overwrite: outputs may exist.
-        skip_existing: recordings whose outputs all exist are finished.
+        inputs: recordings, folders or their URLs; or '-' alone.
+        named: outputs that the user named, by stem; only for a single recording.
+        output_dir: folder or URL for the outputs without a name; None: the current folder.
+        extension: extension of these outputs, with or without a dot; None: as the input.
+        recursive: search folders for recordings, and mirror their structure.
+        follow_links: search linked folders too, each real folder once.
+        overwrite: allow outputs that exist.
+        skip_existing: mark recordings whose outputs all exist as finished.
+        activity: extension of the files NAME.activity.EXT beside the stems; None: no such files.
 
     Raises:
-        UsageError: names for several inputs, a folder without `recursive`, a folder without
-            recordings, two outputs in one place, an output that is an input or exists.
+        UsageError: outputs are named for several inputs, a folder is given without `recursive` or has no
+            recordings, two outputs have the same path, or an output is an input or exists.
+        DssError: a URL cannot be read.
     """
     result = BatchPlan()
     inputs = [urls.plain_path(text) for text in inputs]
     named = {stem: urls.plain_path(path) for stem, path in named.items()}
     folder = "" if output_dir is None else urls.plain_path(os.fspath(output_dir))
     if named or PIPE in inputs:
-        result.jobs.append(_named_job(inputs, named, output_dir is not None, folder, extension))
+        if activity is not None and ({"near", "far"} & named.keys() or PIPE in inputs):
+            raise UsageError(f"--activity {activity}: name a file, because the stems are named explicitly")
+        result.jobs.append(_named_job(inputs, named, output_dir is not None, folder, extension, activity))
     else:
         for text in inputs:
             for source, relative in _sources(text, folder, recursive, follow_links, result):
                 place = urls.join(folder, relative)
                 made = None if urls.is_url(place) else Path(place).parent
-                result.jobs.append(Job(source, _defaults(place, extension), made))
+                result.jobs.append(Job(source, _defaults(place, extension, activity), made))
     _refuse_collisions(result.jobs)
     remote = _remote_outputs(result.jobs, folder)
     for job in result.jobs:
@@ -88,7 +93,7 @@ def plan(
 def _sources(
     text: str, folder: str, recursive: bool, follow_links: bool, result: BatchPlan
 ) -> list[tuple[str, str]]:
-    """The recordings of one input, with where the stems of each stand below the folder of the outputs."""
+    """Return the recordings of one input, each with its path relative to the folder of the outputs."""
     if urls.is_url(text):
         if not urls.is_folder(text):
             return [(text, urls.base_name(text))]
@@ -101,7 +106,7 @@ def _sources(
 
 
 def _remote_outputs(jobs: Sequence[Job], folder: str) -> set[str]:
-    """URLs of outputs that exist: a folder is listed once, other places are asked after one by one."""
+    """Return the URLs of existing outputs; the output folder is listed once, others are checked singly."""
     targets = [path for job in jobs for path in job.targets.values() if urls.is_url(path)]
     if not targets:
         return set()
@@ -123,13 +128,15 @@ def _named_job(
     to_folder: bool,
     folder: str,
     extension: str | None,
+    activity: str | None,
 ) -> Job:
-    """The job of a single recording, some or all of whose outputs have names."""
+    """Return the job of a single recording with named outputs, or of standard input."""
     if len(inputs) > 1:
         if PIPE in inputs:
             raise UsageError("standard input ('-') is separated alone, without other inputs")
+        instead = "--activity .EXT" if list(named) == ["activity"] else "--output-dir"
         raise UsageError(
-            f"--{next(iter(named))} names the output of one recording, not of {len(inputs)}; use --output-dir"
+            f"--{next(iter(named))} names the output of one recording, not of {len(inputs)}; use {instead}"
         )
     (source,) = inputs
     if source != PIPE and (urls.is_folder(source) if urls.is_url(source) else Path(source).is_dir()):
@@ -144,13 +151,13 @@ def _named_job(
             )
         return Job(source, named)
     if source == PIPE:
-        raise UsageError("standard input ('-') has no name to go by: add --near and/or --far")
-    targets = _defaults(urls.join(folder, urls.base_name(source)), extension) | named
+        raise UsageError("standard input ('-') has no name for its outputs: add --near and/or --far")
+    targets = _defaults(urls.join(folder, urls.base_name(source)), extension, activity) | named
     return Job(source, targets, None if urls.is_url(folder) else Path(folder))
 
 
-def _defaults(place: str, extension: str | None) -> dict[str, str]:
-    """NAME.near.EXT and NAME.far.EXT where NAME.EXT would stand; .wav where EXT is only read."""
+def _defaults(place: str, extension: str | None, activity: str | None) -> dict[str, str]:
+    """Return NAME.near.EXT and NAME.far.EXT for NAME.EXT; EXT becomes .wav if it cannot be written."""
     name = PurePath(urls.base_name(place))
     parent = place.removesuffix(str(name))
     suffix = name.suffix or ".wav"
@@ -158,7 +165,8 @@ def _defaults(place: str, extension: str | None) -> dict[str, str]:
         suffix = ".wav"
     if extension is not None:
         suffix = f".{extension.removeprefix('.')}"
-    return {stem: f"{parent}{name.stem}.{stem}{suffix}" for stem in STEMS}
+    targets = {stem: f"{parent}{name.stem}.{stem}{suffix}" for stem in STEMS}
+    return targets if activity is None else targets | {"activity": f"{parent}{name.stem}.activity{activity}"}
 
 
 def _found(
@@ -180,7 +188,7 @@ def _found(
     if not found.recordings:
         kinds = ", ".join(f"{count} {kind}" for kind, count in found.left_out.most_common())
         raise UsageError(
-            f"{folder}: no recording in it ({kinds or 'it is empty'}); extensions that are looked for: "
+            f"{folder}: no recordings in it ({kinds or 'it is empty'}); known extensions:  "
             f"{', '.join(sorted(WRITABLE))}, with the extra `formats` also m4a, mp4, webm and others"
         )
     return found.recordings
@@ -203,10 +211,10 @@ def _refuse_collisions(jobs: list[Job]) -> None:
 
 
 def refuse_as_output(manifest: Path, jobs: Sequence[Job]) -> None:
-    """Refuse a manifest that would go into a recording or a stem.
+    """Refuse a manifest whose path is a recording or a stem.
 
     Raises:
-        UsageError: it is one of them.
+        UsageError: the path belongs to a job.
     """
     for job in jobs:
         for path in (job.source, *job.targets.values()):

@@ -1,4 +1,4 @@
-"""One recording from file to stems: reader -> separators -> writers, in constant memory."""
+"""Separate one recording from file to stems (reader -> separators -> writers) in constant memory."""
 
 from __future__ import annotations
 
@@ -14,8 +14,13 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ..audio import AudioReader, StemGroup
-from ..errors import DssError
-from .listening import Context, used_context
+from ..audio.targets import check_targets
+from ..constants import STEMS
+from ..errors import DssError, UsageError
+from ..runtime.timing import own_latency
+from .activity import ActivityMeter
+from .activity_files import activity_text, check_extension
+from .listening import Context, settled_context, used_context
 from .multichannel import Splitter, Stems
 from .separator import DEFAULT_MODEL, load_model
 
@@ -26,26 +31,28 @@ _log = logging.getLogger(__name__)
 
 Channels = Literal["each", "mix"]
 Phase = Literal["separating", "writing"]
-Progress = Callable[[Phase, int, "int | None"], None]  # frames done, frames in all (None: not known)
+Progress = Callable[[Phase, int, "int | None"], None]  # frames done, total frames (None: unknown)
 
 
 @dataclass(frozen=True)
 class FileReport:
-    """What became of one recording; `to_dict` is ready for JSON.
+    """Report about one recording; `to_dict` returns it for JSON.
 
     Attributes:
-        input: the source as it was given.
+        input: the source as given.
         outputs: path by stem.
-        frames: length of the input and of every stem.
-        seconds: the same in seconds.
-        rate: of the input in Hz.
-        channels: of the outputs.
-        context: what each chunk was decided on.
-        gain: common factor of all stems, 1.0 unless one would have clipped.
-        clipped: samples beyond full scale before that gain.
-        warnings: the lines that were given to `warn`.
-        elapsed: wall-clock seconds of the whole work.
-        rtf: elapsed / seconds.
+        frames: frames of the input and of every stem.
+        seconds: duration of the input.
+        rate: sample rate of the input in Hz.
+        channels: number of channels of the outputs.
+        context: context used for each chunk: `recording`, `past` or `none`.
+        latency: latency of the chosen timing in seconds; None: whole chunks.
+        gain: common factor of all stems, 1.0 unless a stem would have clipped.
+        clipped: samples beyond full scale before the gain.
+        speech: share of the recording with speech, for near and far; None if not requested.
+        warnings: lines that were given to `warn`.
+        elapsed: wall-clock seconds of the separation.
+        rtf: real-time factor, elapsed / seconds.
     """
 
     input: str
@@ -55,14 +62,16 @@ class FileReport:
     rate: int
     channels: int
     context: str
+    latency: float | None
     gain: float
     clipped: int
+    speech: dict[str, float] | None
     warnings: list[str]
     elapsed: float
     rtf: float
 
     def to_dict(self) -> dict[str, Any]:
-        """The report as plain types."""
+        """Return the report as plain types."""
         return asdict(self)
 
 
@@ -72,9 +81,12 @@ def separate_file(
     near: str | os.PathLike[str] | None = None,
     far: str | os.PathLike[str] | None = None,
     residual: str | os.PathLike[str] | None = None,
+    activity: str | os.PathLike[str] | None = None,
     network: str | Path | Network = DEFAULT_MODEL,
     overlap: float | None = None,
     context: Context | None = None,
+    latency: float | None = None,
+    strength: float = 1.0,
     channels: Channels = "each",
     track: int = 1,
     subtype: str | None = None,
@@ -87,32 +99,45 @@ def separate_file(
 
     Args:
         source: path, or '-' for standard input.
-        near: path of the near stem, '-' for standard output, None for none; its extension names
-            the format. At least one of the three stems must be asked for.
-        far: the same for the far stem.
-        residual: the same for mixture - near - far, so that the three sum to the input.
-        network: the model: a name, the path of a `.tflite` file, or one that is loaded already, which serves
-            any number of recordings.
-        overlap: of consecutive chunks, None for the engine's default.
-        context: what a chunk is decided on: the `recording`, the `past`, or `none`; None is the recording, or
-            the past where the source is a pipe, which passes only once.
-        channels: 'each' separates every channel on its own and keeps the layout, 'mix' averages
-            them to one.
-        track: which audio track of the recording, from 1.
-        subtype: encoding of the outputs, e.g. 'PCM_24'; None keeps the input's.
+        near: path of the near stem, '-' for standard output, None for none; the extension selects the
+            format. At least one of the three stems must be requested.
+        far: as `near`, for the far stem.
+        residual: as `near`, for mixture - near - far, so that the three stems sum to the input.
+        activity: path of a file of speech intervals from the levels of both stems (see
+            `activity.ActivityMeter`): .json, .rttm, .txt (Audacity labels) or .csv; None for none.
+        network: model by name or by the path of a `.tflite` file, or a loaded network, which can be reused
+            for any number of recordings.
+        overlap: overlap of consecutive chunks, 0 to 0.5 of a chunk; None: the model's own.
+        context: context for the separation of each chunk: `recording`, `past` or `none`. None: the
+            recording, or the past if a latency is given or the source is a pipe, which can be read only once.
+        latency: largest latency in seconds, as for a live stream: the engine takes the longest latency that
+            the model offers within it. None: latency of the network, which is whole chunks by default.
+        strength: amount of separation: 1 gives the stems, 0 the mixture in both, other values leave the
+            share `1 - strength` of all other sound. The outputs still sum to the input; `activity` uses the
+            unmixed stems.
+        channels: 'each' separates every channel and keeps the layout, 'mix' averages all channels to one.
+        track: number of the audio track, from 1.
+        subtype: encoding of the outputs, such as 'PCM_24'; None: as the input.
         overwrite: replace existing outputs.
-        strict: damaged input raises instead of warning.
-        progress: called with ('separating' or 'writing', frames done, frames in all or None) after
-            each block; the stems are separated first, then written.
-        warn: called with each warning at once, one line; they also stand in the report.
+        strict: raise an error for damaged input instead of a warning.
+        progress: called with ('separating' or 'writing', frames done, total frames or None) after each
+            block; all blocks are separated first, then written.
+        warn: receives each warning immediately, one line; the report lists the warnings too.
+
+    Returns:
+        Report about the recording.
 
     Raises:
-        UsageError: the request is wrong (nothing was touched).
-        DssError: the input cannot be read or an output not written; no output is left.
+        UsageError: the request is invalid; nothing was changed.
+        DssError: the input cannot be read or an output cannot be written; no output remains.
     """
     started = time.perf_counter()
+    if not 0 <= strength <= 1:
+        raise UsageError(f"strength {strength}: must be between 0 and 1")
+    document = None if activity is None else _checked_activity(os.fspath(activity), source, overwrite)
     if isinstance(network, str | Path):
-        network = load_model(network, warn=warn)
+        network = load_model(network, latency=latency, warn=warn)
+    latency = own_latency(network) if latency is None else latency
     warnings: list[str] = []
 
     def keep(message: str) -> None:
@@ -140,10 +165,14 @@ def separate_file(
             overwrite=overwrite,
             warn=keep,
         ) as writers:
-            decided_on = _context(network, context, source, keep)
-            splitter = Splitter(network, overlap, reader.samplerate, width, decided_on)
+            decided_on = _context(network, context, latency, source, keep)
+            splitter = Splitter(network, overlap, reader.samplerate, width, decided_on, latency)
+            meter = ActivityMeter(reader.samplerate)
 
             def write(stems: Stems) -> None:
+                if document is not None:
+                    meter.push(stems.near, stems.far)
+                stems = softened(stems, strength)
                 writers.write({stem: getattr(stems, stem) for stem in targets})
                 progress("separating", writers.frames, reader.estimate)
 
@@ -157,34 +186,65 @@ def separate_file(
                     f"{reader.name}: stems of {writers.frames} frames from an input of "
                     f"{reader.delivered}; nothing was written"
                 )
-            written = writers.commit(partial(progress, "writing"))
+            heard = meter.finish()
+            documents = {}
+            if document is not None:
+                text = activity_text(heard, str(document), reader.name)
+                documents[document] = text.encode(errors="surrogateescape")
+            written = writers.commit(partial(progress, "writing"), documents)
     seconds = written.frames / reader.samplerate
     elapsed = time.perf_counter() - started
     return FileReport(
         input=os.fspath(source),
-        outputs=written.outputs,
+        outputs=written.outputs | ({} if activity is None else {"activity": os.fspath(activity)}),
         frames=written.frames,
         seconds=seconds,
         rate=reader.samplerate,
         channels=width,
         context=decided_on,
+        latency=splitter.latency,
         gain=written.gain,
         clipped=written.clipped,
+        speech=None if activity is None else {stem: round(heard.share(stem), 4) for stem in STEMS},
         warnings=warnings,
         elapsed=elapsed,
         rtf=elapsed / seconds,
     )
 
 
+def softened(stems: Stems, strength: float) -> Stems:
+    """Return stems with the share `1 - strength` of all other sound; the three still sum to the mixture."""
+    if strength == 1:
+        return stems
+    back = np.float32(1 - strength)
+    near = stems.near + back * (stems.far + stems.residual)
+    far = stems.far + back * (stems.near + stems.residual)
+    return Stems(near, far, stems.near + stems.far + stems.residual - near - far)
+
+
+def _checked_activity(path: str, source: str | os.PathLike[str], overwrite: bool) -> Path:
+    check_extension(path)
+    files = check_targets({"activity": path}, source, overwrite).files
+    if not files:
+        raise UsageError(f"--activity {path}: must be a file")
+    return files["activity"]
+
+
 def _context(
-    network: Network, asked: Context | None, source: str | os.PathLike[str], warn: Callable[[str], None]
+    network: Network,
+    asked: Context | None,
+    latency: float | None,
+    source: str | os.PathLike[str],
+    warn: Callable[[str], None],
 ) -> Context:
-    """The context that a source and a network can have; `warn` hears where that is not what was asked for."""
+    """Return the context that source and network allow; warn if it differs from the requested one."""
+    explicit = asked not in (None, "none")
+    asked = settled_context(asked, latency) if latency is not None else asked
     pipe = os.fspath(source) == "-"
     if asked == "recording" and pipe:
-        warn("standard input passes only once: each chunk is decided on the past, not on the recording")
+        warn("standard input can be read only once: the context of each chunk is the past, not the recording")
     wanted: Context = "past" if pipe and asked in (None, "recording") else asked or "recording"
     used = used_context(network, wanted)
-    if asked not in (None, "none") and used == "none":
-        warn("the model carries no context: each chunk is decided alone")
+    if explicit and used == "none":
+        warn("the model carries no context: each chunk is separated alone")
     return used

@@ -1,4 +1,4 @@
-"""The recordings in a folder and everything below it; what is passed over is counted by kind."""
+"""Find the recordings in a folder and its subfolders; count the other files by kind."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ WRITABLE = frozenset(
         *("caf", "au", "snd", "ogg", "oga", "opus", "mp3"),
     )
 )
-# Read through the extra `formats`, never written: their stems are WAV files.
+# Only readable, with the extra `formats`: their stems are WAV files.
 DECODED = frozenset(
     f".{name}"
     for name in (
@@ -34,18 +34,18 @@ DECODED = frozenset(
     )
 )
 
-_AMBIGUOUS = {".ts", ".mts"}  # more often TypeScript than MPEG: only read when named
+_AMBIGUOUS = {".ts", ".mts"}  # more often TypeScript than MPEG: read only if named
 _READABLE = DECODED - _AMBIGUOUS
 
 
 @dataclass
 class FoundRecordings:
-    """What lies under a folder.
+    """Result of a search for recordings.
 
     Attributes:
-        recordings: sorted; behind a URL by their paths from there.
-        left_out: how many files and folders were passed over, by kind.
-        needs_extra: how many of them the extra `formats` would read.
+        recordings: sorted paths; for a URL relative to it.
+        left_out: count of files and folders that were left out, by kind.
+        needs_extra: number of files left out that the extra `formats` could read.
     """
 
     recordings: Sequence[PurePath] = field(default_factory=list)
@@ -53,18 +53,18 @@ class FoundRecordings:
     needs_extra: int = 0
 
     def leave_out(self, path: PurePath, kind: str) -> None:
-        """Count a file or folder as passed over, and name it in the log."""
+        """Count a file or folder as left out, and write its name to the log."""
         self.left_out[kind] += 1
         _log.info("left out: %s (%s)", path, kind)
 
 
 def find_recordings(folder: Path, outputs: Path, follow_links: bool = False) -> FoundRecordings:
-    """Look for recordings under `folder`, by their extensions.
+    """Search a folder and its subfolders for recordings, by their extensions.
 
     Args:
-        folder: where to begin.
-        outputs: where stems go; if it lies inside, what it holds is no input.
-        follow_links: enter linked folders, each real folder once.
+        folder: folder to search.
+        outputs: folder of the stems; if it lies inside `folder`, it is not searched.
+        follow_links: search linked folders too, each real folder once.
     """
     found = FoundRecordings()
     inside = outputs.resolve()
@@ -79,7 +79,7 @@ def find_recordings(folder: Path, outputs: Path, follow_links: bool = False) -> 
     for root, folders, names in os.walk(folder, followlinks=follow_links, onerror=unreadable):
         here = Path(root)
         status = here.stat()
-        if (status.st_dev, status.st_ino) in seen:  # a link leads back
+        if (status.st_dev, status.st_ino) in seen:  # a link to a folder that was searched already
             folders.clear()
             continue
         seen.add((status.st_dev, status.st_ino))
@@ -101,14 +101,14 @@ def find_recordings(folder: Path, outputs: Path, follow_links: bool = False) -> 
 
 
 def find_remote_recordings(folder: str, outputs: str) -> FoundRecordings:
-    """Look for recordings anywhere behind a URL, by their extensions.
+    """Search a URL for recordings, by their extensions.
 
     Args:
-        folder: where to begin.
-        outputs: where stems go; if it lies inside, what it holds is no input.
+        folder: URL to search, with all levels below it.
+        outputs: URL of the stems; if it lies inside `folder`, it is not searched.
 
     Raises:
-        DssError: the place cannot be looked at.
+        DssError: the file system cannot be reached or read.
     """
     found = FoundRecordings()
     extensions = _extensions()
@@ -134,7 +134,7 @@ def _extensions() -> frozenset[str]:
 
 
 def _keep_originals(candidates: Sequence[PurePath], found: FoundRecordings) -> None:
-    """Leave out what is named like a stem of its neighbour."""
+    """Leave out files that are named like a stem of another candidate."""
     originals = {path.with_suffix("") for path in candidates}
     kept: list[PurePath] = []
     for path in sorted(candidates):
@@ -146,7 +146,7 @@ def _keep_originals(candidates: Sequence[PurePath], found: FoundRecordings) -> N
 
 
 def _enter(path: Path, found: FoundRecordings, outputs: Path | None, follow_links: bool) -> bool:
-    """Whether to look into a folder."""
+    """Return whether to search a folder; count it as left out otherwise."""
     if path.name.startswith("."):
         found.leave_out(path, "hidden folder")
     elif path.is_symlink() and not follow_links:
@@ -159,7 +159,7 @@ def _enter(path: Path, found: FoundRecordings, outputs: Path | None, follow_link
 
 
 def _passed_over(path: Path, extensions: frozenset[str]) -> str | None:
-    """The kind of a file that is no recording, None for one that may be."""
+    """Return the kind of a file that is not a recording, None for a possible recording."""
     if path.name.startswith("."):
         return "hidden"
     if not path.exists():

@@ -1,8 +1,8 @@
-"""Context of a recording: how much of it the network has heard when it separates a chunk.
+"""Context of a recording for the separation of its chunks: the past, or the past and a look-ahead.
 
-A network that carries context (`runtime.network.ContextNetwork`) can decide on the past alone, or listen
-ahead: frames wait until the network has heard AHEAD_SECONDS more, so that a recording up to that long is
-heard wholly before its first chunk is separated, and memory stays the same for any longer one.
+A network that carries context (`runtime.network.ContextNetwork`) can use the past alone, or listen ahead.
+When it listens ahead, frames wait until the network has received AHEAD_SECONDS more. So a recording up to
+that length is heard completely before its first chunk is separated, and memory is bounded for longer ones.
 """
 
 from __future__ import annotations
@@ -26,31 +26,44 @@ Spectrum = npt.NDArray[np.complex64]
 
 Context = Literal["recording", "past", "none"]
 CONTEXTS: tuple[Context, ...] = get_args(Context)
-AHEAD_SECONDS = 60.0  # about what a network's context keeps: what lies further off has faded
+AHEAD_SECONDS = 60.0  # about the memory of a network's context; older context has faded
 
 
 def used_context(network: Network, asked: Context) -> Context:
-    """Return the context that a network can give: `none` where every chunk is on its own anyway.
+    """Return the requested context if the network carries context, else `none`.
 
     Raises:
-        UsageError: an unknown word.
+        UsageError: the name of the context is unknown.
     """
     if asked not in CONTEXTS:
         raise UsageError(f"context {asked!r}: choose one of {', '.join(CONTEXTS)}")
     return asked if carries_context(network) else "none"
 
 
+def settled_context(asked: Context | None, latency: float | None) -> Context:
+    """Return the context of an array or a file: by default the recording, or the past if a latency is given.
+
+    Raises:
+        UsageError: the context `recording` is requested together with a latency.
+    """
+    if latency is None:
+        return asked or "recording"
+    if asked == "recording":
+        raise UsageError("a latency and the context `recording` exclude each other")
+    return asked or "past"
+
+
 def chunks_ahead(signal: SignalConfig) -> int:
-    """Chunks that are heard before the first one is separated."""
+    """Return the number of chunks that are heard before the first chunk is separated."""
     return max(1, round(AHEAD_SECONDS / signal.chunk_seconds))
 
 
 class Listener:
-    """Hears frames before they are separated, and holds them back meanwhile.
+    """Delay line that lets a network hear frames before they are separated.
 
     Args:
-        network: that listens.
-        state: of the recording, which grows with every chunk that is heard.
+        network: network with context.
+        state: state of the recording, which is updated by every chunk heard.
     """
 
     def __init__(self, network: ContextNetwork, state: Any) -> None:
@@ -60,10 +73,10 @@ class Listener:
         self._last = np.zeros((0, network.signal.bins + 1), np.complex64)
         self._new: list[Spectrum] = []
         self._count = 0  # frames in `_new`
-        self._held: deque[Spectrum] = deque()  # chunks that were heard
+        self._held: deque[Spectrum] = deque()  # chunks heard, not yet separated
 
     def push(self, frames: Spectrum) -> Iterator[Spectrum]:
-        """Hear frames [n, bins + 1]; yield those whose turn it is, each time the network has heard enough."""
+        """Hear frames [n, bins + 1]; yield each delayed chunk as soon as the network has heard enough."""
         while len(frames):
             taken, frames = np.split(frames, [self._frames - self._count])
             self._new.append(taken)
@@ -76,7 +89,7 @@ class Listener:
                     yield self._held.popleft()
 
     def flush(self) -> Spectrum:
-        """Hear what is left and return all frames that were held back. The last call."""
+        """Hear the remaining frames and return all delayed frames. This is the last call."""
         rest = self._take()
         if len(rest):
             known = np.concatenate((self._last, rest))[-self._frames :]

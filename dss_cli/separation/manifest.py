@@ -1,4 +1,4 @@
-"""The manifest of a batch: a JSON line for each recording, appended as soon as that is done."""
+"""Manifest of a batch: one JSON line for each recording, appended when the recording is done."""
 
 from __future__ import annotations
 
@@ -16,24 +16,24 @@ _KEYS = ("input", "outputs", "sha256", "seconds", "elapsed", "warnings", "worker
 
 
 class Manifest:
-    """A file of JSON lines; use it as a context manager. One that exists is gone on with.
+    """File of JSON lines, used as a context manager; an existing manifest is continued.
 
-    Each line goes out in one write, so that whatever ends the run, the lines before are whole; a last line
-    that a crash of the system cut short is removed by the next run.
+    Each line is written by one call, so that earlier lines stay complete however the run ends. A last line
+    that was truncated by a crash of the system is removed by the next run.
 
     Args:
-        path: of the file; its folder is made if need be.
-        warn: told of a line that was removed.
+        path: path of the file; its folder is created if necessary.
+        warn: receives a line about a removed line.
 
     Raises:
-        UsageError: it is no plain file, or holds something else.
-        DssError: it cannot be read or written.
+        UsageError: the path is not a regular file, or the file is not a manifest.
+        DssError: the file cannot be read or written.
     """
 
     def __init__(self, path: Path, warn: Callable[[str], None]) -> None:
         self._path = path
         if path.exists() and not path.is_file():
-            raise UsageError(f"{path}: a manifest is a plain file")
+            raise UsageError(f"{path}: a manifest must be a regular file")
         try:
             path.parent.mkdir(parents=True, exist_ok=True)
             self._descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND, 0o666)
@@ -63,7 +63,7 @@ class Manifest:
             os.close(self._descriptor)
 
     def add(self, entry: dict[str, Any]) -> None:
-        """Append what became of one recording; nothing where it was left out and stands here already.
+        """Append the report of one recording; skipped recordings that are listed already are not repeated.
 
         Raises:
             DssError: the file cannot be written.
@@ -76,14 +76,14 @@ class Manifest:
         data = (json.dumps(line) + "\n").encode()
         try:
             written = os.write(self._descriptor, data)
-            if written < len(data):  # a full disk: the file is as long as before, or as it can be
+            if written < len(data):  # the disk is full: restore the former length
                 os.ftruncate(self._descriptor, os.fstat(self._descriptor).st_size - written)
                 raise DssError(f"{self._path}: cannot be written: no space left")
         except OSError as error:
             raise self._failure(error) from error
 
     def _read(self, warn: Callable[[str], None]) -> set[str]:
-        """Inputs whose outputs the lines tell of; a last line without its end is cut off."""
+        """Return the inputs that the lines report as done; remove a truncated last line."""
         told: set[str] = set()
         end = 0
         with open(self._descriptor, "rb", closefd=False) as file:
@@ -94,13 +94,13 @@ class Manifest:
                         told.add(entry["input"])
                 except (ValueError, KeyError, TypeError):
                     raise UsageError(
-                        f"{self._path}: line {number} is none of a manifest; name another file"
+                        f"{self._path}: line {number} is not from a manifest; name another file"
                     ) from None
                 if entry is None:
                     if not line.startswith(b'{"input": '):
                         raise UsageError(f"{self._path}: not a manifest; name another file")
                     os.ftruncate(self._descriptor, end)
-                    warn(f"{self._path}: line {number} was cut short by a crash, and is removed")
+                    warn(f"{self._path}: line {number} was truncated by a crash, and is removed")
                     break
                 end += len(line)
         return told

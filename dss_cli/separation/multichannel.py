@@ -1,4 +1,4 @@
-"""Several channels of any rate through the streaming engine, their stems aligned to the sample."""
+"""Separate several channels at any rate with the streaming engine; stems are aligned to the sample."""
 
 from __future__ import annotations
 
@@ -18,33 +18,35 @@ if TYPE_CHECKING:
 
 Floats = npt.NDArray[np.float32]
 
-MAX_CHANNELS = 64  # ambisonics of the seventh order; each channel costs as much as a recording of its own
+MAX_CHANNELS = 64  # ambisonics of the seventh order; each channel costs as much as a mono recording
 
 
 class Stems(NamedTuple):
-    """The parts of a recording or of a block: float32, all of its shape, adding up to it."""
+    """Parts of a recording or a block: float32 arrays in its shape that sum to it."""
 
     near: Floats
     far: Floats
-    residual: Floats  # mixture - near - far: noise, and what lies above the model's band
+    residual: Floats  # mixture - near - far: noise, and frequencies above the model's band
 
 
 class Splitter:
-    """Separates a recording block by block; stems come late, but as many frames as came in.
+    """Block-wise separator of a multichannel recording; stems are delayed, but have as many frames in total.
 
-    Each channel has its own separator, as each has its own memory; channels that have been equal from the
-    first sample on share one, until they differ.
+    Each channel has its own separator with its own state. Channels that are equal from the first sample on
+    share a separator until they differ.
 
     Args:
-        network: what estimates the stems.
-        overlap: of consecutive chunks, None for the network's own.
-        rate: of the blocks in Hz.
-        channels: columns of each block.
-        context: of each channel, as `StreamingSeparator` takes it.
+        network: network that estimates the stems.
+        overlap: overlap of consecutive chunks, None for the network's own.
+        rate: sample rate of the blocks in Hz.
+        channels: number of channels of the blocks.
+        context: context of each channel, as in `StreamingSeparator`.
+        latency: latency in seconds, as in `StreamingSeparator`; rate conversion adds its own delay.
 
     Raises:
-        UsageError: an overlap out of range, an unknown context.
-        DssError: more than `MAX_CHANNELS` channels.
+        UsageError: the overlap is out of range, the context is unknown, or the network offers no latency
+            that short.
+        DssError: there are more than `MAX_CHANNELS` channels.
     """
 
     def __init__(
@@ -54,33 +56,41 @@ class Splitter:
         rate: float,
         channels: int,
         context: Context = "past",
+        latency: float | None = None,
     ) -> None:
         if channels > MAX_CHANNELS:
             raise DssError(
-                f"{channels} channels are more than the {MAX_CHANNELS} that are separated each on its own; "
-                "`--channels mix` makes one of them"
+                f"{channels} channels are more than the {MAX_CHANNELS} that can be separated individually; "
+                "`--channels mix` averages them to one"
             )
         inner = network.signal.sample_rate
-        self._network = network
-        self._separators = [StreamingSeparator(network, overlap, context)]
+        self._network, self._latency = network, latency
+        self._separators = [StreamingSeparator(network, overlap, context, latency)]
         self._members = [list(range(channels))]  # the channels of each separator
         self._channels = channels
         self._down = Resampler(rate, inner, channels)
         self._up = (Resampler(inner, rate, channels), Resampler(inner, rate, channels))
-        # Rounding at either conversion may cost a frame of the lower rate; zeros after the end
-        # cover it, and what they become is dropped.
+        # Rounding at each conversion may lose a frame of the lower rate. Zeros after the end compensate for
+        # the loss; surplus frames are dropped.
         self._padding = 0 if rate == inner else 2 * (int(rate / inner) + 1)
         empty = np.zeros((0, channels), np.float32)
         self._mixture, self._near, self._far = empty, empty, empty
 
+    @property
+    def latency(self) -> float | None:
+        """Latency of the chosen timing in seconds, without rate conversion; None: whole chunks."""
+        if self._latency is None:
+            return None
+        return self._separators[0].timing.seconds(self._network.signal)
+
     def push(self, block: Floats) -> Stems:
-        """Take float32 (frames, channels) of the mixture, return the stems that are ready."""
+        """Add a float32 block (frames, channels) of the mixture; return the stems that are ready."""
         self._mixture = np.concatenate((self._mixture, block))
         self._separate(self._down.push(block))
         return self._take()
 
     def flush(self) -> Stems:
-        """The rest, up to the last frame of the mixture. The last call."""
+        """Return the rest of the stems, up to the last frame of the mixture. This is the last call."""
         silence = np.zeros((self._padding, self._mixture.shape[1]), np.float32)
         self._separate(self._down.push(silence))
         self._separate(self._down.flush())
@@ -99,7 +109,7 @@ class Splitter:
         )
 
     def _part(self, block: Floats) -> None:
-        """Give channels that differ from now on separators of their own, with what was heard so far."""
+        """Give channels that differ from now on separate separators, as copies of the common one so far."""
         for separator, members in list(zip(self._separators, self._members, strict=True)):
             while others := [m for m in members if not np.array_equal(block[:, m], block[:, members[0]])]:
                 same = [m for m in others if np.array_equal(block[:, m], block[:, others[0]])]
@@ -115,7 +125,7 @@ class Splitter:
         self._far = np.concatenate((self._far, self._up[1].push(far)))
 
     def _take(self) -> Stems:
-        """What mixture, near and far all have, and the residual of it."""
+        """Return the frames that are available of mixture, near and far, with their residual."""
         ready = min(len(self._mixture), len(self._near), len(self._far))
         mixture, near, far = self._mixture[:ready], self._near[:ready], self._far[:ready]
         self._mixture = self._mixture[ready:]

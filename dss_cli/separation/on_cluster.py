@@ -1,22 +1,24 @@
-"""The jobs of a batch on the workers of a Dask cluster: one task for each recording."""
+"""Run the jobs of a batch on the workers of a Dask cluster, one task for each recording."""
 
 from __future__ import annotations
 
+import logging
 import threading
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from ..cluster.dask import cluster, this_worker
-from ..cluster.work import Work
+from ..cluster.work import SHARING, Work
 from ..errors import DssError, ExitCode, UsageError
 from ..utils import urls
 from ..utils.descriptors import is_stream
 from .batch import PIPE, Job
-from .running import BatchListener, NetworkFacts, left_out, run_job
+from .running import PACKAGE, BatchListener, NetworkFacts, left_out, run_job
 from .staging import as_asked
 
 if TYPE_CHECKING:
@@ -25,32 +27,34 @@ if TYPE_CHECKING:
 
     Load = partial[LiteRTNetwork]
 
+PACKAGES = ("dss-cli", "numpy", "ai-edge-litert", "soundfile", "soxr")  # packages that determine the stems
 WORK = Work(
     "recordings",
     "separated again",
     "separate one recording",
-    ("dss-cli", "numpy", "ai-edge-litert", "soundfile", "soxr"),
+    PACKAGES,
     "with --skip-existing the same command goes on where it stopped",
 )
-SHARING = 60.0  # seconds that a network file system may take to show here what was written elsewhere
 _LEFTOVER = ".{}.[0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f][0-9a-f].part"
 
 
 @dataclass
 class Outcome:
-    """What a worker sends back.
+    """Result of a job, sent back by a worker.
 
     Attributes:
-        entry: the job's report.
-        facts: about the network that ran it; None where none did.
-        notes: warnings that came with loading the network.
-        warnings: lines about the recording.
+        entry: report of the job.
+        facts: facts about the network that ran the job; None if none ran.
+        notes: warnings of loading the network.
+        warnings: warnings about the recording.
+        log: log lines for `--verbose`, about the recording and about loading the network.
     """
 
     entry: dict[str, Any]
     facts: NetworkFacts | None = None
     notes: list[str] = field(default_factory=list)
     warnings: list[str] = field(default_factory=list)
+    log: list[str] = field(default_factory=list)
 
 
 def run_on_cluster(
@@ -61,22 +65,22 @@ def run_on_cluster(
     scheduler: str,
     warn: Callable[[str], None],
 ) -> None:
-    """Run the jobs; returns when all of them are finished.
+    """Run the jobs on a cluster, and return when all of them are finished.
 
-    A recording whose worker dies goes to another; one that costs several workers has failed, and the others
-    go on. Local files must be seen by all workers under the same names.
+    If a worker dies, its recording goes to another worker. A recording over which several workers die has
+    failed; the other recordings continue. Local files must have the same names on all workers.
 
     Args:
-        jobs: what to do.
-        load: a partial of `load_model` with the model as its first argument, of which workers must have the
-            same file; called in each of them with `warn`.
+        jobs: jobs of the batch.
+        load: partial of `load_model` with the model as its first argument; called on each worker with
+            `warn`. Workers must have the same model file.
         options: further arguments of `running.run_job`.
-        listener: told of warnings and reports.
-        scheduler: its address, or its scheduler file.
-        warn: told of what happens to workers, one line each.
+        listener: receives warnings and reports.
+        scheduler: address of the scheduler, or path of its scheduler file.
+        warn: receives one line about each event on the workers.
 
     Raises:
-        UsageError: a job has a pipe or a device.
+        UsageError: a job uses a pipe or a device.
         DssError: the cluster cannot be used or is lost, or a worker cannot load the model.
     """
     from ..runtime.registry import find_model
@@ -102,7 +106,10 @@ def run_on_cluster(
         return Outcome({"input": source, "error": error, "exit_code": int(ExitCode.FAILED)})
 
     there = [_anywhere(job) for job in jobs]
-    do = partial(separate_there, sha256=sha256, load=load, options={**options, "adopt": True})
+    verbose = logging.getLogger(PACKAGE).isEnabledFor(logging.INFO)
+    do = partial(
+        separate_there, sha256=sha256, load=load, options={**options, "adopt": True}, verbose=verbose
+    )
     unfinished = set(waiting)
     hear = _Hearing(listener, warn)
     try:
@@ -114,12 +121,12 @@ def run_on_cluster(
                 unfinished.discard(number)
                 hear(number, outcome, there[number], jobs[number])
     finally:
-        for number in unfinished:  # whoever still works at it finds that it cannot be published
+        for number in unfinished:  # a worker that still runs cannot publish its outputs then
             _sweep(there[number])
 
 
 class _Hearing:
-    """Passes on what workers send, as if it had been said here."""
+    """Receiver of the workers' results, which it forwards to the listener."""
 
     def __init__(self, listener: BatchListener, warn: Callable[[str], None]) -> None:
         self._listener, self._warn = listener, warn
@@ -131,12 +138,14 @@ class _Hearing:
         entry = outcome.entry
         if outcome.facts is not None:
             self._network(outcome.facts, outcome.notes, entry["worker"])
+        for message in outcome.log:
+            self._listener.info(number, f"worker {entry['worker']}: {as_asked(message, there, job)}")
         for message in outcome.warnings:
             self._listener.warning(number, as_asked(message, there, job))
         if "error" not in entry and (missing := self._missing(there)):
             entry = {
-                "error": f"{missing}: made by worker {entry['worker']} and not there; who separates must see "
-                "the same folder",
+                "error": f"{missing}: written by worker {entry['worker']}, but not found here; all machines "
+                "must see the same folder",
                 "exit_code": int(ExitCode.FAILED),
                 "worker": entry["worker"],
             }
@@ -163,7 +172,7 @@ class _Hearing:
             self._warn(f"worker {worker}: runs on the {here}, the first on the {first}")
 
     def _missing(self, job: Job) -> str | None:
-        """The first output that is not seen here, after some patience that all of them share."""
+        """Return the first output that is not found here; all jobs share one limit of waiting time."""
         for target in job.targets.values():
             while not urls.is_url(target) and not Path(target).exists():
                 if self._patience <= 0:
@@ -183,7 +192,7 @@ def _refuse_streams(job: Job) -> None:
 
 
 def _anywhere(job: Job) -> Job:
-    """The job for processes in other working directories."""
+    """Return the job with absolute paths, for processes in other working directories."""
 
     def absolute(path: str) -> str:
         return path if urls.is_url(path) else str(Path(path).absolute())
@@ -195,7 +204,7 @@ def _anywhere(job: Job) -> Job:
 
 
 def _sweep(job: Job) -> None:
-    """Remove what a killed worker may have left beside the outputs."""
+    """Remove temporary files that a killed worker may have left beside the outputs."""
     for target in job.targets.values():
         if not urls.is_url(target):
             path = Path(target)
@@ -206,21 +215,40 @@ def _sweep(job: Job) -> None:
 
 # On the worker.
 
-_one_at_a_time = threading.Lock()  # a network takes one chunk at a time
+_one_at_a_time = threading.Lock()  # a network runs one chunk at a time
 _loaded: tuple[Any, LiteRTNetwork, list[str]] | None = None
 
 
-def separate_there(job: Job, *, sha256: str, load: Load, options: dict[str, Any]) -> Outcome:
-    """Run one job on a worker, which keeps the network for the next one. Safe to repeat.
+def separate_there(
+    job: Job, *, sha256: str, load: Load, options: dict[str, Any], verbose: bool = False
+) -> Outcome:
+    """Run one job on a worker, which keeps the network for the next job. The call can be repeated safely.
 
     Raises:
-        DssError: the model is another one here, or cannot be loaded.
+        DssError: the worker has another model file, or cannot load it.
     """
-    with _one_at_a_time:
+    with _one_at_a_time, _log_lines(verbose) as log:
         network, notes = _network(sha256, load)
         hearer = _Hearer()
-        entry = run_job(0, job, network, options, hearer)
-        return Outcome({**entry, "worker": this_worker()}, NetworkFacts.of(network), notes, hearer.warnings)
+        entry = run_job(0, job, network, options, hearer) | {"worker": this_worker()}
+        return Outcome(entry, NetworkFacts.of(network), notes, hearer.warnings, log)
+
+
+@contextmanager
+def _log_lines(verbose: bool) -> Iterator[list[str]]:
+    """Collect the log lines of the package; without `verbose` none."""
+    lines: list[str] = []
+    handler = logging.Handler()
+    handler.emit = lambda record: lines.append(record.getMessage())  # type: ignore[method-assign]
+    log = logging.getLogger(PACKAGE)
+    before = log.level
+    log.addHandler(handler)
+    log.setLevel(logging.INFO if verbose else logging.WARNING)
+    try:
+        yield lines
+    finally:
+        log.removeHandler(handler)
+        log.setLevel(before)
 
 
 def _network(sha256: str, load: Load) -> tuple[LiteRTNetwork, list[str]]:
@@ -231,15 +259,15 @@ def _network(sha256: str, load: Load) -> tuple[LiteRTNetwork, list[str]]:
 
         found = find_model(load.args[0])
         if found.card["sha256"] != sha256:
-            raise DssError(f"{found.path}: another model than that of the machine that asks")
-        _loaded = None  # the former one's memory
+            raise DssError(f"{found.path}: not the same model as on the requesting machine")
+        _loaded = None  # free the memory of the former network
         notes: list[str] = []
         _loaded = (key, load(warn=notes.append), notes)
     return _loaded[1], _loaded[2]
 
 
 class _Hearer:
-    """The listener of one job on a worker: keeps its warnings."""
+    """Listener of one job on a worker, which keeps the warnings."""
 
     def __init__(self) -> None:
         self.warnings: list[str] = []

@@ -1,4 +1,4 @@
-"""The jobs of a batch, one after the other: whatever becomes of one, the others go on."""
+"""Run the jobs of a batch one after the other; a failed job does not stop the others."""
 
 from __future__ import annotations
 
@@ -16,9 +16,12 @@ if TYPE_CHECKING:
     from .files import Phase
 
 
+PACKAGE = __name__.partition(".")[0]  # package whose log lines other processes send
+
+
 @dataclass(frozen=True)
 class NetworkFacts:
-    """What a loaded network is to be reported as."""
+    """Facts about a loaded network, for reports."""
 
     asked: str
     used: str
@@ -27,27 +30,27 @@ class NetworkFacts:
 
     @classmethod
     def of(cls, network: LiteRTNetwork) -> NetworkFacts:
-        """The facts of a loaded network."""
+        """Return the facts about a loaded network."""
         return cls(network.asked, network.used, network.fallback_reason, network.gpu_precision)
 
 
 class BatchListener(Protocol):
-    """Who is told what happens; `number` is a job's place in the batch, from 0."""
+    """Receiver of events of a batch; `number` is the index of a job in the batch, from 0."""
 
     def ready(self, facts: NetworkFacts, notes: Sequence[str], log: Sequence[str] = ()) -> None:
-        """Take what network runs, the warnings of loading it, and another process's log of that."""
+        """Receive facts about the loaded network, warnings of loading it, and another process's log lines."""
 
     def info(self, number: int, message: str) -> None:
-        """Take a line of the log about one recording; only other processes send them here."""
+        """Receive a log line about one recording, sent by another process."""
 
     def warning(self, number: int, message: str) -> None:
-        """Take a warning about one recording, without its name."""
+        """Receive a warning about one recording, without its name."""
 
     def progress(self, number: int, phase: Phase, done: int, total: int | None) -> None:
-        """Take how many frames are done, of how many (None: not known)."""
+        """Receive the frames done and the total frames (None: unknown)."""
 
     def finished(self, number: int, entry: dict[str, Any]) -> None:
-        """Take a job's report, as it stands in the JSON object."""
+        """Receive the report of a job, as in the JSON object."""
 
 
 def run_here(
@@ -60,11 +63,11 @@ def run_here(
     """Run the jobs in this process.
 
     Args:
-        jobs: what to do.
-        load: called with `warn`, gives the network.
-        options: further arguments, as `run_job` takes them.
-        listener: told of warnings, progress and reports.
-        debug: let the first error through with its traceback.
+        jobs: jobs of the batch.
+        load: function that loads the network; called with `warn`.
+        options: further arguments of `run_job`.
+        listener: receives warnings, progress and reports.
+        debug: raise the first error with its traceback.
     """
     notes: list[str] = []
     network = load(warn=notes.append)
@@ -81,16 +84,16 @@ def run_job(
     listener: BatchListener,
     debug: bool = False,
 ) -> dict[str, Any]:
-    """Run one job and return its report; an error of any kind is `error` in it, with its `exit_code`.
+    """Run one job and return its report; any error is reported as `error`, with its `exit_code`.
 
     Args:
-        number: of the job in its batch.
-        job: what to do.
-        network: the model.
-        options: further arguments of `separate_file`; also `adopt` (see `staging.staged`) and `digests`:
-            whether the report has the `sha256` of each output.
-        listener: told of warnings and progress.
-        debug: let the first error through with its traceback.
+        number: index of the job in the batch.
+        job: job to run.
+        network: loaded network.
+        options: further arguments of `separate_file`; also `adopt` (see `staging.staged`) and `digests`,
+            which adds the `sha256` of each output to the report.
+        listener: receives warnings and progress.
+        debug: raise the first error with its traceback.
     """
     if job.finished:
         return left_out(job)
@@ -108,10 +111,10 @@ def run_job(
             raise
         reason = str(error) if _names_a_file(str(error), job) else f"{_name(job)}: {error}"
         return {"input": job.source, "error": reason, "exit_code": int(error.exit_code)}
-    except Exception as error:  # a bug costs one recording, not the batch
+    except Exception as error:  # a bug fails one recording, not the batch
         if debug:
             raise
-        reason = f"{job.source}: {type(error).__name__}: {error}; `--debug` shows where"
+        reason = f"{job.source}: {type(error).__name__}: {error}; `--debug` shows the traceback"
         return {"input": job.source, "error": reason, "exit_code": int(ExitCode.FAILED)}
 
 
@@ -130,7 +133,7 @@ def _names_a_file(message: str, job: Job) -> bool:
 
 
 def left_out(job: Job) -> dict[str, Any]:
-    """Return the report of a job whose outputs were there before."""
+    """Return the report of a job whose outputs existed before."""
     return {"input": job.source, "outputs": job.targets, "skipped": True}
 
 
@@ -152,7 +155,7 @@ def _separate(
         try:
             job.folder.mkdir(parents=True, exist_ok=True)
         except OSError as error:
-            raise DssError(f"{job.folder}: cannot be made a folder: {error.strerror}") from error
+            raise DssError(f"{job.folder}: cannot be created: {error.strerror}") from error
     name = _name(job)
     said: list[str] = []
     with staged(job, overwrite, adopt) as here:
@@ -168,6 +171,7 @@ def _separate(
             near=here.targets.get("near"),
             far=here.targets.get("far"),
             residual=here.targets.get("residual"),
+            activity=here.targets.get("activity"),
             network=network,
             overwrite=overwrite,
             progress=progress,

@@ -1,4 +1,4 @@
-"""The array API: a recording in memory in, its stems out; and how a model is loaded."""
+"""Array API: load a model, and separate recordings in memory."""
 
 from __future__ import annotations
 
@@ -12,7 +12,8 @@ import numpy.typing as npt
 
 from ..audio.reading import BLOCK, RATES
 from ..errors import UsageError
-from .listening import Context, used_context
+from ..runtime.timing import own_latency
+from .listening import Context, settled_context, used_context
 from .multichannel import Splitter, Stems
 from .streaming import StreamingSeparator, describe, require_finite
 
@@ -23,7 +24,7 @@ if TYPE_CHECKING:
 Floats = npt.NDArray[np.float32]
 
 DEFAULT_MODEL = "lite"
-_MANY_CHANNELS = 32  # more columns than this, and fewer rows than columns: the axes are swapped
+_MANY_CHANNELS = 32  # with more columns than this and fewer rows than columns, the axes are swapped
 
 
 def load_model(
@@ -34,23 +35,31 @@ def load_model(
     strict_delegate: bool = False,
     verbose: bool = False,
     gpu_precision: str = "float32",
+    latency: float | None = None,
     warn: Callable[[str], None] = warnings.warn,
 ) -> LiteRTNetwork:
-    """Find a model by name or path and make it ready to run; the result serves any recording.
+    """Load a model by name or path; the network can be reused for any number of recordings.
 
     Args:
-        model: a bundled or cached name, or the path of a `.tflite` file beside its card.
-        delegate: `auto` (GPU if it takes the whole model, else CPU), `gpu` or `cpu`.
-        threads: of the CPU; None is the physical cores, at most 4. The results are the same.
-        strict_delegate: an error instead of a fallback to the CPU.
-        verbose: let LiteRT's own log lines through to stderr.
-        gpu_precision: of the GPU's arithmetic, `float32` or (where its driver has that) `float16`.
-        warn: given one line where the CPU replaces a GPU that was asked for or is there, where float32
-            replaces float16, and where the model was never trained; by default it becomes a UserWarning.
+        model: name of a bundled or cached model, or path of a `.tflite` file with its card beside it.
+        delegate: `auto` (the GPU if it can run the whole model, else the CPU), `gpu` or `cpu`.
+        threads: number of CPU threads; None: number of physical cores, at most 4. The results do not
+            depend on it.
+        strict_delegate: raise an error instead of falling back to the CPU.
+        verbose: print LiteRT's own messages to stderr.
+        gpu_precision: arithmetic of the GPU, `float32` or (if its driver supports it) `float16`.
+        latency: default for the largest latency in seconds of separators that use this network. They take the
+            longest latency that the model offers within it. None: latency of whole chunks.
+        warn: receives one line if the CPU replaces a requested or existing GPU, if float32 replaces
+            float16, or if the model is untrained; the default issues a UserWarning.
+
+    Returns:
+        Network for `Separator`, `StreamingSeparator` and `separate_file`.
 
     Raises:
-        UsageError: no such model, or float16 with the delegate `cpu`.
-        DssError: a damaged model, or a delegate that is refused.
+        UsageError: there is no such model, an option is unknown, float16 is combined with `cpu`, or the
+            model offers no latency that short.
+        DssError: the model is damaged, or the delegate cannot be used.
     """
     from ..runtime.litert import LiteRTNetwork
     from ..runtime.registry import find_model
@@ -58,7 +67,7 @@ def load_model(
 
     found = find_model(model)
     if found.card.get("training", {}).get("untrained"):
-        warn(f"{found.name}: its weights are fresh: it separates nothing")
+        warn(f"{found.name}: the model is untrained: it separates nothing")
     return LiteRTNetwork(
         found,
         delegate,
@@ -67,26 +76,32 @@ def load_model(
         verbose=verbose,
         warn=warn,
         gpu_precision=gpu_precision,
+        latency=latency,
     )
 
 
 class Separator:
-    """Separates whole arrays.
+    """Separator of recordings in memory.
 
     Args:
-        model: a bundled or cached name, the path of a `.tflite` file beside its card, or a network that is
-            loaded already (or is not LiteRT's), for which delegate, threads and precision are settled.
-        delegate: `auto`, `gpu` or `cpu`; a GPU that cannot means the CPU, and a UserWarning
-            unless it is `auto` and there is none.
-        threads: of the CPU; None is the physical cores, at most 4.
-        overlap: of neighbouring chunks, 0 to 0.5 of a chunk; None is the model's own.
-        context: what a chunk is decided on: the `recording` (the default), the `past`, or `none`, the chunk
-            alone. Models without context decide on the chunk alone.
-        strict_delegate: an error instead of a fallback to the CPU.
-        gpu_precision: as `load_model` takes it.
+        model: name of a bundled or cached model, path of a `.tflite` file with its card beside it, or a
+            loaded network (LiteRT's or another one); for a network, the options of the delegate have no
+            effect.
+        delegate: `auto`, `gpu` or `cpu`. If the GPU cannot be used, the CPU replaces it, with a UserWarning
+            (no warning if the delegate is `auto` and there is no GPU).
+        threads: number of CPU threads; None: number of physical cores, at most 4.
+        overlap: overlap of consecutive chunks, 0 to 0.5 of a chunk; None: the model's own.
+        context: context for the separation of a chunk: `recording`, `past`, or `none`. None: the recording,
+            or the past if a latency is given. Models without context always use `none`.
+        strict_delegate: raise an error instead of falling back to the CPU.
+        gpu_precision: arithmetic of the GPU, as in `load_model`.
+        latency: largest latency of a stream in seconds. Shorter latencies use shorter chunks, at some cost
+            in quality and computing time. None: latency of the network.
 
     Raises:
-        DssError: the model or the delegate cannot be used, or the overlap is out of range.
+        UsageError: there is no such model, an option is unknown, the overlap is out of range, or the
+            model offers no latency that short.
+        DssError: the model is damaged, or the delegate cannot be used.
     """
 
     def __init__(
@@ -97,50 +112,60 @@ class Separator:
         overlap: float | None = None,
         strict_delegate: bool = False,
         gpu_precision: str = "float32",
-        context: Context = "recording",
+        context: Context | None = None,
+        latency: float | None = None,
     ) -> None:
         if isinstance(model, str | Path):
             model = load_model(
                 model, delegate, threads, strict_delegate=strict_delegate, gpu_precision=gpu_precision
             )
         self.network: Network = model
-        self.overlap, self.context = overlap, used_context(model, context)
-        self.stream()  # an overlap out of range fails here, not at the first recording
+        self.latency = own_latency(model) if latency is None else latency
+        self.overlap = overlap
+        self.context = used_context(model, settled_context(context, self.latency))
+        self.stream()  # checks overlap and latency now, not at the first recording
 
     def stream(self) -> StreamingSeparator:
-        """A new streaming separator, for one channel at the model's sample rate.
+        """Return a new streaming separator for one channel at the model's sample rate.
 
-        It decides on the past: a recording that is still coming in cannot be heard ahead.
+        Its context is the past (or none), because a live recording cannot be heard ahead.
         """
-        return StreamingSeparator(self.network, self.overlap, "none" if self.context == "none" else "past")
+        past: Context = "none" if self.context == "none" else "past"
+        return StreamingSeparator(self.network, self.overlap, past, self.latency)
 
     def separate(self, array: npt.NDArray[np.floating[Any]], sample_rate: float) -> Stems:
-        """Separate a recording, each channel on its own.
+        """Separate a recording, each channel individually.
 
         Args:
-            array: floating point, `(frames,)` or `(frames, channels)`, full scale at 1.
-            sample_rate: of the array, in Hz; it is converted to the model's and back.
+            array: recording in floating point, `(frames,)` or `(frames, channels)`, full scale at 1.
+            sample_rate: sample rate of the array in Hz; it is converted to the model's rate and back.
 
         Returns:
-            Stems of the array's shape. Above half the model's sample rate (8 kHz) the stems are
-            silent and the sound stays in the residual.
+            Stems in the shape of the array. Above half the model's sample rate (8 kHz) near and far are
+            silent; that sound is in the residual.
 
         Raises:
-            UsageError: another shape or dtype, swapped axes, no samples, a sample rate outside 8 to 384 kHz.
-            DssError: samples that are not finite.
+            UsageError: the shape or dtype is wrong, the axes are swapped, there are no samples, or the sample
+                rate lies outside 8 to 384 kHz.
+            DssError: a sample is not finite, or the model fails.
         """
         samples = _checked(array)
         if not RATES.start <= sample_rate < RATES.stop:
             raise UsageError(f"sample rate {sample_rate!r} lies outside {RATES.start} to {RATES.stop - 1} Hz")
         columns = samples.reshape(len(samples), -1)
-        splitter = Splitter(self.network, self.overlap, sample_rate, columns.shape[1], self.context)
+        width = columns.shape[1]
+        splitter = Splitter(self.network, self.overlap, sample_rate, width, self.context, self.latency)
         blocks = (columns[start : start + BLOCK] for start in range(0, len(columns), BLOCK))
         parts = zip(*map(splitter.push, blocks), splitter.flush(), strict=True)
         return Stems(*(np.concatenate(part).reshape(samples.shape) for part in parts))
 
 
 def _checked(array: npt.NDArray[np.floating[Any]]) -> Floats:
-    """The array as float32, or an error that says what is wrong with it."""
+    """Return the array as float32.
+
+    Raises:
+        UsageError, DssError: as `Separator.separate`.
+    """
     if not isinstance(array, np.ndarray) or not np.issubdtype(array.dtype, np.floating):
         raise UsageError(f"a recording is a floating-point array, not {describe(array)}")
     if array.ndim not in (1, 2) or array.size == 0:

@@ -1,4 +1,4 @@
-"""A job's files where they can be worked on: those behind URLs are copied here first, and back at the end."""
+"""Stage the files of a job: files behind URLs are downloaded first, and outputs uploaded at the end."""
 
 from __future__ import annotations
 
@@ -20,18 +20,18 @@ from .batch import Job
 
 @contextmanager
 def staged(job: Job, overwrite: bool = False, adopt: bool = False) -> Iterator[Job]:
-    """Yield a job whose files are all of this machine; on leaving, what it made goes where it belongs.
+    """Yield a copy of a job with local files only; afterwards, copy the outputs to their targets.
 
-    A job without URLs is worked on in place.
+    A job without URLs is yielded unchanged.
 
     Args:
-        job: what is asked for.
-        overwrite: replace outputs that exist.
-        adopt: outputs that are there with the very bytes are as good as written: of an earlier attempt at
-            the same job, which was cut short before it could tell.
+        job: the job as requested.
+        overwrite: replace existing outputs.
+        adopt: accept existing outputs with identical bytes. They come from an earlier attempt at the same
+            job that ended before it could report.
 
     Raises:
-        DssError: a file cannot be copied, or another output is there meanwhile; no output is left.
+        DssError: a file cannot be copied, or a different output has appeared meanwhile; no output remains.
     """
     begun = adopt and not overwrite and any(map(_exists, job.targets.values()))
     if not (begun or any(map(urls.is_url, (job.source, *job.targets.values())))):
@@ -54,7 +54,7 @@ def staged(job: Job, overwrite: bool = False, adopt: bool = False) -> Iterator[J
 
 
 def as_asked(text: str, here: Job, job: Job) -> str:
-    """Return a message about a job's files with the names that the user gave them."""
+    """Return a message about staged files with the names that the user gave."""
     if here is not job:
         ours, theirs = ((one.source, *one.targets.values()) for one in (here, job))
         for one, other in zip(ours, theirs, strict=True):

@@ -1,10 +1,9 @@
-"""Streaming analysis and synthesis, and the power-law compression between them. NumPy only.
+"""Streaming STFT analysis and synthesis, and the power-law compression between them. NumPy only.
 
-Both windows are the square root of a periodic Hann window: their product is the Hann window,
-whose copies `hop` samples apart add up to `window / (2 * hop)`, so that synthesis divides by that
-and gives back what analysis took in. Frame k covers the samples
-`[k * hop - (window - hop), k * hop + hop)`; what lies before the first and behind the last
-sample is zero. Every sample thus stands in `window / hop` frames, the first and the last as well.
+Both windows are the square root of a periodic Hann window, so their product is a Hann window. Copies of the
+Hann window at a distance of `hop` samples sum to `window / (2 * hop)`. Synthesis divides by this constant, so
+that it reconstructs the input. Frame k covers the samples `[k * hop - (window - hop), k * hop + hop)`;
+samples before the first and after the last are zero. So every sample lies in `window / hop` frames.
 """
 
 from __future__ import annotations
@@ -18,19 +17,18 @@ from ..errors import DssError
 Floats = npt.NDArray[np.float32]
 Spectrum = npt.NDArray[np.complex64]
 
-_SMALLEST = np.finfo(np.float32).tiny  # below it, powers of a magnitude overflow: counted as zero
+_SMALLEST = np.finfo(np.float32).tiny  # smaller magnitudes count as zero, because their powers overflow
 
 
 def compress(spectrum: Spectrum, exponent: float) -> Floats:
-    """Power-law compression of magnitudes, phases kept (Braun & Tashev 2020).
+    """Compress magnitudes by a power law and keep phases (Braun & Tashev 2020).
 
     Args:
         spectrum: complex64 `[..., bins]`.
-        exponent: of the magnitude, in (0, 1].
+        exponent: exponent of the magnitude, in (0, 1].
 
     Returns:
-        float32 `[..., bins, 3]`: `|X|^exponent`, and the real and the imaginary part of X with
-        that magnitude.
+        float32 `[..., bins, 3]`: `|X|^exponent`, and the real and imaginary part of X with this magnitude.
     """
     magnitude = np.abs(spectrum)
     scaled = spectrum * _power(magnitude, exponent - 1.0)
@@ -38,11 +36,11 @@ def compress(spectrum: Spectrum, exponent: float) -> Floats:
 
 
 def decompress(compressed: Floats, exponent: float) -> Spectrum:
-    """Undo `compress` from the real and imaginary parts alone.
+    """Invert `compress`, from the real and imaginary parts.
 
     Args:
         compressed: float32 `[..., bins, 2]`.
-        exponent: the one that compressed it.
+        exponent: exponent of the compression.
 
     Returns:
         complex64 `[..., bins]`.
@@ -53,9 +51,9 @@ def decompress(compressed: Floats, exponent: float) -> Spectrum:
 
 
 class StreamingSTFT:
-    """Samples in, frames out, in pieces of any size.
+    """Streaming analysis of samples into frames, in blocks of any size.
 
-    Any partition of the samples gives bit-equal frames.
+    The frames are bit-equal for any partition of the samples.
     """
 
     def __init__(self, signal: SignalConfig) -> None:
@@ -64,7 +62,7 @@ class StreamingSTFT:
         self._kept = np.zeros(signal.window - signal.hop, np.float32)
 
     def push(self, samples: Floats) -> Spectrum:
-        """Take float32 `[n]`, return the frames it ends: complex64 `[frames, window // 2 + 1]`."""
+        """Add float32 samples `[n]`; return the completed frames, complex64 `[frames, window // 2 + 1]`."""
         samples = np.concatenate((self._kept, samples), dtype=np.float32)
         frames = max(0, (len(samples) - len(self._window)) // self._hop + 1)
         self._kept = samples[frames * self._hop :].copy()
@@ -75,35 +73,35 @@ class StreamingSTFT:
         return np.fft.rfft(windowed).astype(np.complex64, copy=False)
 
     def flush(self) -> Spectrum:
-        """The frames that still hold samples, filled up with zeros. The last call."""
-        held = len(self._kept) - (len(self._window) - self._hop)  # samples of an unfinished hop
+        """Return the remaining frames, padded with zeros. This is the last call."""
+        held = len(self._kept) - (len(self._window) - self._hop)  # samples of an incomplete hop
         return self.push(np.zeros(len(self._window) - self._hop + -held % self._hop, np.float32))
 
 
 class StreamingISTFT:
-    """Frames in, samples out: the inverse of `StreamingSTFT`.
+    """Streaming synthesis of frames into samples, the inverse of `StreamingSTFT`.
 
-    Any partition of the frames gives bit-equal samples.
+    The samples are bit-equal for any partition of the frames.
     """
 
     def __init__(self, signal: SignalConfig) -> None:
         self._hop = signal.hop
         self._window = root_hann(signal.window) * np.float32(2 * signal.hop / signal.window)
         self._sums = np.zeros((signal.window // signal.hop - 1, signal.hop), np.float32)
-        self._padding = len(self._sums) * signal.hop  # still to be dropped in front
+        self._padding = len(self._sums) * signal.hop  # samples to drop at the start
         self._given = 0
 
     def push(self, frames: Spectrum) -> Floats:
-        """Take complex64 `[frames, window // 2 + 1]`, return the samples that are complete.
+        """Add frames, complex64 `[frames, window // 2 + 1]`; return the completed samples.
 
-        After k frames in all, `k * hop - (window - hop)` samples have left.
+        After k frames in total, `k * hop - (window - hop)` samples have been returned.
         """
         overlap = len(self._sums)
         blocks = np.fft.irfft(frames, len(self._window)).astype(np.float32, copy=False)
         blocks = (blocks * self._window).reshape(len(frames), overlap + 1, self._hop)
         sums = np.zeros((len(frames) + overlap, self._hop), np.float32)
         sums[:overlap] = self._sums
-        # Oldest frame first for each hop of samples: the same order of sums for any partition.
+        # The oldest frame comes first for each hop, so the order of the sums is the same for any partition.
         for place in range(overlap, -1, -1):
             sums[place : place + len(frames)] += blocks[:, place]
         self._sums = sums[len(frames) :].copy()
@@ -114,14 +112,14 @@ class StreamingISTFT:
         return samples[dropped:]
 
     def flush(self, frames: Spectrum, length: int) -> Floats:
-        """Take the last frames, those that analysis gave at its flush; return the last samples.
+        """Add the last frames, from the flush of the analysis, and return the last samples.
 
         Args:
             frames: complex64 `[frames, window // 2 + 1]`.
-            length: of all samples, with those that have left before.
+            length: total number of samples, including those returned before.
 
         Raises:
-            DssError: the frames do not reach that far, or more samples have left already.
+            DssError: the frames are too few for the length, or more samples have been returned already.
         """
         given = self._given
         samples = self.push(frames)
@@ -131,12 +129,12 @@ class StreamingISTFT:
 
 
 def _power(magnitude: Floats, exponent: float) -> Floats:
-    """`magnitude ** exponent`, and 0 where the magnitude is 0."""
+    """Return `magnitude ** exponent`, and 0 if the magnitude is 0."""
     power = np.zeros_like(magnitude)
     np.power(magnitude, np.float32(exponent), out=power, where=magnitude >= _SMALLEST)
     return power
 
 
 def root_hann(window: int) -> Floats:
-    """The square root of a periodic Hann window, which is half a period of a sine."""
+    """Return the square root of a periodic Hann window, which is half a period of a sine."""
     return np.sin(np.pi * np.arange(window) / window).astype(np.float32)

@@ -1,4 +1,4 @@
-"""The jobs of a batch, shared among processes that load the model once each."""
+"""Run the jobs of a batch in several processes, each of which loads the model once."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from types import FrameType, TracebackType
+from types import FrameType
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from ..errors import DssError, ExitCode
 from ..utils.machine import MOST_THREADS
 from .batch import Job
-from .running import BatchListener, NetworkFacts, left_out, run_job
+from .running import PACKAGE, BatchListener, NetworkFacts, left_out, run_job
 
 if TYPE_CHECKING:
     from ..runtime.litert import LiteRTNetwork
@@ -25,24 +25,23 @@ if TYPE_CHECKING:
 
     Load = Callable[..., LiteRTNetwork]
 
-PACKAGE = __name__.partition(".")[0]  # whose log lines are forwarded
-_PATIENCE = 10.0  # seconds for a worker to tidy up when it is told to end
-_BETWEEN = 0.1  # seconds from one progress message to the next
+_PATIENCE = 10.0  # seconds for a worker to clean up when it is told to end
+_BETWEEN = 0.1  # seconds between progress messages
 _ENDINGS = [number for name in ("SIGTERM", "SIGHUP") if (number := getattr(signal, name, None))]
 
 
 class Workers:
-    """Processes that separate; use them as a context manager, which begins and ends them.
+    """Worker processes, used as a context manager that starts and ends them.
 
-    A worker that dies costs the recording that it was at; another takes its place. Leaving the context by an
-    exception (Ctrl-C, say) has every worker tidy up its temporary files and end.
+    If a worker dies, its current recording fails and a new worker replaces it. If the context is left by an
+    exception (such as Ctrl-C), every worker removes its temporary files and ends.
 
     Args:
-        count: how many processes.
-        load: called in each of them with `warn`, gives the network.
-        options: further arguments, as `running.run_job` takes them.
-        one_on_gpu: go on with a single process where the network runs on a GPU, which they would only
-            queue for.
+        count: number of processes.
+        load: function that loads the network; called in each process with `warn`.
+        options: further arguments of `running.run_job`.
+        one_on_gpu: use a single process if the network runs on a GPU, because several processes would only
+            wait for the GPU.
     """
 
     def __init__(self, count: int, load: Load, options: dict[str, Any], one_on_gpu: bool = False) -> None:
@@ -50,11 +49,11 @@ class Workers:
         self._load = load
         self._options = options
         self._one_on_gpu = one_on_gpu
-        # A fork has all modules loaded; elsewhere threads and frameworks of the system forbid it.
+        # A fork has all modules loaded; other systems do not support forks of processes with threads.
         method = "fork" if sys.platform == "linux" else "spawn"
         self._context: Any = multiprocessing.get_context(method)
         self._processes: dict[Connection, BaseProcess] = {}
-        self._at: dict[Connection, int] = {}  # the job that a worker is at
+        self._at: dict[Connection, int] = {}  # current job of each worker
 
     def __enter__(self) -> Workers:
         try:
@@ -65,12 +64,7 @@ class Workers:
             raise
         return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def __exit__(self, kind: type[BaseException] | None, *exception: object) -> None:
         if kind is None:
             for connection in self._processes:
                 with contextlib.suppress(OSError):
@@ -80,10 +74,10 @@ class Workers:
         self._end()
 
     def run(self, jobs: Sequence[Job], listener: BatchListener) -> None:
-        """Run the jobs; returns when all of them are finished.
+        """Run the jobs, and return when all of them are finished.
 
         Raises:
-            DssError: the network cannot be loaded; nothing was separated then.
+            DssError: the network cannot be loaded; nothing was separated.
         """
         waiting = [number for number, job in enumerate(jobs) if not job.finished]
         left = len(waiting)
@@ -117,25 +111,25 @@ class Workers:
     def _give(
         self, connection: Connection, jobs: Sequence[Job], waiting: list[int], facts: NetworkFacts | None
     ) -> None:
-        """Hand a worker the next job, if there is one for it."""
+        """Send the next job to a worker, if there is one."""
         queueing = self._one_on_gpu and facts is not None and facts.used == "gpu" and self._at
         if waiting and not queueing:
             number = waiting.pop(0)
             self._at[connection] = number
-            with contextlib.suppress(OSError):  # it has died: the next look at it tells
+            with contextlib.suppress(OSError):  # a dead worker is noticed at the next read
                 connection.send((number, jobs[number]))
 
     def _bury(
         self, connection: Connection, jobs: Sequence[Job], listener: BatchListener, loaded: bool
     ) -> int:
-        """Replace a worker that died; returns how many jobs it took along."""
+        """Replace a dead worker; return the number of jobs that failed with it."""
         process = self._processes.pop(connection)
         connection.close()
         process.join()
         number = self._at.pop(connection, None)
         reason = _cause_of_death(process.exitcode)
         if number is None and not loaded:
-            raise DssError(f"a worker process died while it loaded the model: {reason}; try --jobs 1")
+            raise DssError(f"a worker process died while loading the model: {reason}; try --jobs 1")
         self._begin()
         if number is None:
             return 0
@@ -181,7 +175,7 @@ def _cause_of_death(status: int | None) -> str:
 
 
 class _Teller:
-    """The listener of a worker: sends all that it hears to the parent."""
+    """Listener of a worker, which sends all events to the parent."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
@@ -207,7 +201,7 @@ class _Teller:
 
 
 class _Forward(logging.Handler):
-    """Sends log lines about a job to the parent; keeps those about loading, which are to be heard once."""
+    """Log handler that sends lines about a job to the parent, and keeps lines about loading the network."""
 
     def __init__(self, teller: _Teller) -> None:
         super().__init__()
@@ -229,10 +223,11 @@ def _work(
     verbose: bool,
     inherited: Sequence[Connection],
 ) -> None:
-    """Load the network and take jobs until there are none, or the parent has gone."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which tells us
+    """Load the network, and run jobs until there are none or the parent has ended."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends this process
     for number in _ENDINGS:
-        signal.signal(number, _leave)
+        if signal.getsignal(number) != signal.SIG_IGN:  # ignored SIGHUP under `nohup`
+            signal.signal(number, _leave)
     _release_signals()
     for other in inherited:
         other.close()
@@ -248,7 +243,7 @@ def _work(
     except Exception as error:
         connection.send(("refused", error))
         return
-    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the parent has gone
+    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):  # the parent has ended
         teller.ready(NetworkFacts.of(network), notes, forward.early)
         while (task := connection.recv()) is not None:
             forward.number, job = task
@@ -262,7 +257,7 @@ def _leave(number: int, frame: FrameType | None) -> NoReturn:
 
 @contextlib.contextmanager
 def _signals_held() -> Iterator[None]:
-    """Signals wait, so that a process that has just been forked is not hit before it has its own handlers."""
+    """Block signals for a moment, so that none reaches a new process before it has its own handlers."""
     if not hasattr(signal, "pthread_sigmask"):
         yield
         return
@@ -279,10 +274,10 @@ def _release_signals() -> None:
 
 
 def default_jobs(pending: int, cores: int) -> int:
-    """How many processes a batch of `pending` recordings gets: one for each core, as far as there is work."""
+    """Return the default number of processes: one for each core, at most the number of pending recordings."""
     return max(1, min(pending, cores))
 
 
 def shared_threads(jobs: int, cores: int) -> int:
-    """Threads of each of `jobs` processes."""
+    """Return the number of threads for each of `jobs` processes."""
     return max(1, min(MOST_THREADS, cores // jobs))

@@ -1,1 +1,1 @@
-"""Scenes with known distances: rooms and outdoors, talkers, noise. Every draw is a function of its seed."""
+"""Simulation of scenes with known distances: rooms and outdoor places, talkers, noise; all are seeded."""

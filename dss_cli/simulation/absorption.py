@@ -1,26 +1,26 @@
-"""How much the walls of a shoebox must absorb for it to reverberate as long as asked."""
+"""Absorption of the walls of a shoebox room for a given reverberation time."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .limits import SPEED_OF_SOUND
+from ..constants import SPEED_OF_SOUND
 from .octaves import AIR
 
-MOST = 0.97  # of the energy, at any wall
+MOST = 0.97  # largest share of energy absorbed by a wall
 LEAST = 0.005
 DIRECTIONS = 300
 STEPS = 20  # of the bisection
-TIMES = 100  # at which a decay per octave is looked at
+TIMES = 100  # points in time of a decay per octave
 
 
 def scale_for(rt60: float, size: NDArray[np.float64], shares: NDArray[np.float64]) -> float | None:
-    """Factor on the walls' shares of absorption that gives a reverberation time; None if no factor does.
+    """Return the factor on the walls' absorption that gives a reverberation time; None if there is none.
 
     Args:
-        rt60: seconds.
-        size: (3,) metres.
+        rt60: reverberation time in seconds.
+        size: (3,) size of the room in metres.
         shares: (6,) relative absorption of the walls, in pairs along x, y and z.
     """
     low, high = 0.0, MOST / float(shares.max())
@@ -33,15 +33,15 @@ def scale_for(rt60: float, size: NDArray[np.float64], shares: NDArray[np.float64
 
 
 def image_source_rt60(size: NDArray[np.float64], absorption: NDArray[np.float64]) -> float:
-    """Reverberation time of a shoebox's image sources in seconds, from -5 to -25 dB of the decay.
+    """Return the reverberation time of a shoebox's image sources in seconds, from -5 to -25 dB of the decay.
 
-    Sound that leaves in a direction u meets the two walls of an axis |u| / length times a metre, in turn,
-    for ever: nothing scatters. Directions that meet little absorption ring on, so flat or unevenly damped
-    rooms reverberate for longer than Sabine and Eyring say, who let all directions mix.
+    Sound with the direction u meets the two walls of an axis alternately, |u| / length times per metre, and
+    is never scattered. Directions with little absorption decay slowly. So flat or unevenly damped rooms
+    reverberate longer than by the formulas of Sabine and Eyring, which assume that all directions mix.
 
     Args:
-        size: (3,) metres.
-        absorption: (6,) share of energy that each wall takes, in pairs along x, y and z.
+        size: (3,) size of the room in metres.
+        absorption: (6,) share of energy absorbed by each wall, in pairs along x, y and z.
 
     Source: E. A. Lehmann, A. M. Johansson, Prediction of energy decay in room impulse responses simulated
     with an image-source model, JASA 124 (2008), here as a sum over directions.
@@ -49,7 +49,7 @@ def image_source_rt60(size: NDArray[np.float64], absorption: NDArray[np.float64]
     loss = -np.log1p(-absorption).reshape(3, 2).mean(axis=1) / size
     rate = SPEED_OF_SOUND * (loss @ directions())  # per second
     time = np.linspace(0, _sixty(rate.min()), 200)
-    decay = (np.exp(-rate * time[:, np.newaxis]) / rate).sum(axis=1)  # what is still to come, after Schroeder
+    decay = (np.exp(-rate * time[:, np.newaxis]) / rate).sum(axis=1)  # remaining energy (Schroeder)
     decibels = 10 * np.log10(decay / decay[0])
     begin, end = np.interp([5, 25], -decibels, time)
     return float(3 * (end - begin))
@@ -60,12 +60,12 @@ def absorption_per_octave(
 ) -> NDArray[np.float64]:
     """Return the absorption (6, 7) of the walls of a room that reverberates for `rt60` seconds per octave.
 
-    What the air absorbs is part of it. An octave that cannot be as dry (or as lively) as asked is as dry (or
-    lively) as walls of MOST (LEAST) can make it; no wall passes MOST.
+    The absorption by air is taken into account. If the time of an octave cannot be reached, its walls absorb
+    MOST or LEAST; no wall exceeds MOST.
 
     Args:
-        rt60: (7,) seconds.
-        size: (3,) metres.
+        rt60: (7,) reverberation times in seconds.
+        size: (3,) size of the room in metres.
         shares: (6,) relative absorption of the walls, in pairs along x, y and z.
     """
     low, high = np.full(len(rt60), LEAST / shares.max()), np.full(len(rt60), MOST / shares.min())
@@ -78,11 +78,11 @@ def absorption_per_octave(
 
 
 def octave_rt60(size: NDArray[np.float64], absorption: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Return the reverberation time (7,) of a shoebox per octave, air included, as `image_source_rt60` does.
+    """Return the reverberation time (7,) of a shoebox per octave, as `image_source_rt60`, with air.
 
     Args:
-        size: (3,) metres.
-        absorption: (6, 7) share of energy that each wall takes.
+        size: (3,) size of the room in metres.
+        absorption: (6, 7) share of energy absorbed by each wall.
     """
     loss = -np.log1p(-absorption).reshape(3, 2, -1).mean(axis=1) / size[:, np.newaxis]
     rate = SPEED_OF_SOUND * (directions().T @ loss + AIR)  # (directions, octaves), per second
@@ -96,12 +96,12 @@ def octave_rt60(size: NDArray[np.float64], absorption: NDArray[np.float64]) -> N
 
 
 def _sixty(rate: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Seconds in which energy that falls at a rate per second has fallen by 60 dB."""
+    """Return the seconds in which an exponential decay with this rate falls by 60 dB."""
     return np.asarray(60 / (10 * np.log10(np.e)) / rate)
 
 
 def directions() -> NDArray[np.float64]:
-    """Absolute direction cosines (3, DIRECTIONS) of a spiral over one half of the sphere."""
+    """Return the absolute direction cosines (3, DIRECTIONS) of a spiral over one half of the sphere."""
     height = (np.arange(DIRECTIONS) + 0.5) / DIRECTIONS
     turn = np.pi * (1 + np.sqrt(5)) * np.arange(DIRECTIONS)
     level = np.sqrt(1 - height**2)

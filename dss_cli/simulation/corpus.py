@@ -1,4 +1,4 @@
-"""Dry speech and noise, read once into flat arrays: what scenes are drawn from."""
+"""Dry speech and noise for scenes, read once into flat arrays."""
 
 from __future__ import annotations
 
@@ -22,22 +22,22 @@ from ..constants import SAMPLE_RATE
 from ..errors import DssError
 from ..utils.atomic_write import write_files
 
-SPEECH_RMS = 0.05  # -26 dBFS: each dry utterance's level over its active parts, at 1 m
+SPEECH_RMS = 0.05  # -26 dBFS: active level of each dry utterance, at 1 m
 AUDIO_SUFFIXES = {".wav", ".flac", ".ogg", ".opus", ".mp3", ".aiff", ".aif"}
 
-# What NumPy raises where an .npz is damaged, or something else.
+# Errors that NumPy raises for a damaged .npz or another file.
 DAMAGED = (OSError, ValueError, LookupError, TypeError, AttributeError, EOFError, zipfile.BadZipFile)
 
 
 @dataclass(frozen=True)
 class Material:
-    """Recordings end to end, grouped (speech: by talker; noise: by recording).
+    """Concatenated recordings in groups (speech: by talker; noise: by recording).
 
     Attributes:
-        samples: int16 at 16 kHz, all recordings one behind the other.
+        samples: all recordings, concatenated, int16 at 16 kHz.
         spans: (groups, 2) start and end of each group in `samples`.
-        names: of the groups: speaker, or path of the noise recording.
-        notes: what a user should know of how it was read, one line each.
+        names: names of the groups: speaker, or path of the noise recording.
+        notes: lines for the user about how the files were read.
     """
 
     samples: NDArray[np.int16]
@@ -47,36 +47,39 @@ class Material:
 
     @property
     def seconds(self) -> float:
-        """Duration of everything, in seconds."""
+        """Total duration in seconds."""
         return len(self.samples) / SAMPLE_RATE
 
     def draw_start(self, rng: np.random.Generator, group: int) -> int:
-        """A random sample of a group, counted from the group's beginning."""
+        """Draw a random sample position in a group, counted from the start of the group."""
         start, end = self.spans[group]
         return int(rng.integers(end - start))
 
     def take(self, group: int, first: int, length: int) -> NDArray[np.float32]:
-        """`length` consecutive samples of a group from its sample `first`, around from end to beginning."""
+        """Return `length` samples (float32) of a group from its sample `first` on, cyclically."""
         start, end = self.spans[group]
         index = start + (first + np.arange(length)) % (end - start)
         return self.samples[index].astype(np.float32) / 32768.0
 
 
 def load_speech(folder: Path, split: str | None = None) -> Material:
-    """Dry speech by talker, each utterance at the same active level.
+    """Read dry speech by talker, with each utterance at the same active level.
 
     Args:
-        folder: has a MANIFEST.csv (path, speaker, split), or one subfolder per talker.
-        split: the manifest's rows to read; None reads all.
+        folder: folder with a MANIFEST.csv (path, speaker, split), or with one subfolder per talker.
+        split: split of the manifest to read; None reads all rows.
 
     Raises:
-        DssError: no audio there, a file that cannot be read, a manifest without the columns, or the split.
+        DssError: there is no audio, a file cannot be read, or the manifest lacks the columns or the split.
     """
     return _load(Path(folder), split, "speaker", speech=True)
 
 
 def load_noise(folder: Path, split: str | None = None) -> Material:
-    """Noise by recording, levels as they are. Arguments and errors as of `load_speech`."""
+    """Read noise by recording, with unchanged levels.
+
+    Arguments and errors as `load_speech`.
+    """
     return _load(Path(folder), split, "path", speech=False)
 
 
@@ -96,10 +99,14 @@ def _load(folder: Path, split: str | None, key: str, speech: bool) -> Material:
 
 
 def remembered(key: object, make: Callable[[], Material]) -> Material:
-    """What `make` returns; from the user's cache if it was made for an equal key before."""
+    """Return the result of `make`, from the user's cache if there is one for an equal key.
+
+    Raises:
+        DssError: the cache cannot be written.
+    """
     digest = hashlib.sha256(repr(key).encode()).hexdigest()
     cache = Path(platformdirs.user_cache_dir("dss")) / "material" / f"{digest[:16]}.npz"
-    # A damaged file is made again: nothing is lost with it.
+    # A damaged file of the cache is made again.
     with contextlib.suppress(*DAMAGED), np.load(cache) as data:
         return Material(data["samples"], data["spans"], data["names"], tuple(data["notes"].tolist()))
     material = make()
@@ -109,7 +116,7 @@ def remembered(key: object, make: Callable[[], Material]) -> Material:
 
 
 def joined(recordings: Iterable[tuple[str, NDArray[np.float32]]]) -> Material:
-    """Recordings at 16 kHz as material, those of a group one after the other: (group, samples)."""
+    """Join recordings (group, samples) at 16 kHz; recordings of a group must be consecutive."""
     pieces = [np.zeros(0, np.int16)]
     spans: list[list[int]] = []
     names: list[str] = []
@@ -131,7 +138,7 @@ def _read(folder: Path, listing: Sequence[tuple[str, Path]], speech: bool) -> Ma
         "silent: left out": 0,
     }
 
-    def recordings() -> Iterator[tuple[str, NDArray[np.float32]]]:  # one at a time: hours are gigabytes
+    def recordings() -> Iterator[tuple[str, NDArray[np.float32]]]:  # one at a time, to save memory
         for name, path in listing:
             piece, rate, channels = read_mono(path)
             if speech:
@@ -150,7 +157,11 @@ def _read(folder: Path, listing: Sequence[tuple[str, Path]], speech: bool) -> Ma
 
 
 def _listing(folder: Path, split: str | None, key: str) -> list[tuple[str, Path]]:
-    """(group, file) pairs, the files of a group together."""
+    """Return (group, file) pairs, sorted by group.
+
+    Raises:
+        DssError: the manifest cannot be read, or lacks the columns or the split.
+    """
     manifest = folder / "MANIFEST.csv"
     if manifest.exists():
         try:
@@ -178,41 +189,41 @@ def _listing(folder: Path, split: str | None, key: str) -> list[tuple[str, Path]
 
 
 def _state(path: Path) -> tuple[int, int]:
-    """Size and time of a file: another of the same name is read again."""
+    """Return size and modification time of a file, so that a changed file is read again."""
     try:
         status = path.stat()
     except OSError as error:
-        raise DssError(f"{path}: cannot be read: {error.strerror}; mend it or leave it out") from error
+        raise DssError(f"{path}: cannot be read: {error.strerror}; repair it or leave it out") from error
     return status.st_size, status.st_mtime_ns
 
 
 def read_mono(path: Path) -> tuple[NDArray[np.float32], int, int]:
-    """The first channel of a file at 16 kHz, and the file's own rate and number of channels.
+    """Return the first channel of a file at 16 kHz, and the file's own rate and number of channels.
 
     Raises:
-        DssError: it cannot be read.
+        DssError: the file cannot be read, or has samples that are not finite.
     """
     try:
         samples, rate = soundfile.read(path, dtype="float32", always_2d=True)
     except (soundfile.SoundFileError, OSError) as error:
         reason = getattr(error, "error_string", None) or str(error)
-        raise DssError(f"{path}: cannot be read: {reason.rstrip('.')}; mend it or leave it out") from error
+        raise DssError(f"{path}: cannot be read: {reason.rstrip('.')}; repair it or leave it out") from error
     if not np.isfinite(samples).all():
-        raise DssError(f"{path}: samples that are not numbers; mend it or leave it out")
-    mono = samples[:, 0]  # one channel, not a sum: channels of one take would comb-filter
+        raise DssError(f"{path}: samples that are not numbers; repair it or leave it out")
+    mono = samples[:, 0]  # one channel, because a sum of channels would be comb-filtered
     if rate != SAMPLE_RATE:
         mono = soxr.resample(mono, rate, SAMPLE_RATE)
     return mono, rate, samples.shape[1]
 
 
 def even_level(samples: NDArray[np.float32]) -> NDArray[np.float32]:
-    """Scale to SPEECH_RMS as of `active_level`; what is as good as silent becomes silence."""
+    """Scale samples to an `active_level` of SPEECH_RMS; nearly silent samples become silence."""
     level = active_level(samples)
     return samples * np.float32(SPEECH_RMS / level) if level > 1e-5 else samples * 0
 
 
 def active_level(samples: NDArray[np.float32]) -> float:
-    """Return the RMS over the 20 ms frames that lie within 30 dB of the loudest; 0 of less than a frame."""
+    """Return the RMS of the 20 ms frames within 30 dB of the loudest one; 0 for less than one frame."""
     frame = SAMPLE_RATE // 50
     usable = len(samples) // frame * frame
     if not usable:

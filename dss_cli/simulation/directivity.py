@@ -1,4 +1,4 @@
-"""How talkers radiate and microphones listen, by direction and octave."""
+"""Directivity of talkers (per octave) and microphones."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Source: W. T. Chu, A. C. C. Warnock, Detailed directivity of sound fields around
 IRC-RR-104 (2002), smoothed.
 """
 MOUTH_BEHIND = np.array([0.7, 0.6, 0.45, 0.35, 0.22, 0.15, 0.1])
-"""Amplitude behind the talker over the amplitude in front, per octave."""
+"""Amplitude behind the talker relative to the front, per octave."""
 
 
 @dataclass(frozen=True)
@@ -26,9 +26,9 @@ class Mouth:
     """Radiation of one talker: b + (1 - b) ((1 + cos a) / 2)^m at the angle a from the axis, per octave.
 
     Attributes:
-        axis: (3,) unit vector in which the talker speaks.
+        axis: (3,) unit vector in the direction of speech.
         behind: (7,) amplitude b at the back.
-        power: (7,) exponent m; 0 radiates alike in all directions.
+        power: (7,) exponent m; 0 radiates equally in all directions.
     """
 
     axis: Array
@@ -46,7 +46,7 @@ class Mouth:
 def mouth(axis: Array, share: float = 1.0) -> Mouth:
     """Return a talker whose directivity index is `share` times MOUTH_INDEX in every octave.
 
-    A share of 0 is a point that radiates alike in all directions.
+    A share of 0 is a point source that radiates equally in all directions.
     """
     index = share * MOUTH_INDEX
     behind = MOUTH_BEHIND**share
@@ -54,7 +54,7 @@ def mouth(axis: Array, share: float = 1.0) -> Mouth:
 
 
 def _exponent(mean: Array, behind: Array) -> Array:
-    """Exponents with which the mean over the sphere of the squared amplitude is `mean`.
+    """Return the exponents for which the mean squared amplitude over the sphere is `mean`.
 
     With u = (1 + cos a) / 2, uniform over the sphere, the mean is b^2 + 2 b (1 - b) / (m + 1) +
     (1 - b)^2 / (2 m + 1): a quadratic in m.
@@ -69,12 +69,12 @@ def _exponent(mean: Array, behind: Array) -> Array:
 
 @dataclass(frozen=True)
 class Microphone:
-    """A first-order microphone: p + (1 - p) cos a at the angle a of arrival from its axis.
+    """First-order microphone with the sensitivity p + (1 - p) cos a at the angle of arrival a from its axis.
 
     Attributes:
-        position: (3,) metres.
-        axis: (3,) unit vector to which it points.
-        omni: p; 1 listens alike in all directions, 0.5 is a cardioid.
+        position: (3,) position in metres.
+        axis: (3,) unit vector of its direction.
+        omni: p; 1 is omnidirectional, 0.5 is a cardioid.
     """
 
     position: Array
@@ -82,7 +82,7 @@ class Microphone:
     omni: float = 1.0
 
     def gains(self, directions: Array) -> Array:
-        """Return the amplitudes (directions,) of sound from where the vectors (directions, 3) point."""
+        """Return the sensitivities (directions,) to sound from the directions of vectors (directions, 3)."""
         cosine = directions @ self.axis / np.maximum(np.linalg.norm(directions, axis=1), 1e-9)
         return np.asarray(self.omni + (1 - self.omni) * cosine)
 

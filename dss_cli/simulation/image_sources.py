@@ -1,14 +1,15 @@
-"""Responses of shoeboxes by image sources, all images of one source at once.
+"""Impulse responses of shoebox rooms by image sources, with all images of one source at once.
 
-Every wall absorbs differently in every octave, talkers and microphones are directive, the air absorbs. One
-train of impulses is made per octave and filtered by the octave's weight; the weights sum to one, so that a
-room without any dependence on frequency has impulses as its response.
+The walls absorb differently in each octave, talkers and microphones are directive, and the air absorbs. One
+impulse train per octave is filtered with the weight of the octave. The weights sum to one, so that a room
+without dependence on frequency has impulses as its response.
 
-Images are numerous: 4 pi R^3 / (3 V) within a distance of R metres in a room of V cubic metres. Beyond the
-distance that holds MOST_IMAGES, the response goes on as noise. Its expected energy is that of the images left
-out: 4 pi / V per metre of path, times the mean over the directions of arrival of the energy that walls and
-air have left, of the talker's and of the microphone's squared directivity. So level and decay, which is not
-exponential in a room of uneven walls, go on without a step, in every octave.
+There are 4 pi R^3 / (3 V) images within a distance of R metres in a room of V cubic metres. Beyond the
+distance that contains MOST_IMAGES images, the response continues as noise. The expected energy of the noise
+is the energy of the omitted images: 4 pi / V per metre of path, times the mean over the directions of arrival
+of the product of three factors: the energy left by walls and air, and the squared directivities of talker and
+microphone. So level and decay (which is not exponential in a room with uneven walls) are continuous in every
+octave.
 
 Sources: J. B. Allen, D. A. Berkley, Image method for efficiently simulating small-room acoustics, JASA 65
 (1979); displaced images: E. De Sena et al., On the modeling of rectangular geometries in room acoustic
@@ -26,30 +27,30 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import fft
 
-from ..constants import SAMPLE_RATE
+from ..constants import SAMPLE_RATE, SPEED_OF_SOUND
 from .absorption import directions
 from .directivity import Microphone, Mouth
-from .limits import SPEED_OF_SOUND
 from .octaves import AIR, BANDS, band_weights, rumble_filter
 
 Array = NDArray[np.float64]
 
-LEAD = 40  # samples before time 0: half of the interpolation of a fractional delay
-MOST_IMAGES = 12_000  # of one source
-SHARP = 300  # nearest images, which are delayed by fractions of a sample; later ones by whole samples
-CLOSED = 1e-12  # least share of energy that a wall reflects, for its logarithm
-FADE = SAMPLE_RATE // 100  # samples at the end
+LEAD = 40  # samples before time 0: half the length of the interpolation of a fractional delay
+MOST_IMAGES = 12_000  # images of one source
+SHARP = 300  # nearest images, with fractional delays; the delays of the others are rounded to samples
+CLOSED = 1e-12  # least share of energy reflected by a wall, for the logarithm
+FADE = SAMPLE_RATE // 100  # samples of the fade at the end
 
 
 @dataclass(frozen=True)
 class Shoebox:
-    """A room with rectangular walls, its corner at the origin.
+    """Rectangular room with a corner at the origin.
 
     Attributes:
-        size: (3,) metres.
-        absorption: (6, 7) share of energy that each wall takes per octave: x = 0, x = size, then y and z.
-        jitter: metres by which images are displaced at most along each axis; perfect boxes sweep.
-        order: reflections after which images are left out, with no noise behind them; None is any number.
+        size: (3,) size in metres.
+        absorption: (6, 7) share of energy absorbed by each wall per octave: x = 0, x = size, then y and z.
+        jitter: largest displacement of images along each axis in metres, against the sweeping echoes of
+            perfect boxes.
+        order: highest order of reflections, without noise for the omitted images; None: unlimited.
     """
 
     size: Array
@@ -59,21 +60,21 @@ class Shoebox:
 
     @property
     def volume(self) -> float:
-        """Cubic metres."""
+        """Volume in cubic metres."""
         return float(np.prod(self.size))
 
     @property
     def losses(self) -> Array:
-        """(6, 7) minus the logarithm of the energy that a reflection leaves."""
+        """Negative logarithm of the energy left by a reflection, (6, 7)."""
         return np.asarray(-np.log(np.maximum(1 - self.absorption, CLOSED)))
 
 
 @dataclass(frozen=True)
 class Images:
-    """A source and its images, the source itself first.
+    """Source and its images; the source itself is first.
 
     Attributes:
-        distances: (images,) metres to the microphone.
+        distances: (images,) distances to the microphone in metres.
         gains: (images, 7) amplitude at the microphone per octave: 1 / r, walls, air, directivities.
     """
 
@@ -82,7 +83,7 @@ class Images:
 
     @property
     def delays(self) -> Array:
-        """(images,) samples, without LEAD."""
+        """Delays in samples, (images,), without LEAD."""
         return self.distances * (SAMPLE_RATE / SPEED_OF_SOUND)
 
 
@@ -94,7 +95,7 @@ def find_images(
     microphone: Microphone,
     reach: float,
 ) -> Images:
-    """Find the images of a source that lie within `reach` metres of the microphone, the source first."""
+    """Return the images of a source within `reach` metres of the microphone; the source is first."""
     offsets, losses, signs = [], [], []
     for axis in range(3):
         offset, loss, sign = _along(box, axis, float(source[axis]), float(microphone.position[axis]), reach)
@@ -112,11 +113,11 @@ def find_images(
     if box.order is not None:
         kept = order <= box.order
         index, order = tuple(i[kept] for i in index), order[kept]
-    first = int(np.argmin(order))  # the source itself is the one of order 0
+    first = int(np.argmin(order))  # the source itself has order 0
     towards = np.stack([o[i] for o, i in zip(offsets, index, strict=True)], axis=1)
     towards += rng.uniform(-box.jitter, box.jitter, towards.shape) * (order > 0)[:, np.newaxis]
     distances = np.linalg.norm(towards, axis=1)
-    # An image is a mirrored talker: what it sends here, the talker sends into the mirrored direction.
+    # An image is a mirrored talker: its sound left the talker in the mirrored direction.
     leaving = -towards * np.stack([s[i] for s, i in zip(signs, index, strict=True)], axis=1)
     decay = losses[0][index[0]] + losses[1][index[1]] + losses[2][index[2]]
     gains = np.exp(-0.5 * (decay + AIR * distances[:, np.newaxis])) / distances[:, np.newaxis]
@@ -128,7 +129,7 @@ def find_images(
 def _along(
     box: Shoebox, axis: int, source: float, microphone: float, reach: float
 ) -> tuple[Array, Array, Array]:
-    """Offsets from the microphone, losses (7 octaves) and mirroring of the images along one axis."""
+    """Return offsets from the microphone, losses (images, 7) and signs of mirroring along one axis."""
     length = float(box.size[axis])
     most = int(np.ceil(reach / length)) + 1
     if box.order is not None:
@@ -137,7 +138,7 @@ def _along(
     odd = number % 2 == 1
     place = number * length + np.where(odd, length - source, source)
     low, high = box.losses[2 * axis], box.losses[2 * axis + 1]
-    # Image n > 0 is seen through the far wall first, n < 0 through the near one, then in turn.
+    # Image n > 0 is reflected by the far wall first, n < 0 by the near wall, then alternately.
     first, then = (np.abs(number) + 1) // 2, np.abs(number) // 2
     at_high, at_low = np.where(number > 0, first, then), np.where(number > 0, then, first)
     loss = at_low[:, np.newaxis] * low + at_high[:, np.newaxis] * high
@@ -152,26 +153,26 @@ def respond(
     microphone: Microphone,
     seconds: float,
 ) -> tuple[NDArray[np.float32], list[Images]]:
-    """Simulate the responses of one room to sources at the same microphone.
+    """Simulate the responses of one room from several sources to one microphone.
 
     Args:
-        rng: displaces images, and is the noise behind them.
+        rng: random generator for the displacement of images and the late noise.
         box: the room.
-        sources: (3,) metres of each.
-        mouths: their directivity.
-        microphone: where and how one listens.
-        seconds: length of the responses, faded out over the last 10 ms.
+        sources: positions (3,) in metres.
+        mouths: directivity of each source.
+        microphone: position and directivity of the microphone.
+        seconds: length of the responses, including a fade of 10 ms at the end.
 
     Returns:
-        Responses (sources, taps), LEAD samples late, direct sound 1 at 1 m straight ahead; and the images
-        of each source.
+        Responses (sources, taps), delayed by LEAD samples, with a direct sound of 1 at 1 m straight ahead;
+        and the images of each source.
     """
     taps = round(seconds * SAMPLE_RATE) + LEAD
     longest = seconds * SPEED_OF_SOUND
     reach = min(longest, (3 * MOST_IMAGES * box.volume / (4 * np.pi)) ** (1 / 3))
     if box.order is not None:
         reach = longest
-    size = fft.next_fast_len(taps + SAMPLE_RATE // 20, real=True)  # the filters ring before and after
+    size = fft.next_fast_len(taps + SAMPLE_RATE // 20, real=True)  # the filters ring at both ends
     hertz = np.asarray(np.fft.rfftfreq(size, 1 / SAMPLE_RATE), np.float64)
     weights = band_weights(hertz) * rumble_filter(hertz)
     responses = np.zeros((len(sources), taps), np.float32)
@@ -193,9 +194,9 @@ def respond(
 
 
 def impulse_trains(images: Images, size: int) -> Array:
-    """Return one train of impulses per octave, (7, size), LEAD samples late.
+    """Return one impulse train per octave, (7, size), delayed by LEAD samples.
 
-    The SHARP nearest images are sincs under a Hann window at their exact delay, the others single samples.
+    The SHARP nearest images are Hann-windowed sincs at their exact delay, the others single samples.
     """
     near = np.argsort(images.distances)[:SHARP]
     late = np.ones(len(images.distances), bool)
@@ -215,7 +216,7 @@ def impulse_trains(images: Images, size: int) -> Array:
 
 
 def _interpolation(delays: Array) -> tuple[NDArray[np.int64], Array]:
-    """Samples and values (pulses, 2 LEAD) of pulses at fractional delays of at least LEAD samples."""
+    """Return sample indices and values (pulses, 2 LEAD) of pulses at fractional delays of at least LEAD."""
     whole = np.floor(delays).astype(np.int64)
     steps = np.arange(1 - LEAD, LEAD + 1)
     time = steps - (delays - whole)[:, np.newaxis]
@@ -223,12 +224,12 @@ def _interpolation(delays: Array) -> tuple[NDArray[np.int64], Array]:
 
 
 def pulses(delays: Array, gains: Array, size: int) -> Array:
-    """Return single pulses (pulses, size) as `respond` renders them: at their delays plus LEAD, in octaves.
+    """Return single pulses (pulses, size) as rendered by `respond`, at their delays plus LEAD.
 
     Args:
-        delays: (pulses,) samples, at least 0.
+        delays: (pulses,) delays in samples, at least 0.
         gains: (pulses, 7) amplitude per octave.
-        size: samples.
+        size: length in samples.
     """
     trains = np.zeros((len(delays), size))
     at, shapes = _interpolation(delays + LEAD)
@@ -240,11 +241,11 @@ def pulses(delays: Array, gains: Array, size: int) -> Array:
 def expected_energy(
     box: Shoebox, mouth: Mouth, microphone: Microphone, samples: NDArray[np.integer]
 ) -> Array:
-    """Return the expected energy of the images per sample and octave, (7, samples), at times since 0."""
+    """Return the expected energy of the images per sample and octave, (7, samples), at the given samples."""
     octant = directions().T
     flips = np.array([[x, y, z] for x in (-1, 1) for y in (-1, 1) for z in (-1, 1)], float)
     arriving = (octant[:, np.newaxis] * flips).reshape(-1, 3)
-    # Seen from one direction, images look in all mirrored ones alike.
+    # Images that arrive from one direction have all mirrored orientations equally often.
     sent = (mouth.gains(arriving) ** 2).reshape(len(octant), 8, -1).mean(axis=1)
     heard = (microphone.gains(arriving) ** 2).reshape(len(octant), 8).mean(axis=1)
     coarse = np.linspace(samples[0], samples[-1], 32)  # the decay is smooth
@@ -256,10 +257,10 @@ def expected_energy(
 
 
 def _reflected(box: Shoebox, directions: Array, metres: Array) -> Array:
-    """Share of energy that the walls leave, (directions, distances, 7), the mean over positions.
+    """Return the share of energy left by the walls, (directions, distances, 7), as a mean over positions.
 
-    Along an axis a path of some metres meets walls n or n + 1 times, as often as makes the mean exact; both
-    walls in turn, from either.
+    Along an axis a path meets walls n or n + 1 times, weighted so that the mean number is exact. The walls
+    alternate, starting with either of them.
     """
     left = np.ones((len(directions), len(metres), len(BANDS)))
     for axis in range(3):

@@ -1,9 +1,8 @@
-"""Places put together of measured responses, for training: near talkers of a room, far ones of a like room.
+"""Places composed of measured responses: near ones of one room, far ones of the same or a similar room.
 
-Few rooms were measured both close by and far off. Where one was not, its far responses are borrowed from a
-room that reverberates about as long and whose direct sound, at the same distance, is about as strong.
-Recorders, loudspeakers and files have gains of their own: every response is scaled so that its direct sound
-falls with 1 / r.
+Few rooms were measured at near and at far distances. If a room has no far responses, they are taken from a
+room with a similar reverberation time and a similar strength of direct sound at the same distance. Recorders,
+loudspeakers and files have different gains, so every response is scaled such that its direct sound is 1 / r.
 """
 
 from __future__ import annotations
@@ -16,22 +15,20 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..constants import SAMPLE_RATE
+from ..distances import FAR_OUTDOOR, NEAR, Range
 from ..errors import DssError
 from .corpus import read_mono
 from .image_sources import FADE, LEAD
-from .limits import FAR_OUTDOOR, NEAR
 from .measured_rirs import MeasuredResponse, read_rows
 from .rir import direct_to_reverberant, onset, reverberation_time, split_at_onset
 from .rooms import LONGEST
 
-Range = tuple[float, float]
-
-ALIKE_RT60 = 1.6  # greatest ratio of the reverberation times of two rooms that are alike
-ALIKE_RATIO = 4.0  # dB, likewise of their direct sound at one distance
-SAME_STATE = 1.1  # greatest ratio within one room, whose walls may have been changed
-ANECHOIC = 18.0  # dB of direct sound at 1 m from which on a room hardly reverberates
-ANECHOIC_SHARE = 0.1  # of the places
-DRY_RT60 = 0.05  # seconds, of a room without a decay that can be measured
+ALIKE_RT60 = 1.6  # largest ratio of the reverberation times of similar rooms
+ALIKE_RATIO = 4.0  # dB, largest difference of their direct sound at equal distance
+SAME_STATE = 1.1  # largest ratio within one room, whose walls may have been changed
+ANECHOIC = 18.0  # dB of direct sound at 1 m above which a room hardly reverberates
+ANECHOIC_SHARE = 0.1  # share of the places
+DRY_RT60 = 0.05  # seconds, for rooms without a measurable decay
 
 
 @dataclass(frozen=True)
@@ -40,10 +37,10 @@ class Measured:
 
     Attributes:
         room: name of the room.
-        distance: metres.
-        rt60: seconds.
-        ratio: dB of direct over reverberant sound, as it would be at 1 m: the room's, whatever the distance.
-        samples: float16 at 16 kHz from LEAD samples before the onset on, direct sound 1 / r.
+        distance: distance in metres.
+        rt60: reverberation time in seconds.
+        ratio: direct-to-reverberant ratio in dB, normalised to 1 m, a property of the room.
+        samples: float16 at 16 kHz from LEAD samples before the onset on, with a direct sound of 1 / r.
     """
 
     room: str
@@ -55,11 +52,11 @@ class Measured:
 
 @dataclass(frozen=True)
 class TrainingRooms:
-    """Measured responses to put places together of.
+    """Measured responses from which places are composed.
 
     Attributes:
-        near: those of each room with near talkers.
-        far: those of far talkers.
+        near: near responses by room.
+        far: far responses.
     """
 
     near: Mapping[str, tuple[Measured, ...]]
@@ -68,13 +65,13 @@ class TrainingRooms:
     def draw(
         self, rng: np.random.Generator, near_count: int, far_count: int
     ) -> tuple[Sequence[NDArray[np.float16]], NDArray[np.float64], float]:
-        """Put a place together.
+        """Compose a place.
 
-        The first near response is of the nearer half of the room's, the second of the further half, the
-        others are any.
+        The first near response is from the closer half of the room's near responses, the second from the
+        other half, further ones from all.
 
         Returns:
-            Responses, near ones first; metres to each; the near room's reverberation time in seconds.
+            Responses, near ones first; distances in metres; reverberation time of the near room in seconds.
         """
         fitting = {room: rows for room, rows in self.near.items() if len(rows) >= near_count}
         rooms = [room for room, rows in fitting.items() if self._like(rows, far_count)]
@@ -100,7 +97,7 @@ class TrainingRooms:
         return [row.samples for row in chosen], np.array([row.distance for row in chosen]), _rt60(own)
 
     def _like(self, near: Sequence[Measured], count: int) -> list[list[Measured]]:
-        """Far responses, at least `count` by room, of the room itself or else of rooms like it."""
+        """Return the far responses of the room itself or of similar rooms, in groups of at least `count`."""
         groups: dict[str, list[Measured]] = {}
         for row in self.far:
             if row.room == near[0].room or _alike(near, row):
@@ -134,14 +131,14 @@ def load_training_rooms(
     """Read the responses of a folder with a MANIFEST.csv (path, room, distance_m, split).
 
     Args:
-        folder: of the manifest.
-        counts: how many near and far responses a place needs.
-        split: of the manifest's lines; None reads all.
-        near, far: (least, most) metres to near and to far talkers.
+        folder: folder of the manifest.
+        counts: numbers of near and far responses of a place.
+        split: split to read; None reads all lines.
+        near, far: (least, most) distance of near and of far talkers in metres.
 
     Raises:
-        DssError: no manifest, a damaged line, no line of the split, a file that cannot be read, or no room
-            with enough near responses, and far ones in it or in one like it.
+        DssError: the manifest is missing, a line is damaged, the split has no line, a file cannot be read, or
+            no room has enough near responses together with far ones in the same or a similar room.
     """
     rooms: dict[str, list[Measured]] = {}
     distant: list[Measured] = []
@@ -154,7 +151,7 @@ def load_training_rooms(
     if not any(len(rows) >= counts[0] and found._like(rows, counts[1]) for rows in found.near.values()):
         raise DssError(
             f"{folder / 'MANIFEST.csv'}: no room has {counts[0]} responses at {near[0]:g} to {near[1]:g} m "
-            f"and {counts[1]} at {far[0]:g} to {far[1]:g} m, in it or in one like it"
+            f"and {counts[1]} at {far[0]:g} to {far[1]:g} m, in the same or a similar room"
         )
     return found
 
@@ -170,8 +167,8 @@ def _measure(row: MeasuredResponse) -> Measured:
     if not np.isfinite(rt60) or loud > ANECHOIC:
         rt60 = DRY_RT60
     samples *= 1 / (np.sqrt(np.sum(direct**2)) * row.distance)
-    first = max(0, start - LEAD)  # the recorder's latency is no property of the room
-    length = round(min(LONGEST, 1.2 * rt60 + 0.1) * SAMPLE_RATE)  # what follows is the recorder's noise
+    first = max(0, start - LEAD)  # removes the latency of the recorder
+    length = round(min(LONGEST, 1.2 * rt60 + 0.1) * SAMPLE_RATE)  # the rest is noise of the recorder
     kept = samples[first : first + length].copy()
     kept[-FADE:] *= np.linspace(1, 0, len(kept[-FADE:]))
     return Measured(row.room, row.distance, float(rt60), float(loud), kept.astype(np.float16))

@@ -1,4 +1,4 @@
-"""Measured responses: rooms in which someone recorded both a near and a far loudspeaker."""
+"""Measured responses of rooms in which near and far loudspeakers were recorded."""
 
 from __future__ import annotations
 
@@ -13,18 +13,27 @@ from typing import Any
 import numpy as np
 
 from ..constants import SAMPLE_RATE
+from ..distances import FAR_INDOOR, NEAR
 from ..errors import DssError
 from .corpus import read_mono
 from .image_sources import LEAD
-from .limits import FAR_INDOOR, NEAR
 from .rir import Response, direct_to_reverberant, onset, reverberation_time, split_at_onset
 
-LONGEST = 2.0  # seconds of a response that are kept
+LONGEST = 2.0  # seconds; longer responses are cut
 
 
 @dataclass(frozen=True)
 class MeasuredResponse:
-    """One measured response, not yet read; `rt60` is what the manifest says of it, in seconds."""
+    """One measured response, not yet read.
+
+    Attributes:
+        path: path of the file.
+        name: path in the manifest.
+        room, microphone: names of room and microphone.
+        distance: distance in metres.
+        gain_db: calibration gain in dB.
+        rt60: reverberation time in seconds from the manifest, None if not stated.
+    """
 
     path: Path
     name: str
@@ -37,16 +46,18 @@ class MeasuredResponse:
 
 @dataclass(frozen=True)
 class Rooms:
-    """Responses by room and microphone: near and far of a scene come from the same two.
+    """Responses by room and microphone; a scene takes near and far responses from the same pair.
 
     Attributes:
-        places: (near, far) rows of each.
+        places: near and far responses of each pair of room and microphone.
+        notes: lines for the user about how the manifest was read.
     """
 
     places: tuple[tuple[tuple[MeasuredResponse, ...], tuple[MeasuredResponse, ...]], ...]
+    notes: tuple[str, ...] = ()
 
     def digest(self) -> str:
-        """sha256 of the recordings and of what the manifest says of them."""
+        """Return the SHA-256 of the recordings and their lines in the manifest."""
         total = hashlib.sha256()
         for near, far in self.places:
             for row in (*near, *far):
@@ -55,19 +66,19 @@ class Rooms:
         return total.hexdigest()
 
     def fits(self, near_count: int, far_count: int) -> bool:
-        """Whether any place has so many responses."""
+        """Return whether any place has these numbers of responses."""
         return any(len(near) >= near_count and len(far) >= far_count for near, far in self.places)
 
     def most_far(self, near_count: int) -> int:
-        """The most far responses of a place that has so many near ones; 0 without such a place."""
+        """Return the largest number of far responses in a place with `near_count` near ones, or 0."""
         return max((len(far) for near, far in self.places if len(near) >= near_count), default=0)
 
     def draw(
         self, rng: np.random.Generator, near_count: int, far_count: int
     ) -> tuple[Sequence[Response], Sequence[Response], dict[str, Any]]:
-        """Responses near and far in one place, and what there is to say of the place.
+        """Draw near and far responses in one place, with facts about the place.
 
-        Levels are comparable within a place, and such that near talkers have 1 / r on average.
+        Levels are comparable within a place, and scaled such that near talkers have 1 / r on average.
         """
         fitting = [p for p in self.places if len(p[0]) >= near_count and len(p[1]) >= far_count]
         near, far = fitting[int(rng.integers(len(fitting)))]
@@ -89,14 +100,17 @@ class Rooms:
 
 
 def load_rooms(folder: Path, split: str | None = None) -> Rooms:
-    """Rooms of a folder with a MANIFEST.csv (path, room, distance_m; calib_gain_db and microphone if known).
+    """Read the rooms of a folder with a MANIFEST.csv.
 
-    Of a manifest with a column `split`, `split` reads the rows of one alone.
+    The columns are path, room and distance_m, optionally calib_gain_db, microphone and split. Without a
+    column `microphone`, the number after `ch` or `mic` in the file's name identifies the microphone.
 
-    Without a column `microphone` the number after `ch` or `mic` in the file's name tells them apart.
+    Args:
+        folder: folder of the manifest.
+        split: split to read if the manifest has that column; None reads all rows.
 
     Raises:
-        DssError: no manifest, a damaged line, or no room with both a near and a far response.
+        DssError: the manifest is missing, a line is damaged, or no room has both near and far responses.
     """
     groups: dict[tuple[str, str], tuple[list[MeasuredResponse], list[MeasuredResponse]]] = {}
     for row in read_rows(folder, split):
@@ -111,18 +125,25 @@ def load_rooms(folder: Path, split: str | None = None) -> Rooms:
             f"{folder / 'MANIFEST.csv'}: no room has responses from both up to {NEAR[1]} m and "
             f"{FAR_INDOOR[0]} m or more"
         )
-    return Rooms(tuple(places))
+    whole = split is not None and not _has_splits(folder / "MANIFEST.csv")
+    note = f"{folder / 'MANIFEST.csv'}: no column split: its responses are used for every split"
+    return Rooms(tuple(places), (note,) if whole else ())
+
+
+def _has_splits(manifest: Path) -> bool:
+    with manifest.open(newline="", encoding="utf-8") as handle:
+        return "split" in next(csv.reader(handle), [])
 
 
 def read_rows(folder: Path, split: str | None = None) -> list[MeasuredResponse]:
-    """Return the lines of a folder's MANIFEST.csv, in order.
+    """Return the lines of a folder's MANIFEST.csv in order.
 
     Args:
-        folder: of the manifest.
-        split: reads only the lines with it in the column `split`, where there is such a column.
+        folder: folder of the manifest.
+        split: split to read if the manifest has that column; None reads all lines.
 
     Raises:
-        DssError: no manifest, a damaged line, or no line of the split.
+        DssError: the manifest is missing, a line is damaged, or the split has no line.
     """
     manifest = folder / "MANIFEST.csv"
     if not manifest.is_file():
@@ -171,7 +192,7 @@ def _response(row: MeasuredResponse, scale: float) -> Response:
     samples = read_mono(row.path)[0] * np.float32(scale * 10 ** (row.gain_db / 20))
     start = onset(samples)
     direct, rest = split_at_onset(samples, start)
-    first = max(0, start - LEAD)  # the recorder's latency is no property of the room
+    first = max(0, start - LEAD)  # removes the latency of the recorder
     return Response(
         samples[first : first + round(LONGEST * SAMPLE_RATE)],
         {

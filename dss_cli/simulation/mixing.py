@@ -1,6 +1,6 @@
-"""Scenes: who speaks where, how loud, over what noise, through which microphone.
+"""Mix scenes: talkers in a place, at their levels, with noise, through a microphone and a device.
 
-`mixture = near + far + noise`, sample by sample; near and far are the reverberant images at the
+`mixture = near + far + noise` holds sample by sample. near and far are the reverberant images at the
 microphone, so the task is separation, not dereverberation.
 """
 
@@ -15,26 +15,24 @@ import soxr
 from numpy.typing import NDArray
 from scipy import fft
 
-from ..constants import SAMPLE_RATE
-from .corpus import SPEECH_RMS, Material
-from .recording_chain import Capture, device_gain, low_pass
-from .scene_sampling import KINDS, KNOTS, Decibels, Draw, Recipe, Samples, Tone, Voice, draw
-from .turns import ALWAYS, FOREVER, RAMP, gate
-
-__all__ = ["KINDS", "KNOTS", "Recipe", "Scene", "mix", "render"]
-
-TYPICAL_GAIN = 0.4  # a talker at 0.4 m is recorded at about -26 dBFS
-TYPICAL_NEAR = SPEECH_RMS / TYPICAL_GAIN  # level of that talker ahead of the device's gain
-BALANCING = (0.1, 100.0)  # factors that a talker who is silent through a turn must not exceed
+from ..constants import SAMPLE_RATE, STEMS
+from .corpus import Material
+from .recipe import KINDS, Recipe
+from .rendering import Levels, NumPyArrays, Renderer, Sounds
+from .scene_sampling import Draw, Samples, Voice, draw
+from .turns import ALWAYS, FOREVER, gate
 
 
 @dataclass(frozen=True)
 class Scene:
-    """Samples of one scene at 16 kHz, float32, all of one length, and how it was drawn.
+    """Samples of one scene (float32 at 16 kHz, equal lengths), and its random numbers.
 
     Attributes:
-        drawn: every number drawn, fit for JSON: `talkers` (role, speaker, offset in its recordings in
-            seconds, level in dB, index of its response), pauses, noise, microphone, gain.
+        kind: kind of scene.
+        mixture, near, far, noise: samples `(samples,)`.
+        snr_db: signal-to-noise ratio in dB, None without environmental noise.
+        drawn: all drawn numbers, for JSON: `talkers` (role, speaker, offset in the speaker's recordings in
+            seconds, level in dB, index of the response), pauses, noise, microphone, gain.
     """
 
     kind: str
@@ -58,17 +56,17 @@ def render(
     snr_db: float | None = None,
     noise_groups: Sequence[int] | None = None,
 ) -> Scene:
-    """Draw one scene of `length` samples and mix it.
+    """Draw one scene and mix it.
 
     Args:
-        rng: all randomness comes from here.
-        kind: a key of KINDS.
-        recipe: levels and the microphone.
-        near, far: responses to choose from; as many are used as the kind has talkers.
-        speech, noise: dry material; without `noise` the scene has only the microphone's own.
-        length: samples at 16 kHz.
-        snr_db: of the environmental noise; None leaves it out.
-        noise_groups: recordings of `noise` to choose from; None is all.
+        rng: random generator.
+        kind: key of KINDS.
+        recipe: settings of levels and microphone.
+        near, far: responses to choose from, at least as many as the kind has talkers.
+        speech, noise: dry material; without `noise` the scene has only the microphone's own noise.
+        length: length of the scene in samples at 16 kHz.
+        snr_db: signal-to-noise ratio in dB; None: no environmental noise.
+        noise_groups: recordings of `noise` to choose from; None: all.
     """
     taps = max(len(r) for r in [*near, *far])
     drawn = draw(rng, kind, recipe, (len(near), len(far)), taps, speech, noise, length, snr_db, noise_groups)
@@ -82,115 +80,53 @@ def mix(
     speech: Material,
     noise: Material | None,
 ) -> Scene:
-    """The scene of a draw, from the responses and the material that it was drawn for."""
+    """Return the scene of a draw, rendered with the responses and the material of the draw."""
     length, taps = drawn.length, drawn.taps
-    size = fft.next_fast_len(length + taps, real=True)
-    capture = drawn.capture or Capture()
-    hertz = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
-    band = low_pass(hertz, capture.band, np).astype(np.float32)
-    colour = _microphone(drawn.colour, drawn.corner, size) * band
+    arrays = NumPyArrays(fft.next_fast_len(length + taps, real=True))
+    renderer = Renderer(arrays, Levels.of(drawn), length, taps)
+    spoken = {role: np.zeros(length, np.float32) for role in STEMS} if drawn.active_levels else None
 
-    def image(role: str, responses: Sequence[NDArray[np.floating]]) -> NDArray[np.complex64]:
-        total = np.zeros(size // 2 + 1, np.complex64)
+    def image(role: str, responses: Sequence[NDArray[np.floating]]) -> Samples:
+        total = np.zeros(len(arrays.hertz), np.complex64)
         for voice in drawn.voices:
             if voice.role == role:
+                speaks = gate(voice.spans, length + taps)
+                if spoken:
+                    np.maximum(spoken[role], speaks[taps:], out=spoken[role])
                 dry = _dry(voice, speech, length + taps)
-                dry *= gate(voice.spans, length + taps) * np.float32(10 ** (voice.level_db / 20))
+                dry *= speaks * np.float32(10 ** (voice.level_db / 20))
                 response = np.asarray(responses[voice.response], np.float32)
-                heard = fft.rfft(dry, size) * fft.rfft(response, size)
-                if voice.timbre is not None:
-                    heard *= 10 ** (_smooth(voice.timbre, size) / 20)
-                total += heard
-        return total
+                total += renderer.voice(dry, response, voice.timbre)
+        return np.asarray(renderer.heard(total), np.float32)
 
-    talkers = [
-        fft.irfft(image(role, responses) * colour, size)[taps : taps + length]
-        for role, responses in (("near", near), ("far", far))
-    ]
-    near_active, far_active, active = _activity(drawn)
-    if drawn.balance is not None:
-        near_level = float(np.sqrt(np.mean(talkers[0] ** 2) / near_active)) + 1e-9
-        far_level = float(np.sqrt(np.mean(talkers[1] ** 2) / far_active)) + 1e-9
-        balancing = near_level / far_level * 10 ** (-drawn.balance / 20)
-        talkers[1] *= np.clip(balancing, *BALANCING) if drawn.active_levels else balancing
-    power = float(np.mean((talkers[0] + talkers[1]) ** 2) / active) + 1e-12
-    sound = fft.irfft(fft.rfft(drawn.hiss, size) * band, size)[:length] if capture.band else drawn.hiss.copy()
-    sound *= np.sqrt(power) * 10 ** (drawn.floor_db / 20)
+    images = image("near", near), image("far", far)
+    around = None
     if noise is not None and drawn.noise is not None and drawn.snr_db is not None:
-        heard = noise.take(*drawn.noise, length + taps)
-        heard = fft.irfft(fft.rfft(heard, size) * colour, size)[taps : taps + length]
-        level = float(np.sqrt(np.mean(heard**2)))
-        if level > 1e-6:
-            heard *= np.float32(np.sqrt(power) / level * 10 ** (-drawn.snr_db / 20))
-            sound += heard if drawn.noise_spans == ALWAYS else heard * gate(drawn.noise_spans, length)
-    if drawn.tone:
-        sound += _tone(drawn.tone, colour, size)
-    parts = [np.asarray(p, np.float32) for p in (talkers[0], talkers[1], sound)]
-    if drawn.begins > 0:  # transforms leave rounding in the talkers' silence
-        parts = [p * gate(((drawn.begins, FOREVER),), length) for p in parts]
-    gain = _gain(drawn, parts)
-    parts = [p * gain for p in parts]
-    if drawn.capture:
-        changes = device_gain(parts[0] + parts[1] + parts[2], capture, np).astype(np.float32)
-        parts = [p * changes for p in parts]
-    mixture = parts[0] + parts[1] + parts[2]
-    facts = {**_facts(drawn, speech, noise), "gain_db": 20 * float(np.log10(gain))}
-    return Scene(drawn.kind, mixture, parts[0], parts[1], parts[2], drawn.snr_db, facts)
-
-
-def _activity(drawn: Draw) -> tuple[float, float, float]:
-    """Return the shares of the scene over which levels of near, of far and of all talkers are meant."""
-    if not drawn.active_levels:
-        return 1.0, 1.0, 1.0
-    whole = drawn.length + drawn.taps
-    gates = [(voice.role, gate(voice.spans, whole)[drawn.taps :]) for voice in drawn.voices]
-    near, far = (
-        np.max([g for own, g in gates if own == role] or [np.zeros(1, np.float32)], axis=0)
-        for role in ("near", "far")
+        around = noise.take(*drawn.noise, length + taps)
+    sounds = Sounds(
+        drawn.hiss,
+        around,
+        drawn.tone.samples if drawn.tone else None,
+        None if drawn.noise_spans == ALWAYS else gate(drawn.noise_spans, length),
+        (spoken["near"], spoken["far"]) if spoken else None,
+        gate(((drawn.begins, FOREVER),), length) if drawn.begins > 0 else None,
     )
-    shares = (float(np.mean(part, dtype=np.float64)) for part in (near, far, np.maximum(near, far)))
-    near_share, far_share, share = (max(part, RAMP / drawn.length) for part in shares)
-    return near_share, far_share, share
-
-
-def _tone(tone: Tone, microphone: Samples, size: int) -> Samples:
-    """A stationary noise as the microphone hears it, at its level ahead of the device's gain."""
-    curve = 10 ** (_smooth(tone.colour, size) / 20) * microphone
-    heard = fft.irfft(fft.rfft(tone.samples, size) * curve, size)[: len(tone.samples)]
-    level = float(np.sqrt(np.mean(heard**2))) + 1e-9
-    return np.asarray(heard * (TYPICAL_NEAR / level * 10 ** (-tone.level_db / 20)), np.float32)
+    near_part, far_part, rest, gain = renderer.mix(*images, sounds)
+    facts = {**_facts(drawn, speech, noise), "gain_db": 20 * float(np.log10(gain[0]))}
+    mixture = near_part + far_part + rest
+    return Scene(drawn.kind, mixture, near_part, far_part, rest, drawn.snr_db, facts)
 
 
 def _dry(voice: Voice, speech: Material, length: int) -> Samples:
-    """`length` samples of a talker, at its pace."""
+    """Return `length` dry samples of a talker at the talker's pace."""
     if voice.pace is None:
         return speech.take(voice.speaker, voice.first, length)
     there = speech.take(voice.speaker, voice.first, int(np.ceil((length + 1) * voice.pace)))
     return np.asarray(soxr.resample(there, voice.pace, 1.0, quality="MQ")[:length], np.float32)
 
 
-def _smooth(decibels: Decibels, size: int) -> NDArray[np.float64]:
-    """A response given at KNOTS over the bins of a transform of `size`, in dB."""
-    hertz = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
-    return np.interp(np.log(np.maximum(hertz, 1.0)), np.log(KNOTS), decibels)
-
-
-def _microphone(decibels: Decibels, corner: float, size: int) -> Samples:
-    """A smooth response, and the high-pass that every device has."""
-    hertz = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
-    high_pass = hertz**2 / (hertz**2 + corner**2)
-    return (10 ** (_smooth(decibels, size) / 20) * high_pass).astype(np.float32)
-
-
-def _gain(drawn: Draw, parts: Sequence[Samples]) -> np.float32:
-    mixture = parts[0] + parts[1] + parts[2]
-    peak, rms = float(np.abs(mixture).max()) + 1e-9, float(np.sqrt(np.mean(mixture**2))) + 1e-9
-    gain = 10 ** (drawn.gain_db / 20)
-    return np.float32(min(gain / rms if drawn.free else TYPICAL_GAIN * gain, 0.99 / peak))
-
-
 def _facts(drawn: Draw, speech: Material, noise: Material | None) -> dict[str, Any]:
-    """What was drawn, as `Scene.drawn` has it."""
+    """Return the drawn numbers for `Scene.drawn`."""
 
     def seconds(at: float) -> float:
         return float(at - drawn.taps) / SAMPLE_RATE

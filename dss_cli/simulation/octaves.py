@@ -1,4 +1,4 @@
-"""The octave bands in which rooms, air and talkers are described, and the filters that put them together."""
+"""Octave bands for rooms, air and talkers, and the filters that combine them."""
 
 from __future__ import annotations
 
@@ -9,16 +9,16 @@ Array = NDArray[np.float64]
 
 BANDS = np.array([125.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0, 8000.0])  # Hz
 AIR = np.array([0.0001, 0.0003, 0.0006, 0.001, 0.0019, 0.0058, 0.0203])
-"""Energy that the air absorbs per metre in each octave, at 20 °C and middling humidity."""
+"""Energy absorbed by air per metre in each octave, at 20 °C and medium humidity."""
 RUMBLE = 10.0  # Hz
 
 
 def band_weights(hertz: Array) -> Array:
     """Return the weight of each octave at each frequency, (7, frequencies); the sum over octaves is 1.
 
-    A weight is a squared cosine over one octave to either side of its centre, in the logarithm of the
-    frequency, so that values given per octave are joined smoothly. The outer octaves reach to 0 Hz and to
-    the end of the band. The filters have zero phase.
+    A weight is a squared cosine over one octave on each side of its centre, on a logarithmic frequency axis,
+    so that values per octave are interpolated smoothly. The outer octaves extend to 0 Hz and to the end of
+    the band. The filters have zero phase.
     """
     octave = np.clip(np.log2(np.maximum(hertz, 1e-6) / BANDS[0]), 0, len(BANDS) - 1)
     apart = np.abs(octave - np.arange(len(BANDS))[:, np.newaxis])
@@ -26,6 +26,6 @@ def band_weights(hertz: Array) -> Array:
 
 
 def rumble_filter(hertz: Array) -> NDArray[np.complex128]:
-    """Return the response of a causal high-pass of second order: the mean of many impulses is no sound."""
+    """Return the response of a causal second-order high-pass, which removes the mean of many impulses."""
     along = 1j * hertz
     return np.asarray((along / (along + RUMBLE)) ** 2)

@@ -1,15 +1,15 @@
-"""Where microphones and talkers stand."""
+"""Positions of microphones and talkers."""
 
 from __future__ import annotations
 
 import numpy as np
 from numpy.typing import NDArray
 
-MARGIN = 0.3  # metres that talkers and microphone keep from the walls
+MARGIN = 0.3  # least distance from the walls in metres
 
 
 def stand(rng: np.random.Generator, size: NDArray[np.float64], environment: str) -> NDArray[np.float64]:
-    """Draw the microphone's position in a room, (3,) metres; outdoors it is above the ground's middle."""
+    """Draw the position of the microphone, (3,) metres; outdoors it is above the centre of the ground."""
     height = rng.uniform(0.7, min(1.7, size[2] - MARGIN))
     if environment == "outdoor":
         return np.array([size[0] / 2, size[1] / 2, height])
@@ -22,7 +22,7 @@ def talker_position(
     microphone: NDArray[np.float64],
     span: tuple[float, float],
 ) -> NDArray[np.float64] | None:
-    """Draw a position at a distance uniform in `span`, or None where the place has no room for it."""
+    """Draw a position (3,) at a uniformly distributed distance in `span`; None if the place is too small."""
     for _ in range(50):
         distance = rng.uniform(*span)
         azimuth = rng.uniform(0, 2 * np.pi)

@@ -1,7 +1,8 @@
-"""What a device does behind its microphone: automatic gain, soft clipping, a narrow band, a codec.
+"""Recording chain of a device after its microphone: automatic gain, soft clipping, narrow band, codec.
 
-Every part of a scene goes through the gain that the mixture meets at each sample, so that the parts still sum
-to the mixture. The same functions serve NumPy and Keras' `ops`, one scene or many, over the last axis.
+All parts of a scene get the same gain at each sample, which is computed from the mixture. So the parts still
+sum to the mixture. The functions work with NumPy and with Keras `ops`, for one scene or many, along the last
+axis.
 """
 
 from __future__ import annotations
@@ -11,23 +12,23 @@ from typing import Any
 
 import numpy as np
 
-BANDS = (3400.0, 7800.0)  # Hz: where telephones end, and 16 kHz recordings
-STEEP = 0.1  # of the band's edge: what a low-pass takes to close
-MU, STEPS = 255.0, 127.0  # of 8-bit mu-law (ITU-T G.711, as its smooth curve), for each sign
-QUIETEST = 1e-3  # of the mean power: automatic gain turns nothing up further
+BANDS = (3400.0, 7800.0)  # Hz: upper limit of telephones, and of 16 kHz recordings
+STEEP = 0.1  # width of the transition of the low-pass, relative to its edge
+MU, STEPS = 255.0, 127.0  # 8-bit mu-law (ITU-T G.711, as a smooth curve), steps per sign
+QUIETEST = 1e-3  # least power for automatic gain, relative to the mean power
 
 
 @dataclass(frozen=True)
 class Capture:
-    """One device.
+    """Settings of one device.
 
     Attributes:
-        band: Hz, where its band ends; 0 is as the microphone gives.
-        drive: the highest peak over the level that soft clipping begins at; 0 clips nothing.
-        levelling: share of the level's changes, in dB, that automatic gain takes back.
-        memory: samples that automatic gain measures the level over.
-        clips_first: ahead of automatic gain.
-        companded: whether samples are coded in 8 bits on a logarithmic scale, behind all else.
+        band: upper limit of the band in Hz; 0: unlimited.
+        drive: highest peak relative to the level at which soft clipping begins; 0: no clipping.
+        levelling: share of the changes of the level, in dB, that automatic gain compensates.
+        memory: samples over which automatic gain measures the level.
+        clips_first: whether clipping comes before automatic gain.
+        companded: whether samples are finally coded in 8 bits on a logarithmic scale.
     """
 
     band: float = 0.0
@@ -39,7 +40,7 @@ class Capture:
 
 
 def draw_capture(rng: np.random.Generator) -> Capture:
-    """A device, which does each of the first three at even odds, and codes at one to three."""
+    """Draw a device: each of the first three effects has a probability of 1/2, the codec of 1/4."""
     band, drive, levelling = rng.uniform(BANDS[0], BANDS[1]), rng.uniform(0.5, 4.0), rng.uniform(0.2, 0.8)
     does = rng.uniform(size=3) < 0.5
     memory = int(16_000 * 10 ** rng.uniform(-0.7, 0.3))  # 0.2 to 2 s
@@ -49,13 +50,13 @@ def draw_capture(rng: np.random.Generator) -> Capture:
 
 
 def low_pass(hertz: Any, band: Any, xp: Any) -> Any:
-    """Factors at frequencies; all 1 for a band of 0."""
+    """Return the factors of a low-pass at frequencies in Hz; all factors are 1 for a band of 0."""
     closing = xp.clip((band - hertz) / (STEEP * xp.maximum(band, 1.0)), 0.0, 1.0)
     return xp.where(band > 0, closing, xp.ones_like(closing))
 
 
 def soft_clip(mixture: Any, drive: Any, xp: Any) -> Any:
-    """Gain at each sample: a hyperbolic tangent of the mixture, its highest peak at `drive`."""
+    """Return the gain at each sample of a hyperbolic tangent of the mixture scaled to a peak of `drive`."""
     peak = xp.max(xp.abs(mixture), axis=-1, keepdims=True) + 1e-9
     over = mixture * (drive / peak)
     safe = xp.where(xp.abs(over) > 1e-3, over, xp.ones_like(over))
@@ -63,7 +64,7 @@ def soft_clip(mixture: Any, drive: Any, xp: Any) -> Any:
 
 
 def automatic_gain(mixture: Any, levelling: Any, memory: Any, xp: Any) -> Any:
-    """Gain at each sample: the recent level over the whole mixture's, taken back in part."""
+    """Return the gain at each sample that partly compensates the recent level relative to the mean level."""
     power = xp.square(mixture)
     total = xp.cumsum(power, axis=-1)
     index = xp.arange(mixture.shape[-1], dtype="int32")
@@ -76,7 +77,7 @@ def automatic_gain(mixture: Any, levelling: Any, memory: Any, xp: Any) -> Any:
 
 
 def codec(mixture: Any, companded: Any, xp: Any) -> Any:
-    """Gain at each sample that leaves it at the nearest of the codec's steps; full scale is 1."""
+    """Return the gain at each sample that moves it to the nearest step of the codec; full scale is 1."""
     size = xp.abs(mixture)
     scale = xp.log1p(MU * xp.clip(size, 0.0, 1.0)) / np.log1p(MU)
     coded = xp.expm1(xp.round(scale * STEPS) / STEPS * np.log1p(MU)) / MU
@@ -85,12 +86,12 @@ def codec(mixture: Any, companded: Any, xp: Any) -> Any:
 
 
 def device_gain(mixture: Any, capture: Any, xp: Any) -> Any:
-    """All gains, each of what those before have left.
+    """Return the product of all gains at each sample; each effect is applied to the output of the one before.
 
     Args:
-        mixture: (..., samples).
-        capture: a `Capture`, or one with arrays (..., 1) for attributes.
-        xp: NumPy or Keras' `ops`.
+        mixture: samples (..., samples).
+        capture: a `Capture`, whose attributes may be arrays (..., 1).
+        xp: NumPy or Keras `ops`.
     """
     gains = []
     for clips_first in (True, False):

@@ -1,7 +1,7 @@
-"""What a response shows of itself, and whether that is what was asked for.
+"""Measure responses, and check the responses of protocol 1.
 
-Simulated responses are measured without trust in the simulator: the direct path is found in the samples
-and held against the geometry, the reverberation time is read off the decay (Schroeder 1965).
+The checks do not trust the simulator: the direct path is found in the samples and compared with the
+geometry, and the reverberation time is measured from the decay (Schroeder 1965).
 """
 
 from __future__ import annotations
@@ -12,28 +12,28 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ..constants import SAMPLE_RATE
+from ..constants import SAMPLE_RATE, SPEED_OF_SOUND
 from .image_sources import LEAD
-from .limits import SPEED_OF_SOUND
 from .octaves import AIR, BANDS
 
 if TYPE_CHECKING:
     from .rooms_protocol1 import Place
 
-DIRECT_TOLERANCE = 0.02  # of the direct path's delay and level
+DIRECT_TOLERANCE = 0.02  # relative tolerance of delay and level of the direct path
 RT60_TOLERANCE = 0.25
-RT60_LEAST = 0.08  # seconds that any room may miss by: very dry ones decay in a few reflections
-MIDDLE = (354.0, 2828.0)  # Hz: the octaves of 500 Hz to 2 kHz, in which reverberation times are stated
-SPREAD = 24  # samples after the direct path whose reflections are fitted along with it
+RT60_LEAST = 0.08  # least tolerance in seconds: very dry rooms decay within a few reflections
+MIDDLE = (354.0, 2828.0)  # Hz: octaves from 500 Hz to 2 kHz, for which reverberation times are stated
+SPREAD = 24  # reflections within these samples after the direct path are fitted too
 DIRECT_WINDOW = (0.001, 0.0025)  # seconds before and after the onset that count as direct sound
 
 
 @dataclass(frozen=True)
 class Response:
-    """One response at 16 kHz, float32, and what is known of it, fit for JSON.
+    """One response with its facts.
 
     Attributes:
-        facts: `distance_m`, `drr_db` and more.
+        samples: float32 at 16 kHz.
+        facts: facts for JSON: `distance_m`, `drr_db` and more.
     """
 
     samples: NDArray[np.float32]
@@ -41,11 +41,11 @@ class Response:
 
 
 def check_place(place: Place) -> tuple[list[Response], float | None, list[str]]:
-    """Measure every response of a simulated place.
+    """Measure and check the responses of a place of protocol 1.
 
     Returns:
-        The responses with their facts, the measured reverberation time in seconds (None outdoors), and
-        what is wrong, one line each.
+        The responses with their facts, the measured reverberation time in seconds (None outdoors), and one
+        line for each failed check.
     """
     faults: list[str] = []
     responses = []
@@ -87,26 +87,26 @@ def check_place(place: Place) -> tuple[list[Response], float | None, list[str]]:
 def direct_path(
     samples: NDArray[np.float32], expected: float, reflections: NDArray[np.float64]
 ) -> tuple[float, float, NDArray[np.float64]]:
-    """Delay and level of the direct path of a response, by least squares.
+    """Fit delay and level of the direct path of a response by least squares.
 
-    A band-limited pulse and its derivative are fitted around the expected delay; reflections that
-    follow at once overlap it and are fitted along.
+    A band-limited pulse and its derivative are fitted around the expected delay. Early reflections overlap
+    the direct path, so they are fitted together with it.
 
     Args:
         samples: the response.
-        expected: delay in samples at which the direct path should be.
+        expected: expected delay of the direct path in samples.
         reflections: delays of the reflections in samples.
 
     Returns:
-        Delay in samples (not a number if there is no direct path), level (1 for a talker at 1 m straight
-        ahead), and the response without it.
+        Delay in samples (NaN without a direct path), level (1 for a talker at 1 m straight ahead), and the
+        response without the direct path.
     """
     first = max(0, int(expected) - LEAD)
     last = min(len(samples), int(expected) + SPREAD)
     time = np.arange(first, last)
     near = reflections[reflections < expected + SPREAD + LEAD]
     slope = (_pulse(time - expected - 0.01) - _pulse(time - expected + 0.01)) / 0.02
-    drift = (time - expected) / LEAD  # what the simulator's 10 Hz high-pass leaves of the late energy
+    drift = (time - expected) / LEAD  # the simulator's 10 Hz high-pass adds a drift
     pulses = [_pulse(time - expected), slope, *(_pulse(time - r) for r in near)]
     columns = np.stack([*pulses, np.ones(len(time)), drift], axis=1)
     solution = np.linalg.lstsq(columns, samples[first:last].astype(np.float64), rcond=1e-6)[0]
@@ -121,24 +121,24 @@ def direct_path(
 
 
 def _pulse(time: NDArray[np.floating]) -> NDArray[np.float64]:
-    """The interpolation of a fractional delay: a sinc under a Hann window, 0 beyond LEAD samples."""
+    """Return the pulse of a fractional delay: a Hann-windowed sinc, 0 beyond LEAD samples."""
     return np.sinc(time) * np.where(np.abs(time) <= LEAD, 0.5 + 0.5 * np.cos(np.pi * time / LEAD), 0.0)
 
 
 def through_air(distance: float) -> float:
-    """Share of a pulse's amplitude that the air leaves over so many metres: the mean over the band."""
+    """Return the share of a pulse's amplitude left by air after `distance` metres, a mean over the band."""
     edges = np.minimum(np.array([0, *(BANDS * np.sqrt(2))]), SAMPLE_RATE / 2)
     return float(np.diff(edges) @ np.exp(-0.5 * AIR * distance) / edges[-1])
 
 
 def direct_to_reverberant(direct: NDArray[np.floating], rest: NDArray[np.floating]) -> float:
-    """Energy of one over the other in dB; infinite where nothing reverberates."""
+    """Return the ratio of the energies in dB; infinite without reverberation."""
     with np.errstate(divide="ignore"):
         return float(10 * np.log10(np.sum(np.square(direct)) / np.sum(np.square(rest))))
 
 
 def onset(samples: NDArray[np.floating]) -> int:
-    """First sample within 10 dB of the loudest one."""
+    """Return the index of the first sample within 10 dB of the largest one."""
     magnitude = np.abs(samples)
     return int(np.argmax(magnitude > magnitude.max() * 10 ** (-10 / 20)))
 
@@ -146,7 +146,7 @@ def onset(samples: NDArray[np.floating]) -> int:
 def split_at_onset(
     samples: NDArray[np.floating], start: int
 ) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-    """Direct sound and the rest of a measured response, by DIRECT_WINDOW around the onset."""
+    """Split a response into direct sound (DIRECT_WINDOW around the onset) and the rest."""
     before, after = (round(s * SAMPLE_RATE) for s in DIRECT_WINDOW)
     window = slice(max(0, start - before), start + after)
     rest = samples.copy()
@@ -155,11 +155,11 @@ def split_at_onset(
 
 
 def reverberation_time(decays: list[NDArray[np.float64]], band: tuple[float, float] = MIDDLE) -> float:
-    """RT60 in seconds in a band, from -5 to -25 dB of the mean backward-integrated decay.
+    """Return the RT60 in seconds in a band, from -5 to -25 dB of the mean backward-integrated decay.
 
     Args:
-        decays: responses without their direct path, which is no part of the decay.
-        band: its edges in Hz; by default the middle octaves.
+        decays: responses without their direct path, which is not part of the decay.
+        band: edges of the band in Hz; by default the middle octaves.
 
     Source: M. R. Schroeder, New method of measuring reverberation time, JASA 37 (1965); ISO 3382-2.
     """
@@ -177,7 +177,7 @@ def reverberation_time(decays: list[NDArray[np.float64]], band: tuple[float, flo
 
 
 def _band_pass(samples: NDArray[np.float64], band: tuple[float, float]) -> NDArray[np.float64]:
-    """Zero phase, in the frequency domain, with edges a sixth of an octave wide."""
+    """Apply a zero-phase band-pass in the frequency domain, with edges of a sixth of an octave."""
     size = len(samples) + SAMPLE_RATE // 10
     octaves = np.log2(np.maximum(np.fft.rfftfreq(size, 1 / SAMPLE_RATE), 1.0))
     low, high = np.log2(band)

@@ -1,4 +1,4 @@
-"""A bank of simulated places: prepared once, compact on disk, the same for the same seed and index."""
+"""Bank of simulated places: prepared once, compact on disk, reproducible by seed and index."""
 
 from __future__ import annotations
 
@@ -12,44 +12,42 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..constants import SAMPLE_RATE
+from ..distances import FAR_OUTDOOR, NEAR, Range, far_span, limits
 from ..errors import DssError
 from ..utils.atomic_write import write_files
 from .corpus import DAMAGED
-from .limits import FAR_OUTDOOR, NEAR, far_limits
 from .measured_places import TrainingRooms
 from .room_checks import rings_as_asked
 from .rooms import Room, simulate_room
 from .rooms_protocol1 import simulate_place
 
-Range = tuple[float, float]
-
-NEAR_SOURCES = 3  # in the nearer half of the near range, in its further half, anywhere in it
-FAR_SOURCES = 4  # as many as far talkers speak at once in a scene
-SECONDS = 0.6  # of protocol 1
+NEAR_SOURCES = 3  # in the nearer half, the farther half, and the whole near range
+FAR_SOURCES = 4  # largest number of simultaneous far talkers
+SECONDS = 0.6  # length of responses of protocol 1
 PROTOCOLS = (1, 2)
-MOST_REDRAWS = 100  # of a place whose responses do not ring as long as asked
-MEASURED_SHARE = 0.15  # measured places to be made, of the simulated ones
-# Direct sound is stronger in measured rooms than talkers who look anywhere, in rooms of any reverberation,
-# would have it: 0 dB over the reverberation at 2 m, not -10 (docs/experiments/08-lone-far-talkers.md).
-RT60 = (0.12, 0.9)  # seconds, drawn by their logarithm
-FACING = 0.5  # share of far talkers who speak about towards the microphone
-MOUTH = (0.4, 0.85)  # from a loudspeaker's directivity to a talker's
+MOST_REDRAWS = 100  # redraws of a place with a wrong reverberation time
+MEASURED_SHARE = 0.15  # number of measured places relative to indoor ones
+# In measured rooms the direct sound is stronger than for talkers with random orientation in rooms of any
+# reverberation: 0 dB relative to the reverberation at 2 m, not -10 (docs/experiments/08-lone-far-talkers.md).
+RT60 = (0.12, 0.9)  # seconds, log-uniform
+FACING = 0.5  # share of far talkers who speak approximately towards the microphone
+MOUTH = (0.4, 0.85)  # from the directivity of a loudspeaker to that of a talker
 
 
 @dataclass(frozen=True)
 class Bank:
-    """Responses of many places, the near sources of each first, then the far ones.
+    """Responses of many places; the near sources of a place come first, then the far ones.
 
     Attributes:
-        responses: (places, sources, taps) float16, 16 kHz.
-        distances: (places, sources) metres.
+        responses: (places, sources, taps) float16 at 16 kHz.
+        distances: (places, sources) distances in metres.
         outdoor: (places,) bool.
-        rt60: (places,) seconds, 0 outdoors.
-        near_sources: how many of the sources are near.
-        near, far: (least, most) metres that were asked for; in rooms far ends at 6 m at the latest.
-        protocol: of the simulation, 1 or 2; see docs/experiments/02-rooms.md.
-        measured: (places,) bool, whether the responses were recorded in a room; None is nowhere.
-        used: (places,) samples of `responses` behind which all is zero; None is all of them.
+        rt60: (places,) reverberation time in seconds, 0 outdoors.
+        near_sources: number of near sources.
+        near, far: (least, most) requested distance in metres; in rooms far ends at 6 m.
+        protocol: protocol of the simulation, 1 or 2; see docs/experiments/02-rooms.md.
+        measured: (places,) bool, whether the responses were measured in a room; None: all are simulated.
+        used: (places,) samples of `responses` after which all are zero; None: all samples are used.
     """
 
     responses: NDArray[np.float16]
@@ -65,24 +63,23 @@ class Bank:
 
     @property
     def measured_places(self) -> int:
-        """How many places were recorded, not simulated."""
+        """Number of measured places."""
         return 0 if self.measured is None else int(self.measured.sum())
 
     def taps(self, place: int) -> int:
-        """Samples of the longest response of a place."""
+        """Return the length of the longest response of a place in samples."""
         return self.responses.shape[-1] if self.used is None else int(self.used[place])
 
     @property
     def limits(self) -> dict[str, list[float]]:
-        """The distances of near and far talkers in metres, as a model card has them."""
-        indoor, outdoor = (list(_far_span(self.far, where)) for where in ("indoor", "outdoor"))
-        return {"near": list(self.near), "far": indoor, "far_outdoor": outdoor}
+        """Distances of near and far talkers in metres, in the form of a model card."""
+        return limits(self.near, self.far)
 
     def save(self, path: Path) -> None:
-        """Write the bank as one .npz.
+        """Write the bank as one .npz file.
 
         Raises:
-            DssError: it cannot be written; a bank that was there stays.
+            DssError: the file cannot be written; an existing bank is kept.
         """
         arrays = {name: value for name, value in vars(self).items() if value is not None}
         write_files({path: partial(np.savez, **arrays)})
@@ -102,10 +99,10 @@ class Bank:
                     data["outdoor"],
                     data["rt60"],
                     int(data["near_sources"]),
-                    # Banks were without, when distances could not be chosen.
+                    # Older banks lack distances, which could not be chosen.
                     tuple(data["near"].tolist()) if "near" in data else NEAR,
                     tuple(data["far"].tolist()) if "far" in data else FAR_OUTDOOR,
-                    # Those of protocol 1 say neither which they are nor how long each response is.
+                    # Older banks of protocol 1 lack the protocol and the lengths of the responses.
                     int(data["protocol"]) if "protocol" in data else 1,
                     *(data.get(name) for name in ("measured", "used")),
                 )
@@ -120,7 +117,7 @@ class Bank:
             raise DssError(f"{path}: cannot be read: {error.strerror or error}") from error
         except DAMAGED as error:
             raise DssError(
-                f"{path}: not a bank of responses, or a damaged one; delete it, and `dss train` makes it anew"
+                f"{path}: not a bank of responses, or damaged; delete it, and `dss train` makes it again"
             ) from error
         return bank
 
@@ -136,7 +133,7 @@ def simulate_bank(
     protocol: int = 2,
     rooms: TrainingRooms | None = None,
 ) -> Bank:
-    """Simulate `indoor` rooms and `outdoor` open places; place i depends on (seed, i), near and far alone.
+    """Simulate `indoor` rooms and `outdoor` places; place i depends only on (seed, i), near and far.
 
     Args:
         seed: of every random number.
@@ -144,7 +141,7 @@ def simulate_bank(
         jobs: processes.
         progress: called with the places made and those to make.
         near: (least, most) metres to a near talker.
-        far: (least, most) metres to a far talker; rooms end it where `far_limits` does.
+        far: (least, most) metres to a far talker; rooms end it where `far_span` does.
         protocol: 2, rooms as measured ones are, or 1, the former ones.
         rooms: measured responses, of which MEASURED_SHARE times `indoor` further places are put together.
 
@@ -187,17 +184,17 @@ def simulate_bank(
 
 
 def _heard(response: NDArray[np.float16]) -> int:
-    """Samples of a response behind which all is zero, at least one."""
+    """Return the number of samples of a response up to the last nonzero one, at least 1."""
     return int(np.flatnonzero(response).max(initial=0)) + 1
 
 
 Sources = tuple[Sequence[NDArray[np.float16]], NDArray[np.float64], float]
-"""Responses of a place, near ones first, metres to each, reverberation time in seconds (0 outdoors)."""
+"""Responses of a place (near first), distances in metres, reverberation time in seconds (0 outdoors)."""
 
 
 def _ranges(near: Range, far: Range, environment: str) -> list[Range]:
     middle = (near[0] + near[1]) / 2
-    return [(near[0], middle), (middle, near[1]), near, *[_far_span(far, environment)] * FAR_SOURCES]
+    return [(near[0], middle), (middle, near[1]), near, *[far_span(far, environment)] * FAR_SOURCES]
 
 
 def _one(seed: int, near: Range, far: Range, index: int, environment: str) -> Sources:
@@ -207,16 +204,18 @@ def _one(seed: int, near: Range, far: Range, index: int, environment: str) -> So
 
 
 def draw_room(rng: np.random.Generator, environment: str, ranges: Sequence[Range], near: int) -> Room:
-    """Draw a place of protocol 2 until one rings as long as asked; arguments as of `simulate_room`.
+    """Draw places of protocol 2 until one has the requested reverberation time.
+
+    Arguments as in `simulate_room`.
 
     Raises:
-        DssError: none of MOST_REDRAWS does.
+        DssError: none of MOST_REDRAWS places has it.
     """
     for _ in range(MOST_REDRAWS):
         room = simulate_room(rng, environment, ranges, near)
         if environment == "outdoor" or rings_as_asked(room):
             return room
-    raise DssError(f"no room in {MOST_REDRAWS} draws rings as long as asked (talkers at {ranges} m)")
+    raise DssError(f"no room in {MOST_REDRAWS} draws has the right RT60 (talkers at {ranges} m)")
 
 
 def _one_of_protocol_1(seed: int, near: Range, far: Range, index: int, environment: str) -> Sources:
@@ -226,7 +225,3 @@ def _one_of_protocol_1(seed: int, near: Range, far: Range, index: int, environme
     ranges = _ranges(near, far, environment)
     place = simulate_place(rng, environment, ranges, (rt60, rt60), SECONDS, facing, mouth=MOUTH)
     return [r.astype(np.float16) for r in place.responses], place.distances, place.rt60
-
-
-def _far_span(far: Range, environment: str) -> Range:
-    return far[0], min(far[1], far_limits(environment)[1])

@@ -1,7 +1,7 @@
-"""Whether the responses of a place of protocol 2 are what was asked for, measured in the samples.
+"""Check the responses of a place of protocol 2 by measurements of the samples.
 
-Delay and level of each direct path are fitted in the response and held against geometry and directivity, the
-reverberation time is read off the decay.
+Delay and level of each direct path are fitted and compared with geometry and directivity. The reverberation
+time is measured from the decay.
 """
 
 from __future__ import annotations
@@ -9,9 +9,8 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from ..constants import SAMPLE_RATE
+from ..constants import SAMPLE_RATE, SPEED_OF_SOUND
 from .image_sources import LEAD, Images, pulses
-from .limits import SPEED_OF_SOUND
 from .octaves import AIR, band_weights
 from .rir import (
     DIRECT_TOLERANCE,
@@ -28,31 +27,34 @@ from .rooms import Room
 
 Array = NDArray[np.float64]
 
-SIZE = 4096  # samples in which pulses are made
-RINGING = 40.0  # samples of what filters and high-pass leave around the direct path: the fit's slow columns
+SIZE = 4096  # length of pulses in samples
+RINGING = 40.0  # time constant in samples of the slow columns of the fit: ringing of filters and high-pass
 
 
 def rings_as_asked(room: Room, measured: float | None = None) -> bool:
-    """Whether the reverberation time, read off the decay, is the one asked for.
+    """Return whether the measured reverberation time is the requested one.
 
-    RT60_TOLERANCE of it are let pass, RT60_LEAST at least. `measured` is what `reverberation` has found, in
-    seconds, if it was asked before.
+    The tolerance is RT60_TOLERANCE of the time, at least RT60_LEAST.
+
+    Args:
+        room: room to check.
+        measured: result of `reverberation` in seconds, if known.
     """
     found = reverberation(room) if measured is None else measured
     return abs(found - room.rt60) <= max(RT60_TOLERANCE * room.rt60, RT60_LEAST)
 
 
 def reverberation(room: Room) -> float:
-    """Return the reverberation time in seconds, read off the responses of a room without direct sound."""
+    """Measure the reverberation time of a room in seconds, from its responses without direct sound."""
     return reverberation_time([split_at_onset(r, onset(r))[1].astype(float) for r in room.responses])
 
 
 def check_room(room: Room) -> tuple[list[Response], float | None, list[str]]:
-    """Measure every response of a place of protocol 2.
+    """Measure and check the responses of a place of protocol 2.
 
     Returns:
-        The responses with their facts, the measured reverberation time in seconds (None outdoors), and
-        what is wrong, one line each.
+        The responses with their facts, the measured reverberation time in seconds (None outdoors), and one
+        line for each failed check.
     """
     faults: list[str] = []
     responses = []
@@ -99,16 +101,16 @@ def expected_gains(room: Room, i: int) -> Array:
 def fit_direct(
     samples: NDArray[np.float32], delay: float, gains: Array, images: Images
 ) -> tuple[float, float]:
-    """Fit the direct path of a response by least squares, and the reflections that follow at once along.
+    """Fit the direct path of a response by least squares, together with early reflections.
 
     Args:
-        samples: the response, LEAD samples late.
-        delay: at which the direct path is expected, in samples.
-        gains: (7,) its expected amplitude per octave.
-        images: of the source; those behind the first are the reflections.
+        samples: response, delayed by LEAD samples.
+        delay: expected delay of the direct path in samples.
+        gains: (7,) expected amplitude of the direct path per octave.
+        images: images of the source; all after the first are reflections.
 
     Returns:
-        The delay found in samples, and the level found over the expected one.
+        Delay in samples, and level relative to the expected one.
     """
     first = max(0, int(delay))
     time = np.arange(first, min(len(samples), int(delay) + LEAD + SPREAD))
@@ -127,6 +129,6 @@ def fit_direct(
 
 
 def broadband(gains: Array) -> float:
-    """Return the mean over the band of gains per octave: the peak of a pulse that has them."""
+    """Return the mean of gains per octave over the band, which is the peak of a pulse with these gains."""
     hertz = np.linspace(0, SAMPLE_RATE / 2, 257)
     return float((gains @ band_weights(hertz)).mean())

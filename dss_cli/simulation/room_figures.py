@@ -1,4 +1,4 @@
-"""What rooms show of themselves, simulated and measured ones alike: direct sound and reverberation time."""
+"""Figures of simulated and measured rooms: direct-to-reverberant ratio and reverberation time."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
+from ..distances import FAR_INDOOR, GUARD, NEAR
 from .corpus import read_mono
-from .limits import FAR_INDOOR, GUARD, NEAR
 from .measured_rirs import read_rows
 from .octaves import BANDS
 from .rir import direct_to_reverberant, onset, reverberation_time, split_at_onset
@@ -18,7 +18,7 @@ from .rir_bank import FAR_SOURCES, NEAR_SOURCES, draw_room
 
 Array = NDArray[np.float64]
 
-MEASURED = {  # metres: p10, median and p90 of the ratio in dB
+MEASURED = {  # distance in metres: p10, median and p90 of the ratio in dB
     (0.2, 0.5): (7.8, 13.6, 15.1),
     (0.5, 0.8): (4.0, 10.3, 13.1),
     (0.8, 1.2): (2.3, 7.3, 9.1),
@@ -27,25 +27,25 @@ MEASURED = {  # metres: p10, median and p90 of the ratio in dB
     (2.5, 4.0): (-10.7, -3.1, 4.3),
     (4.0, 7.0): (-13.3, -10.4, 2.0),
 }
-"""Direct over reverberant sound in 16 measured rooms and states, which the simulated ones have to cover.
+"""Direct-to-reverberant ratio in 16 measured rooms and states, which simulated rooms must cover.
 
-Measured once, by the window of `checks.DIRECT_WINDOW`, in the rooms of REVERB 2014, the MIT survey, BUT
+Measured once, with the window `rir.DIRECT_WINDOW`, in the rooms of REVERB 2014, the MIT survey, BUT
 ReverbDB, the RLR variable acoustics laboratory, Polimi, Surrey, Salford and others.
 """
-WITHIN = 2.0  # dB between the medians
+WITHIN = 2.0  # largest difference of the medians in dB
 SHARES = (10, 50, 90)  # percentiles
-ANECHOIC = 20.0  # dB over the reverberation, at 1 m, from which on nothing reverberates
+ANECHOIC = 20.0  # direct-to-reverberant ratio at 1 m in dB, above which a room counts as anechoic
 
 
 @dataclass(frozen=True)
 class RoomFigures:
-    """What is measured of one room.
+    """Figures of one room.
 
     Attributes:
-        room: its name.
-        distances: (responses,) metres.
-        ratios: (responses,) direct over reverberant sound in dB.
-        octaves: (7,) reverberation time in seconds per octave; not a number where it cannot be read off.
+        room: name of the room.
+        distances: (responses,) distances in metres.
+        ratios: (responses,) direct-to-reverberant ratios in dB.
+        octaves: (7,) reverberation time in seconds per octave; NaN if it cannot be measured.
     """
 
     room: str
@@ -55,7 +55,7 @@ class RoomFigures:
 
 
 def measure_room(room: str, distances: Array, responses: Sequence[NDArray[np.floating]]) -> RoomFigures:
-    """Measure the responses of one room, simulated or not."""
+    """Measure the responses of one room, simulated or measured."""
     parts = [split_at_onset(samples, onset(samples)) for samples in responses]
     ratios = np.array([direct_to_reverberant(*part) for part in parts])
     decays = [np.asarray(rest, np.float64) for _, rest in parts]
@@ -72,17 +72,17 @@ def _in_octave(decays: list[Array], octave: float) -> float:
 
 
 def simulated(seed: int, index: int) -> RoomFigures:
-    """Simulate a room as a bank has it, with one more talker between near and far, and measure it."""
+    """Simulate a room as for a bank, with an additional talker between near and far, and measure it."""
     ranges = [*[NEAR] * NEAR_SOURCES, GUARD, *[FAR_INDOOR] * FAR_SOURCES]
     room = draw_room(np.random.default_rng([seed, index]), "indoor", ranges, NEAR_SOURCES + 1)
     return measure_room(f"simulated {index}", room.distances, list(room.responses))
 
 
 def measured(folder: Path) -> list[RoomFigures]:
-    """Measure the responses of a folder, room by room; anechoic ones are left out.
+    """Measure the responses of a folder by room; anechoic rooms are left out.
 
     Raises:
-        DssError: no manifest, a damaged line, or a file that cannot be read.
+        DssError: the manifest is missing, a line is damaged, or a file cannot be read.
     """
     rooms: dict[str, list[tuple[float, NDArray[np.float32]]]] = {}
     for row in read_rows(folder):
@@ -96,7 +96,7 @@ def measured(folder: Path) -> list[RoomFigures]:
 
 
 def figure_percentiles(rooms: Iterable[RoomFigures], band: tuple[float, float]) -> tuple[Array, int]:
-    """Return 10th, 50th and 90th percentile of the ratios of a band of distances, and how many there are."""
+    """Return the 10th, 50th and 90th percentile of the ratios in a range of distances, and their number."""
     ratios = np.concatenate(
         [room.ratios[(room.distances >= band[0]) & (room.distances < band[1])] for room in rooms]
     )
@@ -104,11 +104,11 @@ def figure_percentiles(rooms: Iterable[RoomFigures], band: tuple[float, float]) 
 
 
 def covers(found: Array, wanted: Sequence[float], slack: float = 0.0) -> bool:
-    """Whether simulated percentiles reach around measured ones, with medians no more than WITHIN apart.
+    """Return whether simulated percentiles enclose measured ones, with medians at most WITHIN apart.
 
     Args:
         found, wanted: 10th, 50th and 90th percentile, simulated and measured, in dB.
-        slack: dB that each may miss by.
+        slack: additional tolerance in dB.
     """
     return bool(
         found[0] <= wanted[0] + slack
@@ -118,7 +118,7 @@ def covers(found: Array, wanted: Sequence[float], slack: float = 0.0) -> bool:
 
 
 def treble(rooms: Iterable[RoomFigures]) -> Array:
-    """Return the reverberation time at 4 kHz over that at 500 Hz of each room."""
+    """Return the ratio of the reverberation times at 4 kHz and 500 Hz of each room."""
     low, high = (int(np.flatnonzero(octave == BANDS)[0]) for octave in (500, 4000))
     ratios = np.array([room.octaves[high] / room.octaves[low] for room in rooms])
     return np.asarray(ratios[np.isfinite(ratios)])

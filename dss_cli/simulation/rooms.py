@@ -1,8 +1,8 @@
-"""Where a scene of protocol 2 happens: rooms as measured ones are, and open places; the responses of one.
+"""Places of protocol 2: rooms similar to measured ones, outdoor places, and their responses.
 
-Rooms reach from a small office to a hall; small ones are drier. Reverberation falls with frequency. Talkers
-are directive, most of them face the microphone or nearly; one microphone of four is a cardioid. See
-docs/experiments/02-rooms.md for the table of simulated and measured rooms.
+Rooms range from a small office to a hall; small rooms are drier. Reverberation decreases with frequency.
+Talkers are directive, and most of them approximately face the microphone. One microphone of four is a
+cardioid. docs/experiments/02-rooms.md has the table of simulated and measured rooms.
 """
 
 from __future__ import annotations
@@ -22,8 +22,8 @@ from .positions import MARGIN, stand, talker_position
 Array = NDArray[np.float64]
 Range = tuple[float, float]
 
-LONGEST = 1.3  # seconds of a response that are kept
-OUTDOOR_SECONDS = 0.2  # of a response outdoors, by when ground and facade have answered
+LONGEST = 1.3  # longest response in seconds
+OUTDOOR_SECONDS = 0.2  # length of a response outdoors, which includes the reflections of ground and facade
 RT60 = (0.1, 1.4)  # seconds, in the octaves of 500 Hz to 2 kHz
 
 SIZES: tuple[tuple[float, tuple[Range, Range, Range]], ...] = (  # share, then metres along x, y and z
@@ -33,29 +33,29 @@ SIZES: tuple[tuple[float, tuple[Range, Range, Range]], ...] = (  # share, then m
     (0.22, ((10.0, 25.0), (8.0, 15.0), (3.5, 8.0))),  # halls
 )
 MEDIAN_VOLUME = 60.0  # cubic metres
-LIVE = (0.58, 0.85, 0.40)  # median RT60 at that volume, its exponent of the volume, spread of its logarithm
-SOFT = (0.105, 0.15, 0.30)  # the same of rooms full of soft things, treated or furnished
-DRY = 0.44  # share of those
-TREBLE = (0.70, 0.18, 0.5, 1.0)  # RT60 at 4 kHz over that at 500 Hz: median, spread of its logarithm, limits
-BASS = (1.15, 0.2, 0.75, 1.7)  # RT60 at 125 Hz over that at 500 Hz, likewise
-UNEVEN = 0.05  # standard deviation of each octave's logarithm around that
-WALLS = 0.4  # standard deviation of the logarithm of the absorption from wall to wall
-JITTER = 0.05  # metres by which images are displaced
+LIVE = (0.58, 0.85, 0.40)  # median RT60 at that volume, exponent of the volume, spread of the logarithm
+SOFT = (0.105, 0.15, 0.30)  # the same for damped rooms, treated or furnished
+DRY = 0.44  # share of damped rooms
+TREBLE = (0.70, 0.18, 0.5, 1.0)  # ratio of RT60 at 4 kHz and 500 Hz: median, spread of the logarithm, limits
+BASS = (1.15, 0.2, 0.75, 1.7)  # ratio of RT60 at 125 Hz and 500 Hz: the same
+UNEVEN = 0.05  # standard deviation of each octave's logarithm around this profile
+WALLS = 0.4  # standard deviation of the logarithm of the absorption between walls
+JITTER = 0.05  # largest displacement of images in metres
 
-FACING = {  # metres, and the share of talkers who face the microphone or nearly at that distance
+FACING = {  # distances in metres, and share of talkers who approximately face the microphone
     "indoor": (
         (1.0, 1.2, 2.4, 3.7),
         (0.93, 0.97, 0.97, 0.17),
-    ),  # those at the other end of a room speak to somebody else
+    ),  # far talkers in a room usually speak to others
     "outdoor": ((0.8, 2.4), (0.94, 0.6)),
 }
-NEARLY = np.radians(25)  # how far they may look past it
-AWAY = np.radians(115)  # at least, of those who look away
-NOD = np.radians(15)  # standard deviation of the angle by which mouths point up or down
-MOUTH_SHARE = (1.0, 1.2)  # of a mouth's directivity, from talker to talker
+NEARLY = np.radians(25)  # largest deviation of facing talkers
+AWAY = np.radians(115)  # least deviation of talkers who look away
+NOD = np.radians(15)  # standard deviation of the elevation of mouths
+MOUTH_SHARE = (1.0, 1.2)  # range of the talkers' directivity, relative to `MOUTH_INDEX`
 CARDIOID = 0.25  # share of directional microphones
-AIMS = (0.3, 0.5, 0.2)  # shares of those that point at a near talker, at a far one and elsewhere
-LEAST_GAIN = 0.05  # of a microphone towards any talker: one in its null is not heard
+AIMS = (0.3, 0.5, 0.2)  # shares of cardioids that point at a near talker, at a far talker, elsewhere
+LEAST_GAIN = 0.05  # least sensitivity towards any talker: a talker in the null would not be heard
 
 GROUND = np.array(  # absorption of the ground per octave, from asphalt to grass
     [[0.01, 0.01, 0.02, 0.02, 0.03, 0.04, 0.05], [0.10, 0.20, 0.35, 0.50, 0.60, 0.65, 0.70]]
@@ -66,20 +66,20 @@ OPEN = np.array([40.0, 40.0, 10.0])  # metres of the box whose floor is the grou
 
 @dataclass(frozen=True)
 class Room:
-    """A place of protocol 2 with its responses to one microphone.
+    """Place of protocol 2 with its responses to one microphone.
 
     Attributes:
         environment: "indoor" or "outdoor".
-        rt60: asked reverberation time in seconds, middle octaves (0 outdoors).
-        octaves: (7,) asked reverberation time per octave (0 outdoors).
-        box: walls; outdoors the ground, perhaps a facade, and nothing else.
-        microphone: where and how one listens.
-        positions: (sources, 3) metres.
-        mouths: the talkers' directivity.
-        distances: (sources,) metres to the microphone.
-        responses: (sources, taps) float32, image_sources.LEAD samples late.
-        images: of each source.
-        facade: metres from the microphone to a wall outdoors, or None.
+        rt60: requested reverberation time in seconds, middle octaves (0 outdoors).
+        octaves: (7,) requested reverberation time per octave (0 outdoors).
+        box: walls; outdoors only the ground and possibly a facade.
+        microphone: position and directivity of the microphone.
+        positions: (sources, 3) positions of the talkers in metres.
+        mouths: directivity of each talker.
+        distances: (sources,) distances to the microphone in metres.
+        responses: (sources, taps) float32, delayed by image_sources.LEAD samples.
+        images: images of each source.
+        facade: distance from the microphone to a wall outdoors in metres, or None.
     """
 
     environment: str
@@ -104,16 +104,16 @@ def simulate_room(
     seconds: float = LONGEST,
     facade: Range | None = None,
 ) -> Room:
-    """Draw a place and simulate one response per range of distances.
+    """Draw a place and simulate one response for each range of distances.
 
     Args:
-        rng: all randomness comes from here.
+        rng: random generator.
         environment: "indoor" or "outdoor".
         ranges: (least, most) distance in metres for each source.
-        near: how many of the sources are near talkers, who come first.
-        rt60: limits of the reverberation time indoors, in seconds.
-        seconds: greatest length of a response; it ends where the room has fallen silent.
-        facade: range of the distance, in metres, of one reflecting wall outdoors; None leaves it out.
+        near: number of near talkers, who come first.
+        rt60: limits of the reverberation time indoors in seconds.
+        seconds: longest response; shorter if the room decays earlier.
+        facade: range of the distance of one reflecting wall outdoors in metres; None: no wall.
     """
     while True:
         wall = None if facade is None else float(rng.uniform(*facade))
@@ -160,12 +160,12 @@ def _indoor(rng: np.random.Generator, limits: Range) -> tuple[Shoebox, Array]:
         walls = np.exp(rng.normal(0, WALLS, 6))
         absorption = absorption_per_octave(asked, size, walls)
         reached = octave_rt60(size, absorption)
-        if np.abs(np.log(reached[2:5] / asked[2:5])).max() < 0.05:  # walls can be as dry as that
+        if np.abs(np.log(reached[2:5] / asked[2:5])).max() < 0.05:  # the walls can reach that time
             return Shoebox(size, absorption, JITTER), reached
 
 
 def _profile(rng: np.random.Generator) -> Array:
-    """Reverberation time per octave over that of the middle ones."""
+    """Draw the reverberation time per octave relative to the middle octaves, (7,)."""
     treble, bass = (
         float(np.clip(median * np.exp(rng.normal(0, spread)), low, high))
         for median, spread, low, high in (TREBLE, BASS)
@@ -182,12 +182,12 @@ def _outdoor(rng: np.random.Generator, facade: float | None) -> tuple[Shoebox, A
     absorption[4] = share * GROUND[1] + (1 - share) * GROUND[0]
     if facade is not None:
         absorption[0] = FACADE
-    order = 1 if facade is None else 2  # the facade's echo off the ground as well
+    order = 1 if facade is None else 2  # includes the facade's echo from the ground
     return Shoebox(OPEN, absorption, order=order), np.zeros(len(BANDS))
 
 
 def _microphone(rng: np.random.Generator, place: Array, positions: Sequence[Array], near: int) -> Microphone:
-    """Three of four hear all around; a cardioid points at a near talker, at a far one or elsewhere."""
+    """Draw a microphone: three of four are omnidirectional; a cardioid points at a talker or elsewhere."""
     directional = rng.uniform() < CARDIOID
     aim = int(rng.choice(3, p=AIMS))
     axis = rng.normal(size=3) * [1, 1, 0.4]
@@ -199,7 +199,7 @@ def _microphone(rng: np.random.Generator, place: Array, positions: Sequence[Arra
 
 
 def _mouth(rng: np.random.Generator, towards: Array, environment: str) -> Mouth:
-    """A talker who speaks about towards the microphone, or anywhere: the further off, the more often."""
+    """Draw a talker who approximately faces the microphone, or looks away (more often at a distance)."""
     facing = float(np.interp(np.linalg.norm(towards), *FACING[environment]))
     faces = rng.uniform() < facing
     turn = rng.uniform(0, NEARLY) if faces else rng.uniform(AWAY, np.pi)

@@ -1,9 +1,9 @@
-"""Places of protocol 1: draw a room or an open place with talkers near and far, simulate its responses.
+"""Places of protocol 1: rooms and outdoor places with near and far talkers, and their responses.
 
-Indoors: shoebox rooms by image sources with randomised image positions (perfect shoeboxes sweep), with
-absorption that differs between walls and frequencies. Outdoors: nothing but a reflecting ground and the
-air, as published (Bae et al. 2025), and a facade on request. Talkers are directive: one who faces away is
-not the same as one further off.
+Indoor places are shoebox rooms by image sources with random displacement of the images (perfect shoeboxes
+have sweeping echoes), and with absorption that differs between walls and frequencies. Outdoor places have
+only a reflecting ground and air, as published (Bae et al. 2025), and a facade on request. Talkers are
+directive, so that talkers who face away differ from talkers who are farther away.
 """
 
 from __future__ import annotations
@@ -16,14 +16,14 @@ import numpy as np
 import pyroomacoustics as pra
 from numpy.typing import NDArray
 
-from ..constants import SAMPLE_RATE
+from ..constants import SAMPLE_RATE, SPEED_OF_SOUND
+from ..distances import FAR_INDOOR
 from .absorption import scale_for
 from .image_sources import LEAD
-from .limits import FAR_INDOOR, SPEED_OF_SOUND
 from .positions import stand, talker_position
 
 BANDS = [125.0, 250.0, 500.0, 1000.0, 2000.0, 4000.0]
-MOUTH_SPREAD = np.radians(50)  # how far a near talker may look past the microphone
+MOUTH_SPREAD = np.radians(50)  # largest deviation of a near talker from the microphone
 MOUTH = (0.6, 0.85)  # subcardioid
 MAX_ORDER = 60
 GROUND = {  # absorption of the ground per octave, hard to soft (asphalt to grass)
@@ -31,7 +31,7 @@ GROUND = {  # absorption of the ground per octave, hard to soft (asphalt to gras
     "soft": [0.10, 0.20, 0.35, 0.50, 0.60, 0.65],
 }
 
-assert int(pra.constants.get("frac_delay_length")) // 2 == LEAD  # of its interpolation
+assert int(pra.constants.get("frac_delay_length")) // 2 == LEAD  # half the interpolation length
 
 FACADE = [0.02, 0.02, 0.03, 0.04, 0.05, 0.06]  # absorption of plaster and glass
 
@@ -42,16 +42,16 @@ class Place:
 
     Attributes:
         environment: "indoor" or "outdoor".
-        rt60: asked reverberation time in seconds (0 outdoors).
-        distances: (sources,) metres to the microphone.
-        responses: one float32 response per source, true levels (1 / r for the direct path) and delays
+        rt60: requested reverberation time in seconds (0 outdoors).
+        distances: (sources,) distances to the microphone in metres.
+        responses: one float32 response per source, with true levels (1 / r for the direct path) and delays
             (plus LEAD samples).
-        size: (3,) metres of the room; outdoors of the box whose floor is the ground.
-        microphone: (3,) metres.
-        positions: (sources, 3) metres.
-        gains: (sources,) of each talker's directivity towards the microphone, 1 straight ahead.
-        facade: metres from the microphone to a wall outdoors, or None.
-        reflections: per source, the arrival of every reflection in samples, without LEAD.
+        size: (3,) size of the room in metres; outdoors of the box whose floor is the ground.
+        microphone: (3,) position in metres.
+        positions: (sources, 3) positions in metres.
+        gains: (sources,) directivity of each talker towards the microphone, 1 straight ahead.
+        facade: distance from the microphone to a wall outdoors in metres, or None.
+        reflections: delays of all reflections of each source in samples, without LEAD.
     """
 
     environment: str
@@ -76,19 +76,18 @@ def simulate_place(
     facade: tuple[float, float] | None = None,
     mouth: tuple[float, float] = MOUTH,
 ) -> Place:
-    """Draw a place and simulate one response per range of distances.
+    """Draw a place and simulate one response for each range of distances.
 
     Args:
-        rng: all randomness comes from here.
+        rng: random generator.
         environment: "indoor" or "outdoor".
         ranges: (least, most) distance in metres for each source.
-        rt60: range of reverberation times indoors, in seconds.
-        seconds: length at which responses are faded out.
-        facing: for each source, whether the talker speaks about towards the microphone; by default
-            those do whose range ends before the far one begins.
-        facade: range of the distance, in metres, of one reflecting wall outdoors; None leaves it out.
-        mouth: range of the share of a source's sound that leaves in all directions alike: 1 is a point, 0.5 a
-            cardioid.
+        rt60: range of reverberation times indoors in seconds.
+        seconds: length of the responses, including a fade at the end.
+        facing: for each source, whether the talker approximately faces the microphone; by default the near
+            talkers do.
+        facade: range of the distance of one reflecting wall outdoors in metres; None: no wall.
+        mouth: range of the omnidirectional share p of a source: 1 is a point source, 0.5 a cardioid.
     """
     if facing is None:
         facing = [most < FAR_INDOOR[0] for _, most in ranges]
@@ -108,9 +107,9 @@ def simulate_place(
         room.add_source(position, directivity=_mouth(rng, microphone - position, towards_us, mouth))
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
-        pra.random.seed(int(rng.integers(2**31)))  # of the randomised image positions
+        pra.random.seed(int(rng.integers(2**31)))  # seed of the displacement of images
         room.image_source_model()
-        for source in room.sources:  # the talkers themselves stand where they stand
+        for source in room.sources:  # the sources themselves are not displaced
             source.images[:, source.orders == 0] = source.position[:, np.newaxis]
         room.compute_rir()
     return Place(
@@ -133,13 +132,13 @@ def _indoor(rng: np.random.Generator, rt60: tuple[float, float], seconds: float)
         asked = rng.uniform(*rt60)
         try:
             pra.inverse_sabine(asked, size)
-        except ValueError:  # no wall absorbs enough for so large and dry a room
+        except ValueError:  # the room is too large for such a short time
             continue
         tilt = rng.uniform(-0.25, 0.25) * np.linspace(-1, 1, len(BANDS)) + 1.0
         walls = np.exp(rng.normal(0.0, 0.4, 6))
         area = np.array([size[1] * size[2]] * 2 + [size[0] * size[2]] * 2 + [size[0] * size[1]] * 2)
-        walls *= area.sum() / (walls * area).sum()  # the same mean absorption, shared out unevenly
-        mean = scale_for(asked, size, walls)  # Sabine's formula holds in diffuse fields alone
+        walls *= area.sum() / (walls * area).sum()  # the same mean absorption, distributed unevenly
+        mean = scale_for(asked, size, walls)  # Sabine's formula holds only in diffuse fields
         if mean is None or mean * walls.max() * tilt.max() > 0.97:
             continue
         materials = {
@@ -172,7 +171,7 @@ def _outdoor(rng: np.random.Generator, facade: float | None) -> tuple[pra.ShoeBo
         [40.0, 40.0, 10.0],
         fs=SAMPLE_RATE,
         materials=materials,
-        max_order=1 if facade is None else 2,  # the facade's echo off the ground as well
+        max_order=1 if facade is None else 2,  # includes the facade's echo from the ground
         air_absorption=True,
     )
     return room, 0.0
@@ -181,7 +180,7 @@ def _outdoor(rng: np.random.Generator, facade: float | None) -> tuple[pra.ShoeBo
 def _mouth(
     rng: np.random.Generator, towards: NDArray[np.float64], facing: bool, mouth: tuple[float, float]
 ) -> pra.directivities.CardioidFamily:
-    """A talker of the cardioid family, who speaks about towards the microphone or anywhere."""
+    """Draw a talker of the cardioid family, who approximately faces the microphone or looks anywhere."""
     azimuth = np.arctan2(towards[1], towards[0])
     turn = MOUTH_SPREAD if facing else np.pi
     direction = pra.directivities.DirectionVector(
@@ -201,7 +200,7 @@ def _reflections(source: pra.SoundSource, microphone: NDArray[np.float64]) -> ND
 
 
 def _trim(response: NDArray[np.floating], seconds: float) -> NDArray[np.float32]:
-    """Cut to `seconds` with a 10 ms fade, so that the cut itself is not heard."""
+    """Cut a response to `seconds` with a fade of 10 ms, which avoids a click."""
     length = round(seconds * SAMPLE_RATE)
     trimmed = np.array(response[:length], dtype=np.float32)
     if len(response) > length:

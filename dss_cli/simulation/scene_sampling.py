@@ -1,138 +1,42 @@
-"""What scenes are drawn from, and all that is random in one: small numbers, and the microphone's hiss.
+"""Draw scenes: all random numbers of a scene, and the hiss of the microphone.
 
-The same draw is mixed by NumPy (`mixing.mix`) and, many at a time, on an accelerator (`device_mixing`).
+A drawn scene is mixed by NumPy (`mixing.mix`) or, many at a time, on an accelerator (`device_mixing`).
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
-from typing import Annotated
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ..constants import SAMPLE_RATE
-from ..utils.settings import Bounds, Share, Weight
 from .corpus import Material
+from .recipe import CONVERSATIONS, KINDS, PREAMBLES, Recipe
 from .recording_chain import Capture, draw_capture
-from .turns import ALWAYS, FOREVER, Spans, Turns, clipped, draw_turns, shifted
+from .turns import ALWAYS, FOREVER, Spans, clipped, draw_turns, shifted
 
 Samples = NDArray[np.float32]
-Range = tuple[float, float]
-Shares = Annotated[tuple[float, float], Bounds(0, 1)]
 Decibels = NDArray[np.float64]  # at KNOTS
 
-KINDS = {  # talkers near and far; "turns" speak one after the other
-    "near-only": (1, 0),
-    "far-only": (0, 1),
-    "1N+1F": (1, 1),
-    "1N+2F": (1, 2),
-    "1N+4F": (1, 4),
-    "turns": (1, 1),
-}
-CONVERSATIONS = {  # most talkers near and far, who speak as `turns.draw_turns` says; one far at least
-    "conversation": (1, 3),
-    "conversation-near": (1, 0),
-    "conversation-far": (0, 3),
-}
-PREAMBLES = ("none", "silence", "tone", "noise", "noise-ends")  # see `Recipe.preamble`
-TURN_OVERLAP = 0.2  # of the scene, on average
-KNOTS = np.array([60.0, 125, 250, 500, 1000, 2000, 4000, 8000])  # Hz, of the microphone's response
-
-
-@dataclass(frozen=True)
-class Recipe:
-    """What scenes are drawn: shares of kinds, levels in dB.
-
-    Attributes:
-        kinds: relative frequency of each kind of scene, of KINDS and CONVERSATIONS.
-        outdoor: share of outdoor places.
-        clean: share of scenes without environmental noise.
-        snr: range of the noise's level below the talkers', in dB.
-        level_spread: standard deviation of the speaking level, in dB.
-        gain_spread: standard deviation of the device's gain, in dB.
-        free_gain: share of scenes whose level is drawn afresh (automatic gain, unknown device).
-        colour: standard deviation of the microphone's response at each octave, in dB.
-        balanced: share of scenes in which far talkers are as loud, relative to the near one, as `balance`
-            says, whatever their distance (a raised voice, a loudspeaker): level must not decide.
-        balance: range of the near images' level above the far ones', in dB.
-        rt60: rooms that reverberate longer are left out, in seconds.
-        measured: share of indoor scenes in measured rooms, where the bank has any.
-        pace: voices are played up to this share faster or slower, pitch and vocal tract with them; few
-            talkers become many.
-        timbre: standard deviation of each voice's own response at each octave, in dB.
-        captured: share of scenes that go through a device as of `capture`.
-        turns: how talkers take turns in the kinds of CONVERSATIONS.
-        preamble: relative frequency of what is heard at first, while nobody speaks: "silence" (digital), room
-            "tone" (no recorded noise), "noise" (which goes on), "noise-ends" (before talkers begin), "none".
-        preamble_share: range of its length as a share of the scene.
-        television: share of scenes of both roles whose far talkers are a television, as loud as
-            `television_balance` says; drawn before `balanced`.
-        television_balance: range of the near images' level above the far ones', in dB.
-        tone: share of scenes with a coloured stationary noise (room tone, a fan) beside the recorded one.
-        tone_db: range of its level below a typical near talker's (`scenes.TYPICAL_NEAR`), in dB, whoever
-            speaks.
-        tone_slope: range of its slope, in dB per octave.
-        active_levels: whether noise and balance are set by the talkers' level while they speak; without it by
-            their mean over the scene, which pauses dilute.
-        talker_seconds: talkers are drawn in proportion to their seconds of speech, counted up to this
-            many; 0 draws all alike. Who has little speech has isolated words mostly, and repeats them.
-    """
-
-    kinds: Mapping[str, float] = field(default_factory=lambda: {"1N+1F": 1.0})
-    outdoor: Share = 0.4
-    clean: Share = 0.2
-    snr: tuple[float, float] = (0.0, 25.0)
-    level_spread: Weight = 3.0
-    gain_spread: Weight = 6.0
-    free_gain: Share = 0.3
-    colour: Weight = 2.0
-    balanced: Share = 0.0
-    balance: tuple[float, float] = (-3.0, 10.0)
-    rt60: Weight = 1.5
-    measured: Share = 0.2
-    pace: Share = 0.0
-    timbre: Weight = 0.0
-    captured: Share = 0.0
-    turns: Turns = field(default_factory=Turns)
-    preamble: Mapping[str, float] = field(default_factory=dict)
-    preamble_share: Shares = (0.2, 0.6)
-    television: Share = 0.0
-    television_balance: tuple[float, float] = (-10.0, 0.0)
-    tone: Share = 0.0
-    tone_db: tuple[float, float] = (20.0, 60.0)
-    tone_slope: tuple[float, float] = (-6.0, 3.0)
-    active_levels: bool = False
-    talker_seconds: Weight = 0.0
-
-    def __post_init__(self) -> None:
-        """Refuse kinds of scenes and of preambles that there are not, and shares that come to nothing."""
-        for name, given, known in (
-            ("kinds", self.kinds, (*KINDS, *CONVERSATIONS)),
-            ("preamble", self.preamble, PREAMBLES),
-        ):
-            if odd := [key for key in given if key not in known]:
-                raise ValueError(f"{name}: {odd[0]!r} is none of {', '.join(known)}")
-            if given and not sum(given.values()) > 0:
-                raise ValueError(f"{name}: the shares come to nothing")
-        if not self.kinds:
-            raise ValueError("kinds: there is none")
+TURN_OVERLAP = 0.2  # average share of the scene
+KNOTS = np.array([60.0, 125, 250, 500, 1000, 2000, 4000, 8000])  # Hz, for the microphone's response
 
 
 @dataclass(frozen=True)
 class Voice:
-    """One talker of a scene, as drawn.
+    """One talker of a drawn scene.
 
     Attributes:
         role: "near" or "far".
-        speaker: its group in the speech.
-        first: the sample of that group which it begins with.
-        level_db: of the speaking level.
-        response: index among its role's.
-        pace: 1.1 is a tenth faster; None is as recorded.
-        timbre: its own response at KNOTS in dB, or None.
-        spans: when it speaks, in samples of the scene and its taps.
+        speaker: group of the talker in the speech.
+        first: first sample in that group.
+        level_db: deviation of the speaking level in dB.
+        response: index among the responses of the role.
+        pace: playing speed, 1.1 is a tenth faster; None: as recorded.
+        timbre: response of the voice at KNOTS in dB, or None.
+        spans: intervals of speech, in samples of the scene plus its taps.
     """
 
     role: str
@@ -147,13 +51,13 @@ class Voice:
 
 @dataclass(frozen=True)
 class Tone:
-    """A coloured stationary noise.
+    """Coloured stationary noise of a drawn scene.
 
     Attributes:
-        slope: in dB per octave, from 60 Hz on.
-        level_db: of a typical near talker over it.
-        samples: standard normal, as many as the scene has.
-        first: where they were cut from a longer noise, if they were.
+        slope: slope in dB per octave, above 60 Hz.
+        level_db: level of a typical near talker relative to the noise in dB.
+        samples: white noise (standard normal), as long as the scene.
+        first: first sample in a longer noise, None without one.
     """
 
     slope: float
@@ -163,27 +67,33 @@ class Tone:
 
     @property
     def colour(self) -> Decibels:
-        """Its response at KNOTS, in dB."""
+        """Response of the noise at KNOTS in dB."""
         return self.slope * np.log2(KNOTS / 1000)
 
 
 @dataclass(frozen=True)
 class Draw:
-    """All that is random in a scene; what it sounds like follows from it, from material and responses.
+    """All random numbers of a scene, which determine it together with material and responses.
 
     Attributes:
-        length, taps: samples of the scene, and of the longest response: as many precede it.
-        colour, corner: the microphone's response at KNOTS in dB, and its high-pass in Hz.
-        balance: the near images' level above the far ones' in dB; None leaves it to the distances.
-        hiss: the microphone's own noise, (length,), standard normal, `floor_db` below the talkers.
-        hiss_first: where it was cut from a longer one, if it was.
-        noise: group and first sample of the environmental noise, `snr_db` below the talkers, if any.
-        free: whether `gain_db` is the mixture's level, or the device's gain.
-        capture: what the device does beside, if anything.
+        kind: kind of scene.
+        length, taps: length of the scene and of the longest response in samples; as many taps precede the
+            scene.
+        voices: talkers.
+        colour, corner: response of the microphone at KNOTS in dB, and corner of its high-pass in Hz.
+        balance: level of the near images relative to the far ones in dB; None: by the distances.
+        hiss: noise of the microphone (length,), standard normal.
+        hiss_first: first sample in a longer noise, None without one.
+        floor_db: level of that noise relative to the talkers in dB.
+        noise: group and first sample of the environmental noise, if any.
+        snr_db: signal-to-noise ratio in dB.
+        free: whether `gain_db` is the level of the mixture, and not the gain of the device.
+        gain_db: level or gain in dB.
+        capture: further effects of the device, if any.
         tone: stationary noise, if any.
-        begins: sample before which there is digital silence.
-        noise_spans: when the environmental noise is let through, in samples of the scene.
-        active_levels: as of `Recipe`.
+        begins: end of the digital silence at the start, in samples.
+        noise_spans: intervals of the environmental noise, in samples of the scene.
+        active_levels: as in `Recipe`.
     """
 
     kind: str
@@ -221,15 +131,15 @@ def draw(
     hiss: Samples | None = None,
     spans: tuple[Sequence[Spans], Sequence[Spans]] | None = None,
 ) -> Draw:
-    """Draw one scene; the order in which this asks `rng` is what makes a seed's scene.
+    """Draw one scene. The order of the calls to `rng` is part of the reproducibility.
 
     Args:
-        responses: how many there are to choose from, near and far.
-        taps: of the longest response.
-        hiss: a long one to cut the microphone's noise from; None draws it afresh.
-        spans: when each near and each far talker speaks, in samples of the scene; None draws them by kind,
-            and any name is a kind with them.
-        rng, kind, recipe, speech, noise, length, snr_db, noise_groups: as of `render`.
+        rng, kind, recipe, speech, noise, length, snr_db, noise_groups: as in `mixing.render`.
+        responses: numbers of near and far responses to choose from.
+        taps: length of the longest response in samples.
+        hiss: long noise from which the microphone's noise is taken; None: new noise.
+        spans: intervals of speech of each near and each far talker, in samples of the scene; None: drawn by
+            kind. With intervals, `kind` may be any name.
     """
     counts = _draw_counts(rng, kind) if spans is None else (len(spans[0]), len(spans[1]))
     weights = _weights(speech, recipe.talker_seconds)
@@ -278,18 +188,18 @@ def draw(
 
 
 def draw_snr(rng: np.random.Generator, recipe: Recipe) -> float | None:
-    """A noise level for one scene: None, or dB below the talkers."""
+    """Draw the signal-to-noise ratio of a scene in dB; None for no noise."""
     return None if rng.uniform() < recipe.clean else float(rng.uniform(*recipe.snr))
 
 
 def draw_kind(rng: np.random.Generator, recipe: Recipe) -> str:
-    """A kind of scene by the recipe's shares."""
+    """Draw a kind of scene by the recipe's shares."""
     shares = np.array(list(recipe.kinds.values()))
     return str(rng.choice(list(recipe.kinds), p=shares / shares.sum()))
 
 
 def _draw_counts(rng: np.random.Generator, kind: str) -> tuple[int, int]:
-    """Draw how many talkers near and far a scene has."""
+    """Draw the numbers of near and far talkers of a scene."""
     if kind in KINDS:
         return KINDS[kind]
     near, most = CONVERSATIONS[kind]
@@ -297,7 +207,7 @@ def _draw_counts(rng: np.random.Generator, kind: str) -> tuple[int, int]:
 
 
 def _weights(speech: Material, seconds: float) -> Decibels | None:
-    """Return the probability of each talker, or None where all are alike."""
+    """Return the probability of each talker, or None for equal probabilities."""
     if not seconds:
         return None
     counted = np.minimum(np.diff(speech.spans, axis=1)[:, 0], seconds * SAMPLE_RATE)
@@ -305,7 +215,7 @@ def _weights(speech: Material, seconds: float) -> Decibels | None:
 
 
 def _draw_preamble(rng: np.random.Generator, recipe: Recipe, length: int) -> tuple[str, int]:
-    """Draw what is heard before anybody speaks, and the sample at which it ends."""
+    """Draw the preamble, and the sample at which it ends."""
     if not recipe.preamble:
         return "none", 0
     shares = np.array([recipe.preamble.get(name, 0.0) for name in PREAMBLES])
@@ -315,7 +225,7 @@ def _draw_preamble(rng: np.random.Generator, recipe: Recipe, length: int) -> tup
 
 
 def _noise_spans(preamble: str, spoken_from: float) -> Spans:
-    """Return when the environmental noise is heard."""
+    """Return the intervals of the environmental noise."""
     after, before = ((spoken_from, FOREVER),), ((-FOREVER, spoken_from),)
     return {"tone": after, "silence": after, "noise-ends": before}.get(preamble, ALWAYS)
 
@@ -329,7 +239,7 @@ def _draw_spans(
     taps: int,
     spoken_from: int,
 ) -> list[Spans]:
-    """Draw when each talker speaks, near ones first, in samples of the scene and its taps."""
+    """Draw the intervals of speech of each talker, near ones first, in samples of the scene plus its taps."""
     if kind in KINDS:
         near, far = _draw_gates(rng, kind, length + taps)
         spans = [near] * counts[0] + [far] * counts[1]
@@ -342,8 +252,8 @@ def _draw_spans(
 
 
 def _draw_gates(rng: np.random.Generator, kind: str, length: int) -> tuple[Spans, Spans]:
-    """Draw when near and far talkers of the KINDS are let through: always, or in turns."""
-    if kind == "far-only" and rng.uniform() < 0.5:  # half begin with the talker, half with a pause
+    """Draw the intervals of near and far talkers in KINDS: always, or in turns."""
+    if kind == "far-only" and rng.uniform() < 0.5:  # half of the scenes begin with a pause
         return ALWAYS, ((rng.uniform(0.1, 0.5) * length, FOREVER),)
     if kind != "turns":
         return ALWAYS, ALWAYS
@@ -354,7 +264,7 @@ def _draw_gates(rng: np.random.Generator, kind: str, length: int) -> tuple[Spans
 
 
 def _draw_balance(rng: np.random.Generator, recipe: Recipe, roles: Collection[str]) -> float | None:
-    """Draw the near images' level above the far ones' in dB; None leaves it to the distances."""
+    """Draw the level of the near images relative to the far ones in dB; None: by the distances."""
     if len(roles) < 2:
         return None
     if recipe.television and rng.uniform() < recipe.television:
@@ -364,7 +274,7 @@ def _draw_balance(rng: np.random.Generator, recipe: Recipe, roles: Collection[st
 
 
 def _draw_hiss(rng: np.random.Generator, length: int, hiss: Samples | None) -> tuple[Samples, int | None]:
-    """Draw white noise (length,), or cut it from `hiss`: then with its first sample."""
+    """Draw white noise (length,), or take it from `hiss`, with its first sample there."""
     if hiss is None:
         return rng.standard_normal(length).astype(np.float32), None
     first = int(rng.integers(len(hiss) - length + 1))
@@ -387,7 +297,7 @@ def _draw_voices(
     spans: Sequence[Spans],
     responses: int,
 ) -> list[Voice]:
-    """Draw the voices of a role, each with one of so many responses."""
+    """Draw the voices of a role, each with another of `responses` responses."""
     chosen = rng.choice(responses, len(speakers), replace=False)
     voices = zip(speakers, chosen, spans, strict=True)
     return [_draw_voice(rng, recipe, role, speech, *voice) for voice in voices]

@@ -1,4 +1,4 @@
-"""Synthetic speech for those who have no recordings at hand: enough to try things, not to judge models."""
+"""Synthetic speech for users without recordings: sufficient for trials, not for the evaluation of models."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ SENTENCES = (
 
 
 def load_synthetic() -> Material:
-    """Twelve voices of eSpeak NG, each at the same active level.
+    """Return twelve voices of eSpeak NG, each at the same active level.
 
     Raises:
         DssError: the synthesiser is not installed or does not start.
@@ -47,7 +47,7 @@ def load_synthetic() -> Material:
 
 
 def _fresh() -> Material:
-    """In a process of its own: the engine remembers what it said before."""
+    """Synthesise the voices in a new process, because the engine keeps state between sentences."""
     with ProcessPoolExecutor(1, multiprocessing.get_context("spawn")) as pool:
         try:
             return pool.submit(_spoken).result()

@@ -1,4 +1,4 @@
-"""Synthetic talkers: eSpeak NG, from the wheel of `espeakng-loader`, through ctypes."""
+"""Text-to-speech by eSpeak NG, from the wheel of `espeakng-loader`, through ctypes."""
 
 from __future__ import annotations
 
@@ -10,18 +10,18 @@ import numpy as np
 import numpy.typing as npt
 
 # Constants of espeak-ng's speak_lib.h.
-_SYNCHRONOUS = 2  # audio goes to the callback, espeak_Synth returns when all of it has
+_SYNCHRONOUS = 2  # audio goes to the callback; espeak_Synth returns at the end
 _CHARS_UTF8 = 1
 _PARAMETER_RATE = 1  # words per minute
 _PARAMETER_PITCH = 3  # 0 to 100
 _PARAMETER_RANGE = 4  # 0 (monotone) to 100
 _CALLBACK = ctypes.CFUNCTYPE(ctypes.c_int, ctypes.POINTER(ctypes.c_short), ctypes.c_int, ctypes.c_void_p)
-_SILENCE = 1e-3  # of full scale: what eSpeak puts around a sentence lies below it
+_SILENCE = 1e-3  # level below which samples around a sentence count as silence
 
 
 @dataclass(frozen=True)
 class SpeechVoice:
-    """How a talker sounds."""
+    """Parameters of a synthetic voice."""
 
     language: str  # such as "en-us"
     variant: str  # one of espeak-ng-data/voices/!v, such as "f3"
@@ -31,14 +31,14 @@ class SpeechVoice:
 
 
 class Synthesiser:
-    """eSpeak NG, loaded once.
+    """eSpeak NG engine, loaded once.
 
-    The engine keeps state from one sentence to the next, so equal samples need an equal sequence
-    of sentences in a fresh process.
+    The engine keeps state between sentences, so equal samples require the same sequence of sentences in a new
+    process.
 
     Raises:
         ImportError: `espeakng-loader` is not installed.
-        RuntimeError: the library refuses to start.
+        RuntimeError: the library does not start.
     """
 
     def __init__(self) -> None:
@@ -51,23 +51,23 @@ class Synthesiser:
         if self.sample_rate <= 0:
             raise RuntimeError(f"eSpeak NG did not start with its data in {data}")
         self._blocks: list[npt.NDArray[np.int16]] = []
-        self._callback = _CALLBACK(self._receive)  # kept: C holds only a pointer to it
+        self._callback = _CALLBACK(self._receive)  # a reference is needed, because C holds only a pointer
         self._library.espeak_SetSynthCallback(self._callback)
         self._library.espeak_ng_SetRandSeed(ctypes.c_long(0))
 
     def _receive(self, samples: ctypes._Pointer[ctypes.c_short], count: int, _events: int) -> int:
         if samples and count > 0:
-            # The buffer is the engine's own and is used again, hence the copy.
+            # The engine reuses its buffer, hence the copy.
             self._blocks.append(np.ctypeslib.as_array(samples, shape=(count,)).copy())
         return 0
 
     def speak(self, text: str, voice: SpeechVoice) -> npt.NDArray[np.float64]:
-        """One sentence at `sample_rate`, full scale 1, silence around it removed; shape (samples,).
+        """Return one sentence at `sample_rate`, (samples,) with full scale at 1, without silence around it.
 
         Raises:
-            RuntimeError: there is no such voice, or nothing was said.
+            RuntimeError: there is no such voice, or the engine returns no samples.
         """
-        # An unknown variant is not an error to eSpeak: it speaks with its default voice.
+        # For an unknown variant, eSpeak silently uses its default voice.
         if not (self._variants / voice.variant).is_file():
             raise RuntimeError(f"eSpeak NG has no voice variant {voice.variant!r}")
         name = f"{voice.language}+{voice.variant}"

@@ -1,4 +1,4 @@
-"""Turn-taking: when each talker of a scene speaks, as intervals of samples."""
+"""Turn-taking: intervals of speech of each talker of a scene, in samples."""
 
 from __future__ import annotations
 
@@ -15,26 +15,26 @@ from ..utils.settings import Bounds, Share
 Range = tuple[float, float]
 Spans = tuple[Range, ...]  # (start, end) in samples
 
-RAMP = SAMPLE_RATE // 100  # samples over which an interval fades in from its start, and out from its end
-FOREVER = 2.0**30  # samples: beyond every scene, exact in float32
+RAMP = SAMPLE_RATE // 100  # samples of the fade after the start of an interval, and after its end
+FOREVER = 2.0**30  # samples, beyond every scene, exact in float32
 ALWAYS: Spans = ((-FOREVER, FOREVER),)
-SHORTEST = 0.5  # seconds of a turn that the end of the scene cuts off; less is left out
+SHORTEST = 0.5  # least duration in seconds of a turn that is cut off by the end of the scene
 
 
 @dataclass(frozen=True)
 class Turns:
-    """The statistics of a conversation.
+    """Statistics of a conversation.
 
     Attributes:
-        seconds: range of a turn's length, log-uniform, in seconds.
-        pause: range of the pause behind a turn, in seconds.
-        overlapped: share of turns by another talker that begin before the last one ends, by up to half of the
-            shorter turn; a half makes about a tenth of the time overlap.
-        far_first: share of conversations of both roles that a far talker begins.
-        monologue: share of conversations that begin with one long turn.
-        monologue_share: range of that turn's length as a share of the conversation.
-        monologue_far: share of these turns that a far talker has, where both roles take part.
-        most: turns of one talker at most; training on an accelerator has room for 8.
+        seconds: range of the duration of a turn, log-uniform, in seconds.
+        pause: range of the pause after a turn in seconds.
+        overlapped: share of turns by another talker that begin before the last turn ends, by up to half of
+            the shorter turn; with 0.5 about a tenth of the time overlaps.
+        far_first: share of conversations of both roles that start with a far talker.
+        monologue: share of conversations that start with one long turn.
+        monologue_share: range of the duration of that turn as a share of the conversation.
+        monologue_far: share of these turns by a far talker, if both roles take part.
+        most: largest number of turns of one talker; training on an accelerator supports 8.
     """
 
     seconds: Annotated[Range, Bounds(0.1)] = (1.5, 9.0)
@@ -48,7 +48,7 @@ class Turns:
 
 
 def gate(spans: Sequence[Range], length: int) -> NDArray[np.float32]:
-    """Return factors (length,): 1 within the intervals, 0 outside, ramps of 10 ms from each start and end."""
+    """Return factors (length,): 1 inside the intervals, 0 outside, with ramps of 10 ms from start and end."""
     factors = np.zeros(length, np.float32)
     for start, end in spans:
         for at, sign in ((start, np.float32(1)), (end, np.float32(-1))):
@@ -60,27 +60,29 @@ def gate(spans: Sequence[Range], length: int) -> NDArray[np.float32]:
 
 
 def clipped(spans: Sequence[Range], start: float) -> Spans:
-    """Return what is left of intervals from sample `start` on."""
+    """Return the parts of intervals from sample `start` on."""
     return tuple((max(low, start), high) for low, high in spans if high > start)
 
 
 def shifted(spans: Sequence[Range], by: float) -> Spans:
-    """Return intervals `by` samples later."""
+    """Return intervals shifted by `by` samples."""
     return tuple((low + by, high + by) for low, high in spans)
 
 
 def draw_turns(
     rng: np.random.Generator, turns: Turns, near: int, far: int, length: int, far_until: float = 0.0
 ) -> list[Spans]:
-    """Draw a conversation: a talker speaks twice in a row only where nobody else may speak.
+    """Draw a conversation. A talker has two turns in a row only if no other talker may speak.
 
     Args:
-        near, far: how many talkers take part; a near and a far one are equally likely to speak next.
-        length: samples of the conversation; half of the conversations begin within a turn.
-        far_until: sample before which no near talker is next where there are far ones.
+        rng: random generator.
+        turns: statistics of the conversation.
+        near, far: numbers of talkers; both roles are equally likely to speak next.
+        length: length of the conversation in samples; half of the conversations begin within a turn.
+        far_until: sample before which no near talker is next, if there are far talkers.
 
     Returns:
-        Intervals by talker, near ones first, in whole samples; none for talkers whose turn never came.
+        Intervals by talker, near ones first, in whole samples; empty for talkers without a turn.
     """
     spans: list[list[Range]] = [[] for _ in range(near + far)]
     both = bool(near and far)
@@ -105,7 +107,7 @@ def draw_turns(
 
 
 def _duration(rng: np.random.Generator, turns: Turns) -> float:
-    """Draw the length of a turn in samples."""
+    """Draw the duration of a turn in samples."""
     return float(np.exp(rng.uniform(*np.log(turns.seconds)))) * SAMPLE_RATE
 
 
@@ -117,7 +119,7 @@ def _next(
     most: int,
     barred: Collection[str],
 ) -> int | None:
-    """Draw who speaks after `last`; None when nobody may."""
+    """Draw the talker after `last`; None if no talker may speak."""
     may = [
         i for i, own in enumerate(spans) if len(own) < most and ("near" if i < near else "far") not in barred
     ]

@@ -1,4 +1,4 @@
-"""Other talkers made of those that there are: the same speech from a longer or a shorter vocal tract."""
+"""Vocal tract length perturbation: additional voices with a longer or shorter vocal tract."""
 
 from __future__ import annotations
 
@@ -12,25 +12,25 @@ from scipy import signal
 from ..constants import SAMPLE_RATE
 from .corpus import Material, joined, remembered
 
-REACH = 0.18  # longest or shortest tract against the talker's own; grown-ups differ by as much
-LEAST = 0.06  # less would be the same talker
+REACH = 0.18  # largest relative change of the tract; adults differ by as much
+LEAST = 0.06  # least relative change; a smaller one sounds like the same talker
 WINDOW, HOP = 512, 128
-ENVELOPE = 32  # cepstral coefficients: 2 ms, shorter than the period of any voice
-MOST = 2.3  # nepers, 20 dB, that a bin is raised or lowered at most
-BLOCK = 60 * SAMPLE_RATE  # samples that are transformed at once
-FAINT = 1e-5  # a magnitude below which there is no envelope
+ENVELOPE = 32  # cepstral coefficients (2 ms), fewer than the period of any voice
+MOST = 2.3  # largest change of a bin in nepers (20 dB)
+BLOCK = 60 * SAMPLE_RATE  # samples transformed at once
+FAINT = 1e-5  # floor of the magnitudes
 
 
 def another_tract(samples: NDArray[np.float32], factor: float) -> NDArray[np.float32]:
-    """Move the formants by a factor and leave the pitch (vocal tract length perturbation).
+    """Shift the formants by a factor without changing the pitch.
 
-    After Jaitly & Hinton 2013, who warp features; here the spectral envelope, smoothed in the cepstrum, is
-    stretched along the frequency, and the fine structure stays. With `Voice.pace`, which moves both, pitch
-    and formants become independent.
+    The method follows Jaitly & Hinton 2013, who warp features. Here the spectral envelope, smoothed in the
+    cepstrum, is stretched along the frequency, and the fine structure is kept. `Voice.pace` changes both, so
+    that pitch and formants vary independently.
 
     Args:
-        samples: at 16 kHz.
-        factor: above 1 raises the formants, as of a shorter tract.
+        samples: speech (samples,) at 16 kHz.
+        factor: factor of the formants; above 1 for a shorter tract.
     """
     parts = [_warp(samples[i : i + BLOCK], factor) for i in range(0, len(samples), BLOCK)]
     return np.concatenate(parts) if parts else samples
@@ -47,7 +47,7 @@ def _warp(samples: NDArray[np.float32], factor: float) -> NDArray[np.float32]:
 
 
 def _raise(factor: float) -> NDArray[np.float32]:
-    """(bins, bins): from log magnitudes to what a stretched envelope adds to them."""
+    """Return the matrix (bins, bins) from log magnitudes to the change by a stretched envelope."""
     bins, quefrencies = np.arange(WINDOW // 2 + 1), np.arange(ENVELOPE)
     both = np.where((bins == 0) | (bins == WINDOW // 2), 1, 2) / WINDOW  # a bin and its mirror image
     smoothing = np.cos(2 * np.pi / WINDOW * np.outer(bins, quefrencies)) * both[:, None]
@@ -61,9 +61,10 @@ def _raise(factor: float) -> NDArray[np.float32]:
 
 
 def with_more_voices(speech: Material, copies: int, seed: int) -> Material:
-    """Speech in which each talker is followed by `copies` others, who say the same with another tract.
+    """Add `copies` voices after each talker, with the same speech and another vocal tract.
 
-    A function of the seed, and kept in the user's cache, as hours of speech take minutes.
+    The result is a function of the seed. It is kept in the user's cache, because hours of speech take
+    minutes.
     """
     if not copies:
         return speech

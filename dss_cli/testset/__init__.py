@@ -1,1 +1,1 @@
-"""Test sets: scenes on disk that anyone can make again, stratum by stratum."""
+"""Test sets: reproducible scenes on disk, in strata."""

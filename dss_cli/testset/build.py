@@ -1,4 +1,4 @@
-"""Make a test set: what is to be done, and the scenes themselves. Who does it, `cluster` knows."""
+"""Make a test set: distribute the scenes to processes or a cluster, and make them."""
 
 from __future__ import annotations
 
@@ -16,15 +16,14 @@ import pyroomacoustics as pra
 
 from ..cluster.dask import cluster
 from ..cluster.processes import processes
-from ..cluster.work import Work
+from ..cluster.work import SHARING, Work
 from ..errors import DssError
 from .format import PARTS
 from .plan import Plan
 from .render import make_scene, scene_id
 from .writer import TestSetFolder
 
-CHUNK = 4  # scenes that are made before they are reported
-SHARING = 60.0  # seconds that a network file system may take to show here what was written elsewhere
+CHUNK = 4  # scenes per piece of work
 WORK = Work(
     "scenes",
     "made again",
@@ -43,23 +42,23 @@ def build_test_set(
     scheduler: str | None = None,
     warn: Callable[[str], None] = lambda text: None,
 ) -> dict[str, Any]:
-    """Make the scenes that are not there yet, then the tables; a complete test set is left as it is.
+    """Make the missing scenes of a test set, then its tables; a complete test set is not changed.
 
     Args:
-        path: the folder.
-        plan: of `draw_up`.
-        jobs: processes to make it with.
-        progress: told of the scenes that are done, and of all.
-        scheduler: of a running Dask cluster that makes it instead: its address, or its scheduler file.
-            The workers must see `path` and the material under the same names.
-        warn: told of workers that are lost, one line each.
+        path: folder of the test set.
+        plan: plan from `draw_up`.
+        jobs: number of processes.
+        progress: called with (scenes done, all scenes).
+        scheduler: address or scheduler file of a Dask cluster to use instead of processes. `path` and the
+            material must have the same names on all workers.
+        warn: receives one line about each lost worker.
 
     Returns:
         The index, as in test-set.json.
 
     Raises:
-        UsageError: the folder holds something else.
-        DssError: a scene cannot be made or written, a process died, or the cluster is of no use.
+        UsageError: the folder has other content.
+        DssError: a scene cannot be made or written, a process died, or the cluster cannot be used.
     """
     folder = _folder(path, plan)
     if folder.complete:
@@ -83,26 +82,26 @@ def build_test_set(
                     progress(done, len(plan))
     if scheduler is not None:
         _await(folder)
-        folder.begin()  # sweeps once more: a killed worker may have left something
+        folder.begin()  # removes temporary files of killed workers
     return folder.finish()
 
 
 def make_scenes(path: Path, plan: Plan, numbers: Sequence[int], claim: Path | None = None) -> int:
-    """Make and write some scenes of a plan; returns how many. Safe to run anywhere, any number of times.
+    """Make and write some scenes of a plan; return their number. The call can be repeated safely.
 
     Args:
-        path: a folder in which the plan was begun.
-        plan: of `draw_up`.
-        numbers: of the scenes.
-        claim: a file that is there as long as scenes are wanted.
+        path: folder in which the plan was begun.
+        plan: plan from `draw_up`.
+        numbers: numbers of the scenes.
+        claim: file that exists as long as the run is active; None: no check.
 
     Raises:
-        UsageError: the folder holds something else.
-        DssError: a scene cannot be made or written, or is not wanted.
+        UsageError: the folder has other content.
+        DssError: a scene cannot be made or written, or the run has ended.
     """
-    with _one_at_a_time:  # pyroomacoustics has one seed and one number of threads for the whole process
+    with _one_at_a_time:  # pyroomacoustics has a global seed and a global number of threads
         threads = pra.constants.get("num_threads")
-        pra.constants.set("num_threads", 1)  # sums in one order on every machine
+        pra.constants.set("num_threads", 1)  # sums in the same order on every machine
         try:
             _look_for(claim)
             folder, ingredients = _folder(path, plan), plan.ingredients()
@@ -120,10 +119,10 @@ def make_scenes(path: Path, plan: Plan, numbers: Sequence[int], claim: Path | No
 
 @contextmanager
 def _claimed(path: Path) -> Iterator[Path]:
-    """A file by which all who make scenes know that they see this folder, and that its run goes on.
+    """Yield a file that shows workers that they see this folder, and that the run is active.
 
-    The worker of a cluster may outlive the run, and write into the next one's folder. The file goes
-    at the end; should this process be killed, the next run sweeps it, for its name, before it begins.
+    A cluster's worker may outlive the run, and must not write into the folder of the next run. The file is
+    removed at the end. If this process is killed, the next run removes the file, by its name, at the start.
     """
     claim = path / PARTS[0] / f".{secrets.token_hex(8)}.part"
     claim.touch()
@@ -136,7 +135,7 @@ def _claimed(path: Path) -> Iterator[Path]:
 def _look_for(claim: Path | None) -> None:
     if claim is not None and not claim.exists():
         raise DssError(
-            f"{claim.parent.parent}: no such run here; who makes its scenes must see the same folder"
+            f"{claim.parent.parent}: no active run in this folder; all workers must see the same folder"
         )
 
 
@@ -145,18 +144,22 @@ def _folder(path: Path, plan: Plan) -> TestSetFolder:
 
 
 def _anywhere(plan: Plan) -> Plan:
-    """The plan for processes in other working directories."""
+    """Return the plan with absolute paths, for processes in other working directories."""
     folders = {name: getattr(plan, name) for name in ("speech", "noise", "rirs")}
     return replace(plan, **{name: folder and folder.absolute() for name, folder in folders.items()})
 
 
 def _await(folder: TestSetFolder) -> None:
-    """Until what was made elsewhere is seen here."""
+    """Wait until the files written by workers appear here.
+
+    Raises:
+        DssError: files are still missing after `SHARING` seconds.
+    """
     end = time.monotonic() + SHARING
     while missing := len(folder.missing()):
         if time.monotonic() > end:
             raise DssError(
-                f"{folder.path}: {missing} scenes were made and are not there: "
-                "who makes scenes must see the same folder"
+                f"{folder.path}: {missing} scenes were made, but are not found: "
+                "all workers must see the same folder"
             )
         time.sleep(0.5)

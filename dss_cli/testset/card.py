@@ -1,4 +1,4 @@
-"""The dataset card: what a test set holds and how to make it again."""
+"""Dataset card: content of a test set, and the way to make it again."""
 
 from __future__ import annotations
 
@@ -6,12 +6,13 @@ from collections.abc import Sequence
 from typing import Any
 
 from ..constants import SAMPLE_RATE
+from .format import INDEX, MANIFEST, METADATA
 
 ENCODINGS = {"flac": "24-bit FLAC", "wav": "32-bit float WAV"}
 
 
 def card(index: dict[str, Any], records: Sequence[dict[str, Any]], parts: Sequence[str]) -> str:
-    """README.md of a test set, from its index, the records of its scenes and the parts that have files."""
+    """Return README.md of a test set from its index, the records of its scenes and its parts with files."""
     material = index["material"]
     speech, noise = material["speech"], material["noise"]
     noises = (
@@ -60,8 +61,8 @@ neither and is `mixture - near - far`; a scene without environmental noise still
 {_rows(list(index["strata"].items()))}
 
 Files: {", ".join(f"`{part}/ID.{index['format']}`" for part in parts)};
-`metadata.jsonl` has every number drawn, one scene a line; `manifest.csv` the same as a flat table;
-`test-set.json` the settings and the sha256 of the material. Each scene depends on the seed, the name of
+`{METADATA}` has every number drawn, one scene a line; `{MANIFEST}` the same as a flat table;
+`{INDEX}` the settings and the sha256 of the material. Each scene depends on the seed, the name of
 its stratum, its index and the material alone. The licences are those of the speech, noise and responses.
 """
 

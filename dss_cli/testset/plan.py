@@ -1,4 +1,4 @@
-"""The plan of a test set: what is to be made of which material. Small, picklable, fit for JSON."""
+"""Plan of a test set: its settings and material. A plan is small, picklable and can be written as JSON."""
 
 from __future__ import annotations
 
@@ -22,29 +22,29 @@ from .responses import PROTOCOL
 from .stories import LEAST, MOST, STORIES
 from .strata import COUNT, Cells, Stratum, preset
 
-USUAL = "standard"  # preset
-SECONDS = 5.0  # of a scene
-SYNTHETIC = "synthetic"  # in the place of the folder's name
+USUAL = "standard"  # default preset
+SECONDS = 5.0  # default duration of a scene
+SYNTHETIC = "synthetic"  # instead of a folder's name
 
 
 @dataclass(frozen=True)
 class Plan:
-    """A test set to be.
+    """Plan of a test set.
 
     Attributes:
-        preset: name it was drawn up from, or "custom".
-        strata: its cells, scenes are numbered through them in this order.
+        preset: name of the preset, or "custom".
+        strata: strata; the scenes are numbered through them in this order.
         count: scenes of each stratum.
-        seed: of every random number.
-        seconds: length of the scenes of strata without a length of their own.
-        threshold: distance that parts near from far in every stratum, or None.
-        speech, noise, rirs: folders; without speech the voices are synthetic.
-        split: of the manifests of speech and noise, and of responses where there are conversations or from
-            protocol 2 on; None for all.
-        noise_stems: whether the noise is written as well.
-        rate: of the files, in Hz; scenes are rendered at 16 kHz.
-        format: of the files: "flac" (24-bit) or "wav" (32-bit float).
-        protocol: of the simulated rooms, 1 or 2.
+        seed: seed of all random numbers.
+        seconds: duration of the scenes of strata without their own duration.
+        threshold: distance between near and far in metres in every stratum, or None.
+        speech, noise, rirs: folders of the material; without speech the voices are synthetic.
+        split: split of the manifests of speech and noise, and of responses (with protocol 1 only if there are
+            conversations); None for all splits.
+        noise_stems: whether the noise is written too.
+        rate: sample rate of the files in Hz; scenes are rendered at 16 kHz.
+        format: format of the files: "flac" (24-bit) or "wav" (32-bit float).
+        protocol: protocol of the simulated rooms, 1 or 2.
     """
 
     preset: str
@@ -66,15 +66,19 @@ class Plan:
         return len(self.strata) * self.count
 
     def scene(self, number: int) -> tuple[Stratum, int]:
-        """Stratum and index of scene `number`."""
+        """Return stratum and index of scene `number`."""
         return self.strata[number // self.count], number % self.count
 
     def scenes(self) -> Iterator[tuple[Stratum, int]]:
-        """Every scene, in order."""
+        """Yield stratum and index of every scene, in order."""
         return map(self.scene, range(len(self)))
 
     def ingredients(self) -> Ingredients:
-        """The material, read once per process."""
+        """Return the material, which is read once per process.
+
+        Raises:
+            DssError: a folder is missing, or its content cannot be read.
+        """
         return _ingredients(*self._material)
 
     @property
@@ -83,7 +87,7 @@ class Plan:
         return self.speech, self.noise, self.rirs, self.split, rirs_split
 
     def settings(self) -> dict[str, Any]:
-        """What identifies the test set: equal settings give equal files."""
+        """Return the settings that identify the test set: equal settings give equal files."""
         return {
             "schema": SCHEMA,
             "version": __version__,
@@ -123,36 +127,37 @@ def draw_up(
     format: str = "flac",
     protocol: int = PROTOCOL,
 ) -> tuple[Plan, list[str]]:
-    """Settle what is to be made, and check that the material is there for it.
+    """Make the plan of a test set, and check that the material suffices.
 
     Args:
-        speech, noise, rirs, split, seed, threshold, noise_stems, rate, format, protocol: as of `Plan`.
-        seconds: as of `Plan`; 5 by default.
-        name: of a preset, `standard` by default.
-        cells: strata instead of a preset's.
-        count: scenes of each stratum; by default the preset's own number.
+        speech, noise, rirs, split, seed, threshold, noise_stems, rate, format, protocol: as in `Plan`.
+        seconds: as in `Plan`; 5 by default.
+        name: name of a preset, `standard` by default.
+        cells: strata to use instead of a preset.
+        count: scenes of each stratum; by default as the preset has it.
 
     Returns:
-        The plan, and what had to be left out or replaced, one line each.
+        The plan, and one line about each part that is left out or replaced.
 
     Raises:
-        UsageError: nothing of it can be made of this material, or options that exclude each other.
-        DssError: material that cannot be read.
+        UsageError: the material suffices for no stratum, or options exclude each other.
+        DssError: material cannot be read.
     """
     cells = cells or Cells()
     chosen, strata, usual = _choose(name, cells, threshold, rirs)
     what = ", ".join(cells.given) or f"--preset {chosen}"
     if seconds is not None and not cells.given and any(stratum.seconds for stratum in strata):
-        raise UsageError(f"--seconds and {what}: its conversations have lengths of their own; drop --seconds")
+        raise UsageError(f"--seconds and {what}: its conversations have their own durations; drop --seconds")
     notes: list[str] = []
     ingredients = _ingredients(speech, noise, rirs, split, _rirs_split(strata, split, protocol))
     if speech is None:
         notes.append("without --speech the voices are synthetic: scores on them say little of real ones")
-    notes += [n for m in (ingredients.speech, ingredients.noise) if m is not None for n in m.notes]
+    material = (ingredients.speech, ingredients.noise, ingredients.rooms)
+    notes += [note for part in material if part is not None for note in part.notes]
     if ingredients.noise is None and any(stratum.snr_db is not None for stratum in strata):
         if any(stratum.category for stratum in strata):
             raise UsageError(f"{what}: categories of noise need --noise, a folder of recordings")
-        notes.append("without --noise every scene is clean but for the microphone's own noise")
+        notes.append("without --noise scenes have only the microphone's own noise")
         strata = [stratum.without_noise() for stratum in strata]
     strata = list({stratum.name: stratum for stratum in strata}.values())
     for category in dict.fromkeys(s.category for s in strata if s.category):
@@ -188,14 +193,16 @@ def draw_up(
 def _choose(
     name: str | None, cells: Cells, threshold: float | None, rirs: Path | None
 ) -> tuple[str, list[Stratum], int]:
-    """Name, strata and usual count of what is asked for, whatever the material has."""
+    """Return name, strata and default count for the options, regardless of the material."""
     if cells.given and name is not None:
-        raise UsageError(f"{cells.given[0]} and --preset {name}: a preset has its own strata; drop either")
+        raise UsageError(
+            f"{cells.given[0]} and --preset {name}: a preset has its own strata; drop one of them"
+        )
     distances = {"--environment", "--near"}.intersection(cells.given)
     if threshold is not None:
         distances.add("--threshold")
     if rirs is not None and distances:
-        raise UsageError(f"{min(distances)} and --rirs: measured rooms have the distances that they have")
+        raise UsageError(f"{min(distances)} and --rirs: the distances of measured rooms are fixed")
     if cells.given:
         strata, usual, name = cells.strata(threshold), COUNT, CUSTOM
     else:
@@ -214,12 +221,12 @@ def _lacking(kind: str, ingredients: Ingredients) -> str | None:
     if talkers < needed:
         return f"{talkers} talkers are too few"
     if ingredients.rooms is not None and not ingredients.rooms.fits(*LEAST[kind]):
-        return "no measured room has so many responses of one microphone"
+        return "no measured room has enough responses of one microphone"
     return None
 
 
 def _rirs_split(strata: Iterable[Stratum], split: str | None, protocol: int) -> str | None:
-    """Return the split of measured responses; of protocol 1 all rooms are read where nobody converses."""
+    """Return the split of measured responses; protocol 1 without conversations uses all rooms."""
     return split if protocol > 1 or any(stratum.kind in STORIES for stratum in strata) else None
 
 
@@ -240,7 +247,7 @@ def _ingredients(
 
 
 def _categories(folder: Path, noise: Material) -> tuple[str, ...]:
-    """Category of each recording: of the manifest, else the name of the folder it is in."""
+    """Return the category of each recording, from the manifest or else the name of its folder."""
     manifest = folder / "MANIFEST.csv"
     known: dict[str, str] = {}
     if manifest.is_file():

@@ -1,6 +1,7 @@
-"""What may be heard before a recording's conversation and ruin it: sounds without speech, made by code.
+"""Preambles: synthetic sounds without speech before a conversation, which may disturb the context.
 
-Each is a function of (rng, samples) and gives float32 at 16 kHz, at an RMS of about 1 if it has one.
+Each sound is made by a function of (rng, samples) that returns samples at 16 kHz with an RMS of about 1,
+except for silence and clipped sound.
 """
 
 from __future__ import annotations
@@ -15,21 +16,21 @@ from ..constants import SAMPLE_RATE
 
 Samples = NDArray[np.float32]
 
-FULL = 0.95  # peak that clipped sound stays below, of full scale
-OVERDRIVE = 20.0  # dB that clipped sound exceeds it by
+FULL = 0.95  # peak of clipped sound, relative to full scale
+OVERDRIVE = 20.0  # dB by which clipped sound would exceed that peak
 
 
 def make_preamble(rng: np.random.Generator, sound: str, samples: int, talkers: float) -> Samples:
-    """Make `samples` of a sound.
+    """Make a preamble.
 
     Args:
-        rng: all randomness comes from here.
-        sound: a key of SOUNDS.
-        samples: how many, at 16 kHz.
-        talkers: RMS of the conversation's talkers, which the sound's level goes by.
+        rng: random generator.
+        sound: key of SOUNDS.
+        samples: number of samples, at 16 kHz.
+        talkers: RMS of the conversation's talkers, the reference of the sound's level.
 
     Returns:
-        (samples,) with a peak below 1; quieter than asked where the level would have clipped it.
+        Samples `(samples,)` with a peak of at most 0.95; the level is reduced if the sound would clip.
     """
     make, decibels = SOUNDS[sound]
     if sound == "clipped":
@@ -43,19 +44,19 @@ def _silence(rng: np.random.Generator, samples: int) -> Samples:
 
 
 def _coloured(rng: np.random.Generator, samples: int, slope: float) -> NDArray[np.float64]:
-    """Noise whose spectrum has a slope in dB per octave from 60 Hz on."""
+    """Return noise whose spectrum has a slope in dB per octave above 60 Hz."""
     spectrum = fft.rfft(rng.standard_normal(samples))
     hertz = np.maximum(np.fft.rfftfreq(samples, 1 / SAMPLE_RATE), 60.0)
     return _level(fft.irfft(spectrum * (hertz / 1000) ** (slope / (20 * np.log10(2))), samples))
 
 
 def _tone(rng: np.random.Generator, samples: int) -> NDArray[np.float64]:
-    """A quiet room's noise."""
+    """Return the noise of a quiet room."""
     return _coloured(rng, samples, -6.0)
 
 
 def _fan(rng: np.random.Generator, samples: int) -> NDArray[np.float64]:
-    """Air and the blades' harmonics, which waver a little."""
+    """Return the noise of a fan: air noise and slightly wavering harmonics of the blades."""
     time = np.arange(samples) / SAMPLE_RATE
     blades = rng.uniform(80, 160)
     phase = 2 * np.pi * (blades * time + 0.5 * np.sin(2 * np.pi * rng.uniform(0.1, 0.4) * time))
@@ -64,7 +65,7 @@ def _fan(rng: np.random.Generator, samples: int) -> NDArray[np.float64]:
 
 
 def _music(rng: np.random.Generator, samples: int) -> NDArray[np.float64]:
-    """Plucked chords of a major scale, a bass and a drum, four beats a bar."""
+    """Return music: plucked chords of a major scale, a bass and a drum, with four beats per bar."""
     made = np.zeros(samples)
     beat = round(SAMPLE_RATE * 60 / rng.uniform(80, 130))
     root, scale = rng.uniform(90, 140), np.array([0, 2, 4, 5, 7, 9, 11])
@@ -90,9 +91,9 @@ def _pluck(hertz: float, samples: int) -> NDArray[np.float64]:
 
 
 def _applause(rng: np.random.Generator, samples: int) -> NDArray[np.float64]:
-    """Many hands: bursts of noise around 1 to 3 kHz at random times, swelling and fading."""
+    """Return applause: bursts of noise around 1 to 3 kHz at random times, with a slowly varying level."""
     made = np.zeros(samples)
-    for _ in range(12):  # pairs of hands that sound alike
+    for _ in range(12):  # groups of hands with equal sound
         clap = rng.standard_normal(800) * np.exp(-np.arange(800) / (SAMPLE_RATE * rng.uniform(0.003, 0.01)))
         band = signal.butter(2, rng.uniform(0.6, 1.4) * np.array([800, 2400]), "band", fs=SAMPLE_RATE)
         hits = (rng.uniform(size=samples) < 15 / SAMPLE_RATE) * rng.uniform(0.3, 1.0, samples)
@@ -102,7 +103,7 @@ def _applause(rng: np.random.Generator, samples: int) -> NDArray[np.float64]:
 
 
 def _clipped(rng: np.random.Generator, samples: int) -> Samples:
-    """Music that the recording's gain was too high for."""
+    """Return music that is clipped by a too high gain of the recording."""
     music = _music(rng, samples)
     driven = music / np.abs(music).max(initial=1e-9) * 10 ** (OVERDRIVE / 20)
     return np.asarray(FULL * np.clip(driven, -1, 1), np.float32)
@@ -113,7 +114,7 @@ def _level(samples: NDArray[np.float64]) -> NDArray[np.float64]:
 
 
 SOUNDS: dict[str, tuple[Callable[[np.random.Generator, int], NDArray[np.floating]], float]] = {
-    # how it is made, and its level above the talkers' in dB
+    # function, and level relative to the talkers in dB
     "silence": (_silence, 0.0),
     "tone": (_tone, -35.0),
     "fan": (_fan, -6.0),

@@ -1,4 +1,4 @@
-"""One scene of a test set, a function of (seed, name of the stratum, index) and the material."""
+"""Make one scene of a test set, as a function of (seed, name of the stratum, index) and the material."""
 
 from __future__ import annotations
 
@@ -13,26 +13,28 @@ from numpy.typing import NDArray
 from ..constants import SAMPLE_RATE
 from ..simulation.corpus import Material, active_level
 from ..simulation.measured_rirs import Rooms
-from ..simulation.mixing import Recipe, Scene, mix, render
+from ..simulation.mixing import Scene, mix, render
+from ..simulation.recipe import Recipe
 from ..simulation.scene_sampling import draw
 from .preambles import make_preamble
 from .responses import PROTOCOL, draw_responses
 from .stories import LEAST, MOST, STORIES, Story, draw_story
 from .strata import Company, Stratum
 
-RECIPE = Recipe(free_gain=0.0)  # levels and microphones as heard, kinds and noise as the stratum says
-TALKING = replace(RECIPE, active_levels=True, talker_seconds=30.0)  # the same for conversations
-FULL_SCALE = 2**23  # of 24-bit samples
+RECIPE = Recipe(free_gain=0.0)  # levels and microphones as in training; kinds and noise from the stratum
+TALKING = replace(RECIPE, active_levels=True, talker_seconds=30.0)  # settings for conversations
+FULL_SCALE = 2**23  # full scale of 24-bit samples
 PEAK = 0.999
 
 
 @dataclass(frozen=True)
 class Ingredients:
-    """What the scenes of a test set are made of.
+    """Material of a test set.
 
     Attributes:
-        speech, noise: dry material; noise None leaves the scenes with the microphone's own.
-        categories: of each recording of `noise`, "" where not known.
+        speech: dry speech.
+        noise: environmental noise; None: only the microphone's own noise.
+        categories: category of each recording of `noise`, "" if unknown.
         rooms: measured responses, or None.
     """
 
@@ -42,23 +44,24 @@ class Ingredients:
     rooms: Rooms | None = None
 
     def noises(self, category: str | None) -> list[int] | None:
-        """Groups of `noise` of one category; None for all."""
+        """Return the groups of `noise` of one category; None (all groups) for no category."""
         if category is None:
             return None
         return [i for i, name in enumerate(self.categories) if in_category(name, category)]
 
 
 def in_category(name: str, word: str) -> bool:
-    """Whether a category such as "traffic_street" is what a stratum calls "traffic"."""
+    """Return whether a category such as "traffic_street" contains a stratum's word such as "traffic"."""
     return word in name.lower().replace("-", "_").replace(" ", "_").split("_")
 
 
 @dataclass(frozen=True)
 class RenderedScene:
-    """Samples of one scene as 24-bit integers (int32): mixture = near + far + noise, exactly.
+    """Samples of one scene as 24-bit integers (int32), with mixture = near + far + noise exactly.
 
     Attributes:
-        record: the scene's line of metadata.jsonl.
+        mixture, near, far, noise: samples `(samples,)`.
+        record: line of the scene in metadata.jsonl.
     """
 
     mixture: NDArray[np.int32]
@@ -69,7 +72,7 @@ class RenderedScene:
 
 
 def scene_id(stratum: Stratum, index: int) -> str:
-    """Name of a scene's files."""
+    """Return the name of a scene's files."""
     return f"{stratum.name}-{index:04d}"
 
 
@@ -82,9 +85,18 @@ def make_scene(
     rate: int,
     protocol: int = PROTOCOL,
 ) -> RenderedScene:
-    """Scene `index` of a stratum; the same arguments give the same samples.
+    """Make scene `index` of a stratum; equal arguments give equal samples.
 
-    Rendered at 16 kHz whatever the rate in Hz is; to another one each part is resampled, then rounded.
+    Scenes are rendered at 16 kHz. For another rate each part is resampled, then rounded.
+
+    Args:
+        ingredients: material.
+        stratum: stratum of the scene.
+        index: index of the scene in its stratum.
+        seed: seed of the test set.
+        seconds: duration of scenes of strata without their own duration.
+        rate: sample rate of the result in Hz.
+        protocol: protocol of the simulated rooms, 1 or 2.
 
     Raises:
         DssError: no place passes the checks, or the material has too few talkers.
@@ -98,7 +110,7 @@ def make_scene(
     if rate != SAMPLE_RATE:
         parts = [soxr.resample(p, SAMPLE_RATE, rate) for p in parts]
     loudest = max(float(np.abs(p).max()) for p in [*parts, parts[0] + parts[1] + parts[2]])
-    if loudest > PEAK:  # of a part: the mixture itself never clips
+    if loudest > PEAK:  # peak of a part: the mixture itself never clips
         parts = [p * np.float32(PEAK / loudest) for p in parts]
         facts["gain_db"] += 20 * float(np.log10(PEAK / loudest))
     near_out, far_out, noise_out = (np.round(p * np.float64(FULL_SCALE)).astype(np.int32) for p in parts)
@@ -125,7 +137,7 @@ def make_scene(
 
 @dataclass(frozen=True)
 class _Made:
-    """A scene at 16 kHz: near, far and noise, and what its record says of it."""
+    """Scene at 16 kHz: near, far and noise, and the facts for its record."""
 
     parts: list[NDArray[np.float32]]
     facts: dict[str, Any]
@@ -134,7 +146,7 @@ class _Made:
 def _make(
     ingredients: Ingredients, stratum: Stratum, index: int, seed: int, length: int, protocol: int
 ) -> _Made:
-    """Make scene `index` of a stratum without company; the stratum's name is part of the seed."""
+    """Make scene `index` of a stratum without company; the name of the stratum is part of the seed."""
     rng = _random(seed, stratum.name, index)
     story = None
     if stratum.kind in STORIES:
@@ -207,7 +219,7 @@ def _accompanied(
     made: _Made,
     protocol: int,
 ) -> tuple[list[NDArray[np.float32]], dict[str, Any]]:
-    """Put company in front of a scene or behind it; the parts, and the facts that change with it."""
+    """Add company before or after a scene; return the parts, and the facts that change."""
     name = f"{stratum.alone().name}-{company.sound}"
     samples = round(company.seconds * SAMPLE_RATE)
     if company.sound == "recording":

@@ -1,4 +1,4 @@
-"""Where a scene of a test set happens: responses near and far in one place, and what is known of it."""
+"""Responses of a scene of a test set: near and far responses in one place, and facts about the place."""
 
 from __future__ import annotations
 
@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 
+from ..distances import far_limits
 from ..errors import DssError
-from ..simulation.limits import far_limits
 from ..simulation.measured_rirs import Rooms
 from ..simulation.rir import Response, check_place
 from ..simulation.room_checks import check_room
@@ -17,10 +17,10 @@ from ..simulation.rooms_protocol1 import simulate_place
 from .strata import Stratum
 
 Responses = tuple[Sequence[Response], Sequence[Response], dict[str, Any]]
-"""Near, far, and what there is to say of the place, fit for JSON."""
+"""Near responses, far responses, and facts about the place for JSON."""
 
-PROTOCOL = 2  # of a test set, unless another is asked for
-RESPONSE_SECONDS = 1.0  # of protocol 1
+PROTOCOL = 2  # default of a test set
+RESPONSE_SECONDS = 1.0  # length of responses of protocol 1
 FACADES = (3.0, 20.0)  # metres from the microphone
 MOST_REDRAWS = 100
 
@@ -28,14 +28,14 @@ MOST_REDRAWS = 100
 def draw_responses(
     rng: np.random.Generator, rooms: Rooms | None, stratum: Stratum, counts: tuple[int, int], protocol: int
 ) -> Responses:
-    """Draw a place for a scene: a measured one, or a simulated one that passes the checks.
+    """Draw the place of a scene: a measured place, or a simulated place that passes the checks.
 
     Args:
-        rng: all randomness comes from here.
+        rng: random generator.
         rooms: measured responses, for strata of measured rooms.
-        stratum: which scene.
-        counts: of responses near and far.
-        protocol: of the simulation, 1 or 2.
+        stratum: stratum of the scene.
+        counts: numbers of near and far responses.
+        protocol: protocol of the simulation, 1 or 2.
 
     Raises:
         DssError: no place passes the checks.
@@ -57,7 +57,7 @@ def draw_responses(
 
 
 Drawn = tuple[list[Response], dict[str, Any], list[str]]
-"""Responses, what there is to say of the place, and what is wrong with them."""
+"""Responses, facts about the place, and failed checks."""
 
 
 def _of_protocol_1(

@@ -1,4 +1,4 @@
-"""Conversations of test sets: who takes part in a scene, and when each of them speaks."""
+"""Conversations of test sets: the talkers of a scene, and their turns."""
 
 from __future__ import annotations
 
@@ -8,10 +8,10 @@ import numpy as np
 
 from ..constants import SAMPLE_RATE
 from ..errors import DssError
-from ..simulation.scene_sampling import KINDS
+from ..simulation.recipe import KINDS
 from ..simulation.turns import FOREVER, Range, Spans, Turns, draw_turns
 
-STORIES = {  # least and most talkers near and far
+STORIES = {  # least and most talkers: (near, far), (near, far)
     "conversation": ((1, 1), (1, 3)),
     "near-change": ((2, 1), (2, 2)),  # one near talker leaves and another comes
     "walk-up": ((1, 1), (1, 2)),  # a far talker comes to the microphone
@@ -20,20 +20,20 @@ LEAST = KINDS | {kind: least for kind, (least, _) in STORIES.items()}  # talkers
 MOST = KINDS | {kind: most for kind, (_, most) in STORIES.items()}
 
 TURNS = Turns(seconds=(2.0, 30.0), pause=(0.0, 2.0), most=1000)
-FAR_ALONE = 20.0  # seconds that far talkers have to themselves in a quarter of the conversations
-CYCLE = 8  # scenes after which the casts of conversations come again
-HEARD = 2.0  # seconds of speech that everybody has at least, or a twentieth of the scene if that is less
+FAR_ALONE = 20.0  # seconds with only far talkers at the start of a quarter of the conversations
+CYCLE = 8  # scenes after which the forms of conversations repeat
+HEARD = 2.0  # least seconds of speech of every talker; at most a twentieth of the scene is required
 MOST_REDRAWS = 1000
 
 
 @dataclass(frozen=True)
 class Story:
-    """Who speaks when, in samples of the scene.
+    """Turns of the talkers of a scene, in samples.
 
     Attributes:
-        near, far: intervals by talker.
-        same: whether the first near talker is the first far one, come nearer.
-        form: "both", "far-first", "far" or "near" of a conversation: who takes part.
+        near, far: intervals of speech by talker.
+        same: whether the first near talker is the first far talker, who has come nearer.
+        form: roles in a conversation: "both", "far-first", "far" or "near".
     """
 
     near: tuple[Spans, ...]
@@ -43,17 +43,20 @@ class Story:
 
 
 def draw_story(rng: np.random.Generator, kind: str, index: int, length: int, most_far: int) -> Story:
-    """Draw the story of scene `index` of a kind; everybody who takes part is heard.
+    """Draw the story of scene `index` of a kind, in which every talker is heard.
 
-    Of each eight conversations four are of both roles, two begin with far talkers alone for 20 s (half of a
-    scene shorter than 40 s), one has nobody near and one nobody far.
+    Of eight conversations four have both roles, two begin with far talkers alone for 20 s (half of a scene
+    shorter than 40 s), one has no near talker and one has no far talker.
 
     Args:
-        length: samples of the scene.
-        most_far: responses that there are for far talkers.
+        rng: random generator.
+        kind: key of STORIES.
+        index: index of the scene in its stratum.
+        length: length of the scene in samples.
+        most_far: number of available responses for far talkers.
 
     Raises:
-        DssError: the scene is too short for everybody to be heard.
+        DssError: the scene is too short for all talkers to be heard.
     """
     heard = min(HEARD * SAMPLE_RATE, length / 20)
     for _ in range(MOST_REDRAWS):
@@ -70,7 +73,7 @@ def _conversation(rng: np.random.Generator, index: int, length: int, far: int) -
     near, far = (0 if form == "far" else 1), (0 if form == "near" else far)
     alone = min(FAR_ALONE * SAMPLE_RATE, length / 2) if form == "far-first" else 0.0
     spans = draw_turns(rng, TURNS, near, far, length, alone)
-    if form == "far-first":  # the last turn ahead of it may end before, and a near one begin
+    if form == "far-first":  # a turn may end before that time, and a near turn begin
         spans[0] = tuple((low, high) for low, high in spans[0] if low >= alone)
     return Story(tuple(spans[:near]), tuple(spans[near:]), form=form)
 
@@ -95,12 +98,12 @@ _STORIES = {"conversation": _conversation, "near-change": _near_change, "walk-up
 
 
 def _ending(spans: Spans, at: int) -> Spans:
-    """The intervals of what ends at a sample."""
+    """Return intervals that are cut off at a sample."""
     return tuple((low, min(high, at)) for low, high in spans)
 
 
 def _beginning(spans: Spans, at: int) -> Spans:
-    """The intervals of what begins at a sample, which was their 0."""
+    """Return intervals shifted so that their zero is at a sample."""
 
     def moved(span: Range) -> Range:
         low, high = span
@@ -110,5 +113,5 @@ def _beginning(spans: Spans, at: int) -> Spans:
 
 
 def _spoken(spans: Spans, length: int) -> float:
-    """Samples within a scene over which a talker speaks."""
+    """Return the number of samples within a scene in which a talker speaks."""
     return float(sum(np.ptp(np.clip(span, 0, length)) for span in spans))

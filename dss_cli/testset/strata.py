@@ -1,4 +1,4 @@
-"""Strata, the cells of a test set: those of a preset, or those that options cross."""
+"""Strata of a test set: those of a preset, or all combinations of options."""
 
 from __future__ import annotations
 
@@ -6,32 +6,30 @@ import re
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 
+from ..distances import GUARD, NEAR, UR0, Range
 from ..errors import UsageError
-from ..simulation.limits import GUARD, NEAR, UR0
-from ..simulation.mixing import KINDS
+from ..simulation.recipe import KINDS
 from .preambles import SOUNDS
 from .stories import LEAST, STORIES
-
-Range = tuple[float, float]
 
 ENVIRONMENTS = ("indoor", "outdoor")
 SNRS = (None, 20.0, 10.0, 5.0, 0.0)
 CATEGORIES = ("wind", "traffic", "crowd", "rain", "construction")
-CLEAN = "clean"  # in the place of a level: no environmental noise
-LEVELS = (-60.0, 60.0)  # dB between talkers and noise that can be asked for
-NEAREST = 0.05  # metres that a near band can begin at
-CONVERSATION = 40.0  # seconds of a conversation, unless a preset has others
-COUNT = 5  # scenes of each stratum, unless a preset has more
+CLEAN = "clean"  # instead of a level: no environmental noise
+LEVELS = (-60.0, 60.0)  # allowed range of the signal-to-noise ratio in dB
+NEAREST = 0.05  # least start of a near band in metres
+CONVERSATION = 40.0  # default duration of a conversation in seconds
+COUNT = 5  # default number of scenes in each stratum
 
 
 @dataclass(frozen=True)
 class Company:
-    """What a recording holds beside the conversation that is scored.
+    """Company: a part of the recording before or after the scored conversation.
 
     Attributes:
-        sound: a key of `preambles.SOUNDS`, or "recording": another conversation, elsewhere.
-        seconds: of it.
-        after: whether it comes behind the conversation, not in front.
+        sound: key of `preambles.SOUNDS`, or "recording": another conversation in another place.
+        seconds: duration.
+        after: whether the company comes after the conversation.
     """
 
     sound: str
@@ -40,24 +38,24 @@ class Company:
 
     @property
     def name(self) -> str:
-        """For the name of a stratum."""
+        """Part of the name of a stratum."""
         return f"{'then-' if self.after else ''}{self.sound}{self.seconds:g}"
 
 
 @dataclass(frozen=True)
 class Stratum:
-    """What the scenes of one cell have in common.
+    """Common settings of the scenes of one stratum.
 
     Attributes:
-        kind: a key of `mixing.KINDS` or of `stories.STORIES`.
+        kind: key of `mixing.KINDS` or of `stories.STORIES`.
         environment: "indoor", "outdoor" or "measured".
-        snr_db: talkers above the environmental noise; None leaves the noise out.
-        near: distances of the near talker in metres, equal for one exact distance.
-        beyond: where far begins, in metres.
+        snr_db: signal-to-noise ratio in dB; None: no environmental noise.
+        near: range of the near talker's distance in metres, two equal values for one exact distance.
+        beyond: least distance of far talkers in metres.
         category: word that the category of the noise must contain, or None for any.
-        facade: whether the wall of a house stands near, outdoors.
-        seconds: length of the scenes, without company; None is as the test set has it.
-        company: what is in front of each scene, or behind it, if anything.
+        facade: whether a wall of a house is near, outdoors.
+        seconds: duration of the scenes without company; None: as in the test set.
+        company: company before or after each scene, if any.
     """
 
     kind: str
@@ -72,17 +70,17 @@ class Stratum:
 
     @property
     def near_band(self) -> Range | None:
-        """Distances of the near talker, or None where nobody is near."""
+        """Range of the near talker's distance, or None without a near talker."""
         return self.near if LEAST[self.kind][0] else None
 
     @property
     def ur0(self) -> bool:
-        """Whether the near talker stands in the boundary band UR-0."""
+        """True if the near talker is in the boundary band UR-0."""
         return self.near_band is not None and UR0[0] <= self.near[0] and self.near[1] <= UR0[1]
 
     @property
     def name(self) -> str:
-        """Of the files and of the random numbers: environment, kind, noise, distances in decimetres."""
+        """Name for files and random numbers: environment, kind, noise, distances in decimetres, and more."""
         parts = [self.environment, *(["facade"] if self.facade else [])]
         parts.append(self.kind.lower().replace("+", ""))
         parts.append(CLEAN if self.snr_db is None else f"snr{self.snr_db:g}")
@@ -101,23 +99,23 @@ class Stratum:
         return "-".join(parts)
 
     def alone(self) -> Stratum:
-        """The same cell without company: scene for scene the same conversations."""
+        """Return the stratum without company, which has the same conversations."""
         return replace(self, company=None)
 
     def without_noise(self) -> Stratum:
-        """The same cell without environmental noise."""
+        """Return the stratum without environmental noise."""
         return replace(self, snr_db=None, category=None)
 
     def measured(self) -> Stratum:
-        """The same cell in measured rooms, which have the distances that they have."""
+        """Return the stratum in measured rooms, whose distances are fixed."""
         return replace(self, environment="measured", near=NEAR, beyond=GUARD[1], facade=False)
 
     def split_at(self, threshold: float, near: Range | None = None) -> Stratum:
-        """The same cell with near and far on either side of a threshold in metres.
+        """Return the stratum with near and far on the two sides of a threshold.
 
         Args:
-            threshold: where far begins, and near ends unless a narrower band is given.
-            near: such a band.
+            threshold: start of far and end of near, in metres.
+            near: narrower range of the near talker's distance, if any.
         """
         return replace(self, near=near or (NEAR[0], threshold), beyond=threshold)
 
@@ -128,18 +126,18 @@ def _tenths(metres: float) -> str:
 
 @dataclass(frozen=True)
 class Cells:
-    """Strata as the command line asks for them: the product of what is listed.
+    """Options of the command line for strata; their combinations are the strata.
 
-    What is left empty is as in the preset `quick`: all KINDS, both environments, 20 dB, the whole near band,
-    any noise.
+    Empty options have the defaults of the preset `quick`: all KINDS, both environments, 20 dB, the whole near
+    band, any noise.
 
     Attributes:
-        kinds: keys of `mixing.KINDS` or `stories.STORIES`, in any case.
-        environments: of ENVIRONMENTS.
-        snrs: dB, or "clean".
-        near: distances of the near talker in metres, equal for one exact distance.
+        kinds: keys of `mixing.KINDS` or `stories.STORIES`, in upper or lower case.
+        environments: members of ENVIRONMENTS.
+        snrs: signal-to-noise ratios in dB, or "clean".
+        near: range of the near talker's distance in metres, two equal values for one exact distance.
         categories: words that the category of the noise must contain.
-        seconds: length of the scenes of `stories.STORIES`; None is CONVERSATION.
+        seconds: duration of the scenes of `stories.STORIES`; None: CONVERSATION.
     """
 
     kinds: Sequence[str] = ()
@@ -151,7 +149,7 @@ class Cells:
 
     @property
     def given(self) -> list[str]:
-        """The options that something was asked with."""
+        """Names of the options that were given."""
         values = {
             "--kind": self.kinds,
             "--environment": self.environments,
@@ -162,13 +160,13 @@ class Cells:
         return [option for option, value in values.items() if value]
 
     def strata(self, threshold: float | None = None) -> list[Stratum]:
-        """The cells, each once.
+        """Return the strata, without duplicates.
 
         Args:
-            threshold: where near ends, to check the near band against; the strata are not split.
+            threshold: end of near in metres, to check the near band; the strata are not split.
 
         Raises:
-            UsageError: an unknown word, a level or band out of range, an option without effect.
+            UsageError: a word is unknown, a level or band is out of range, or an option has no effect.
         """
         kinds = [_known("--kind", kind, LEAST) for kind in self.kinds] or list(KINDS)
         environments = [_known("--environment", e, ENVIRONMENTS) for e in self.environments]
@@ -206,7 +204,7 @@ def _level(word: str) -> float | None:
     if word.lower() == CLEAN:
         return None
     try:
-        level = float(word) + 0.0  # minus zero would have a name of its own
+        level = float(word) + 0.0  # minus zero would get another name
     except ValueError:
         level = float("nan")
     if not LEVELS[0] <= level <= LEVELS[1]:
@@ -227,16 +225,16 @@ def _check_near(near: Range, kinds: Iterable[str], threshold: float | None) -> N
     if not NEAREST <= low <= high:
         raise UsageError(f"{asked}: LOW HIGH in metres, from {NEAREST:g}, the greater one last")
     if not talkers:
-        raise UsageError(f"{asked}: without effect, nobody is near in {', '.join(kinds)}")
+        raise UsageError(f"{asked}: without effect, there is no near talker in {', '.join(kinds)}")
     if threshold is not None:
         if high > threshold:
             raise UsageError(f"{asked}: beyond --threshold {threshold:g}, where far begins")
     elif high > GUARD[1]:
-        raise UsageError(f"{asked}: far begins at {GUARD[1]:g} m; --threshold moves that")
+        raise UsageError(f"{asked}: far begins at {GUARD[1]:g} m; --threshold moves the limit")
     elif high > GUARD[0] and any(far for _, far in talkers):
         raise UsageError(
-            f"{asked}: near ends at {GUARD[0]:g} m, and further off, up to {GUARD[1]:g} m, "
-            "there is --kind near-only alone; --threshold moves that"
+            f"{asked}: near ends at {GUARD[0]:g} m; distances up to {GUARD[1]:g} m are only for "
+            "--kind near-only; --threshold moves the limit"
         )
 
 
@@ -310,6 +308,6 @@ PRESETS: dict[str, tuple[Callable[[], list[Stratum]], int]] = {  # strata, scene
 
 
 def preset(name: str) -> tuple[list[Stratum], int]:
-    """The strata of a preset, and how many scenes each has unless asked otherwise."""
+    """Return the strata of a preset, and the default number of scenes in each."""
     strata, count = PRESETS[name]
     return strata(), count

@@ -1,13 +1,11 @@
-"""A test set on disk: written scene by scene, finished at the end, taken up again after an interruption.
+"""Write a test set scene by scene; an interrupted test set is continued.
 
-While it is being made, `.scenes/` holds the settings and the record of every finished scene. The last
-files to appear are the tables, the card and test-set.json; `.scenes/` goes after them.
+Until the test set is complete, `.scenes/` holds the settings and the record of every finished scene. The
+tables, the card and test-set.json are written last; then `.scenes/` is removed.
 """
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 import shutil
 from collections.abc import Sequence
@@ -22,24 +20,25 @@ from scipy.io import wavfile
 
 from ..errors import UsageError
 from ..utils.atomic_write import write_files
+from ..utils.tables import csv_table
 from .card import card
-from .format import INDEX, METADATA, PARTS
+from .format import CARD, INDEX, MANIFEST, METADATA, PARTS, protocol_of
 from .render import FULL_SCALE, RenderedScene
 
 
 class TestSetFolder:
-    """Where a test set is made.
+    """Folder of a test set, complete or not.
 
     Args:
-        path: the folder; may exist if it is empty or holds the beginning of the same test set.
-        settings: of `Plan.settings`.
-        ids: of all scenes, in order.
+        path: path of the folder; an existing folder must be empty or hold a part of the same test set.
+        settings: settings from `Plan.settings`.
+        ids: names of all scenes, in order.
 
     Raises:
-        UsageError: the folder holds something else.
+        UsageError: the folder has other content.
     """
 
-    __test__ = False  # to pytest, which would collect it for its name
+    __test__ = False  # pytest must not collect this class for its name
 
     def __init__(self, path: Path, settings: dict[str, Any], ids: Sequence[str]) -> None:
         self.path = path
@@ -52,10 +51,10 @@ class TestSetFolder:
         if known.exists():
             self._compare(known)
         elif path.exists() and (not path.is_dir() or any(path.iterdir())):
-            raise UsageError(f"{path}: exists and is no test set of this command; name a new folder")
+            raise UsageError(f"{path}: exists and is not a test set of this command; name a new folder")
 
     def begin(self) -> None:
-        """Make the folders, and sweep what a killed run has left under temporary names."""
+        """Create the folders, and remove temporary files of killed runs."""
         for folder in (*self.stems, ".scenes"):
             (self.path / folder).mkdir(parents=True, exist_ok=True)
             for part in (self.path / folder).glob(".*.part"):
@@ -64,7 +63,7 @@ class TestSetFolder:
             write_files({self._records / "settings.json": _json(self.settings)})
 
     def missing(self) -> list[int]:
-        """Numbers of the scenes that are not there yet."""
+        """Return the numbers of the missing scenes."""
         return [
             number
             for number, name in enumerate(self.ids)
@@ -73,7 +72,11 @@ class TestSetFolder:
         ]
 
     def write(self, scene: RenderedScene) -> None:
-        """Write one scene: its stems together, then its record."""
+        """Write one scene: first its stems together, then its record.
+
+        Raises:
+            DssError: a file cannot be written.
+        """
         name, rate, encode = scene.record["id"], self.settings["rate"], ENCODERS[self.settings["format"]]
         files = {stem: self._file(stem, name) for stem in self.stems}
         write_files(
@@ -82,7 +85,11 @@ class TestSetFolder:
         write_files({self._records / f"{name}.json": _json({**scene.record, **files})})
 
     def finish(self) -> dict[str, Any]:
-        """Write tables, card and index; returns the index."""
+        """Write tables, card and index; return the index.
+
+        Raises:
+            DssError: a file cannot be written.
+        """
         records = [json.loads((self._records / f"{name}.json").read_bytes()) for name in self.ids]
         index = {
             **self.settings,
@@ -92,8 +99,8 @@ class TestSetFolder:
         write_files(
             {
                 self.path / METADATA: "".join(json.dumps(record) + "\n" for record in records),
-                self.path / "manifest.csv": _csv(records),
-                self.path / "README.md": card(index, records, self.stems),
+                self.path / MANIFEST: csv_table([_flat(record) for record in records]),
+                self.path / CARD: card(index, records, self.stems),
             }
         )
         write_files({self.path / INDEX: _json(index)})
@@ -101,7 +108,7 @@ class TestSetFolder:
         return index
 
     def index(self) -> dict[str, Any]:
-        """The index of a complete test set."""
+        """Return the index of a complete test set."""
         index: dict[str, Any] = json.loads((self.path / INDEX).read_bytes())
         return index
 
@@ -113,11 +120,11 @@ class TestSetFolder:
             there = json.loads(known.read_bytes())
         except (OSError, ValueError) as error:
             raise UsageError(f"{known}: damaged ({error}); name a new folder") from None
-        there.setdefault("protocol", 1)  # test sets did not say so when there was but one
+        there["protocol"] = protocol_of(there)
         for key, value in json.loads(_json(self.settings)).items():
             if there.get(key) != value:
                 raise UsageError(
-                    f"{self.path}: holds another test set, whose {key} differs"
+                    f"{self.path}: holds another test set with a different {key}"
                     f"{_difference(there.get(key), value)}; name a new folder"
                 )
 
@@ -128,37 +135,26 @@ def _difference(there: object, asked: object) -> str:
 
 
 def _flac(samples: NDArray[np.int32], rate: int, file: BinaryIO) -> None:
-    try:  # libsndfile takes 24-bit samples in the upper bits of 32
+    try:  # libsndfile expects 24-bit samples in the upper bits of 32
         soundfile.write(file, samples << 8, rate, format="FLAC", subtype="PCM_24")
     except soundfile.SoundFileError as error:
         raise OSError(str(error)) from None
 
 
 def _float_wav(samples: NDArray[np.int32], rate: int, file: BinaryIO) -> None:
-    """The same values, which 32-bit floats hold exactly. Not by libsndfile: it writes the time of day."""
+    """Write the same values, exact in 32-bit floats; libsndfile would add the time to the header."""
     wavfile.write(file, rate, samples.astype(np.float32) / np.float32(FULL_SCALE))
 
 
-ENCODERS = {"flac": _flac, "wav": _float_wav}  # by the files' extension
+ENCODERS = {"flac": _flac, "wav": _float_wav}  # by extension
 
 
 def _json(value: object) -> str:
     return json.dumps(value, indent=2) + "\n"
 
 
-def _csv(records: Sequence[dict[str, Any]]) -> str:
-    rows = [_flat(record) for record in records]
-    table = io.StringIO()
-    writer = csv.DictWriter(
-        table, list(dict.fromkeys(key for row in rows for key in row)), lineterminator="\n"
-    )
-    writer.writeheader()
-    writer.writerows(rows)
-    return table.getvalue()
-
-
 def _flat(record: dict[str, Any]) -> dict[str, Any]:
-    """One level deep: lists and objects get numbered and dotted columns."""
+    """Return a flat table row: items of lists and objects become columns such as `a.0` or `a.b`."""
     flat: dict[str, Any] = {}
     for key, value in record.items():
         inner = {str(i): v for i, v in enumerate(value)} if isinstance(value, list) else value

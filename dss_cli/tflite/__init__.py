@@ -1,1 +1,1 @@
-"""What a TFLite file holds; nothing in it is run."""
+"""Reading TFLite files without running them."""

@@ -1,8 +1,8 @@
-"""The rules that let a graph run wholly on a GPU, checked in the finished file.
+"""Check the rules that let a graph run completely on a GPU, in the finished file.
 
-The published system (Bae et al. 2025) states two: nothing but operators of the GPU delegate on
-tensors of at most four dimensions, and one batch size from the input to the outputs. A RESHAPE
-moves data between the batch and the other dimensions, so that none is allowed.
+The published system (Bae et al. 2025) states two rules: the graph uses only operators of the GPU delegate
+on tensors of at most four dimensions, and the batch size is the same from the input to the outputs. A
+RESHAPE may move data between the batch and the other dimensions, so it is not allowed.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ BATCH = 1
 OPERATORS_RULE, BATCH_RULE = "operators", "batch"
 
 # Builtin operators of the TFLite GPU delegate (tensorflow/lite/tools/versioning,
-# gpu_compatibility.cc) on float tensors, but for those that may move data into or out of the batch.
+# gpu_compatibility.cc) on float tensors, without those that may move data into or out of the batch.
 _GPU_OPERATORS = """
 ABS ADD ADD_N AVERAGE_POOL_2D BATCH_MATMUL CONCATENATION CONV_2D COS DEPTHWISE_CONV_2D
 DEPTH_TO_SPACE DEQUANTIZE DIV ELU EXP FULLY_CONNECTED HARD_SWISH LEAKY_RELU LOG LOGISTIC
@@ -32,13 +32,13 @@ RESHAPING = frozenset(("RESHAPE", "SQUEEZE", "EXPAND_DIMS", "SPACE_TO_BATCH_ND",
 
 @dataclass(frozen=True)
 class Violation:
-    """One place where a graph breaks a rule.
+    """One violation of a rule.
 
     Attributes:
         rule: `operators` or `batch`.
-        tensor: its name; of an operator, its first output's; None: there is none.
-        operator: its kind; None: the rule is broken by the tensor itself.
-        reason: how.
+        tensor: name of the tensor, or of the operator's first output; None if there is none.
+        operator: kind of the operator; None if the tensor itself breaks the rule.
+        reason: description of the violation.
     """
 
     rule: str
@@ -54,13 +54,13 @@ class Violation:
 
 
 def graph_violations(graph: Graph) -> list[Violation]:
-    """What in a graph, or in those of the file's other signatures, breaks the rules."""
+    """Return all violations in a graph and in the graphs of the file's other signatures."""
     return [violation for one in graph.all for violation in _of_graph(one)]
 
 
 def _of_graph(graph: Graph) -> Iterator[Violation]:
     if graph.subgraphs != 1:
-        yield Violation(OPERATORS_RULE, None, None, f"{graph.subgraphs} subgraphs, where the GPU takes one")
+        yield Violation(OPERATORS_RULE, None, None, f"{graph.subgraphs} subgraphs; the GPU takes one")
     for operator in graph.operators:
         for rule, reason in _of_operator(operator):
             name = operator.outputs[0].name if operator.outputs else None

@@ -1,4 +1,4 @@
-"""A TFLite file's graph, read from the flatbuffer: operators, tensors, cost."""
+"""Read the graph of a TFLite file from the flatbuffer: operators, tensors, cost."""
 
 from __future__ import annotations
 
@@ -24,14 +24,15 @@ _OPERATORS, _TYPES = _names(schema.BuiltinOperator), _names(schema.TensorType)
 
 @dataclass(frozen=True)
 class Tensor:
-    """One tensor.
+    """One tensor of a graph.
 
     Attributes:
-        shape: -1: not fixed.
-        constant: its values stand in the file, or follow from such values alone.
-        dtype: as in the TFLite schema, in lower case: `float32`.
-        content: the bytes that the file holds of it.
-        buffer: where they lie; tensors of the same content may share it.
+        name: name in the file.
+        shape: sizes; -1 for a size that is not fixed.
+        constant: whether its values are stored in the file, or computed from stored values alone.
+        dtype: type as in the TFLite schema, in lower case, such as `float32`.
+        content: stored bytes, None if there are none.
+        buffer: index of the buffer with the stored bytes; tensors with equal content may share a buffer.
     """
 
     name: str
@@ -44,7 +45,7 @@ class Tensor:
 
 @dataclass(frozen=True)
 class Operator:
-    """One operator, by its name in the TFLite schema; a custom one keeps its own name."""
+    """One operator of a graph; `kind` is its name in the TFLite schema, or a custom operator's own name."""
 
     kind: str
     custom: bool
@@ -55,7 +56,7 @@ class Operator:
 
 @dataclass(frozen=True)
 class Signature:
-    """What a caller sees: tensors by the names of arguments and results."""
+    """Signature of a model: input and output tensors by name."""
 
     key: str
     inputs: dict[str, Tensor]
@@ -64,12 +65,15 @@ class Signature:
 
 @dataclass(frozen=True)
 class Graph:
-    """A model's main subgraph.
+    """Main subgraph of a model.
 
     Attributes:
-        signatures: those that begin in it.
-        subgraphs: this one, and those of the file that no signature begins in: control flow.
-        others: the graphs of the file's other signatures.
+        operators: operators in order of execution.
+        tensors: all tensors.
+        inputs, outputs: tensors at the ends of the graph.
+        signatures: signatures that start in this subgraph.
+        subgraphs: number of subgraphs in the file: this one and those of no signature (control flow).
+        others: graphs of the file's other signatures.
     """
 
     operators: tuple[Operator, ...]
@@ -82,7 +86,7 @@ class Graph:
 
     @property
     def all(self) -> tuple[Graph, ...]:
-        """The graphs of all signatures, the main one first."""
+        """Graphs of all signatures, the main one first."""
         return (self, *self.others)
 
 
@@ -90,13 +94,13 @@ def read_graph(data: bytes) -> Graph:
     """Read the graph of a TFLite flatbuffer.
 
     Raises:
-        ValueError: the content is no such file, or is damaged.
+        ValueError: the content is not a TFLite file, or is damaged.
     """
     if data[4:8] != _IDENTIFIER:
         raise ValueError("not a TFLite file")
     try:
         return _graph(schema.ModelT.InitFromPackedBuf(data, 0))
-    except Exception as error:  # nothing checks the offsets in a flatbuffer: damage shows as anything
+    except Exception as error:  # offsets are not checked: damage raises any error
         raise ValueError("damaged: not the graph of a TFLite file") from error
 
 
@@ -108,7 +112,7 @@ def _graph(model: Any) -> Graph:
 
 def _subgraph(model: Any, index: int, subgraphs: int) -> Graph:
     main = model.subgraphs[index]
-    # What comes of constants alone (float16 weights, dequantised) is a constant too.
+    # A tensor computed from constants alone (dequantised float16 weights) is a constant too.
     flowing = {int(i) for i in main.inputs}
     for operator in main.operators:
         if flowing.intersection(map(int, operator.inputs)):
@@ -151,7 +155,7 @@ def _subgraph(model: Any, index: int, subgraphs: int) -> Graph:
 
 
 def stored(graph: Graph) -> Iterator[Tensor]:
-    """Tensors whose values stand in the file, one for each buffer."""
+    """Yield the tensors whose values are stored in the file, one for each buffer."""
     seen = set()
     for tensor in graph.tensors:
         if tensor.content is not None and tensor.buffer not in seen:
@@ -160,18 +164,18 @@ def stored(graph: Graph) -> Iterator[Tensor]:
 
 
 def parameters(graph: Graph) -> int:
-    """Trained numbers, as far as a file shows: a converter's own constants are left out.
+    """Return the number of trained parameters, as far as the file shows them.
 
-    Counted are the weights of convolutions, fully connected layers and PReLUs, and what is added
-    or multiplied channel by channel. Not counted are shapes and axes, single numbers, tables over
-    several dimensions (a rotary embedding's), and biases of nothing but zeros, which the converter
-    adds where a layer has none.
+    Counted are the weights of convolutions, fully connected layers and PReLUs, and vectors that are added
+    or multiplied per channel. Not counted are constants of the converter: shapes and axes, single numbers,
+    tables over several dimensions (such as those of a rotary embedding), and all-zero biases, which the
+    converter adds to layers without a bias.
     """
     users: dict[Tensor, set[str]] = {}
     for operator in graph.operators:
         for tensor in operator.inputs:
             users.setdefault(tensor, set()).add(operator.kind)
-    whole = {  # float16 weights are used as what DEQUANTIZE makes of them
+    whole = {  # float16 weights are used through the output of DEQUANTIZE
         operator.inputs[0]: operator.outputs[0]
         for operator in graph.operators
         if operator.kind == "DEQUANTIZE"
@@ -191,7 +195,7 @@ def _is_learned(tensor: Tensor, users: set[str]) -> bool:
 
 
 def multiply_accumulates(graph: Graph) -> int:
-    """Of one run: convolutions and matrix products; what is done element by element is left out.
+    """Return the multiply-accumulates of one run: convolutions and matrix products only.
 
     Raises:
         ValueError: as `operator_macs`.
@@ -200,10 +204,12 @@ def multiply_accumulates(graph: Graph) -> int:
 
 
 def operator_macs(operator: Operator) -> int:
-    """Multiply-accumulates of one operator in one run; a length that is not fixed counts as 1.
+    """Return the multiply-accumulates of one operator in one run; a size that is not fixed counts as 1.
+
+    Element-wise operators count as 0.
 
     Raises:
-        ValueError: it lacks a tensor that its kind must have: the file is damaged.
+        ValueError: the operator lacks a tensor, because the file is damaged.
     """
     try:
         return _macs(operator)
@@ -227,7 +233,7 @@ def _macs(operator: Operator) -> int:
 
 
 def _shape(tensor: Any) -> tuple[int, ...]:
-    """The signature says -1 where the shape shows a stand-in."""
+    """Return the shape of a tensor; its `shapeSignature` marks sizes that are not fixed by -1."""
     for shape in (tensor.shapeSignature, tensor.shape):
         if shape is not None and len(shape):
             return tuple(int(size) for size in shape)

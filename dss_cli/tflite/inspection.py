@@ -1,4 +1,4 @@
-"""What a TFLite file holds and costs, and whether a GPU would take all of it: without any GPU."""
+"""Inspect a TFLite file without running it: content, cost, and compatibility with GPUs."""
 
 from __future__ import annotations
 
@@ -17,13 +17,17 @@ from .graph import Graph, Tensor, multiply_accumulates, operator_macs, parameter
 
 @dataclass(frozen=True)
 class Inspection:
-    """A model file, read but not run.
+    """Content and cost of a model file.
 
     Attributes:
+        path: path of the file.
         bytes: size of the file.
-        violations: of the rules of the GPU (`gpu_rules`).
-        model: the file with its card, where one lies beside it and describes it.
-        warnings: a card that lies beside the file and does not describe it.
+        graph: the main graph.
+        parameters: number of trained parameters.
+        macs: multiply-accumulates of one run.
+        violations: violations of the GPU rules (`gpu_rules`).
+        model: the model with its card, None if the file has no valid card beside it.
+        warnings: messages about a card that does not describe the file.
     """
 
     path: Path
@@ -42,7 +46,7 @@ class Inspection:
 
     @property
     def storage(self) -> dict[str, dict[str, int]]:
-        """Stored numbers and their bytes by dtype, trained ones and constants together."""
+        """Count and bytes of the stored numbers by dtype, constants included."""
         totals: dict[str, dict[str, int]] = {}
         for tensor in stored(self.graph):
             total = totals.setdefault(tensor.dtype, {"numbers": 0, "bytes": 0})
@@ -52,7 +56,7 @@ class Inspection:
 
     @property
     def kinds(self) -> list[tuple[str, int, int]]:
-        """Kinds of operators, how many of each there are and their multiply-accumulates in all."""
+        """Kind, count and total multiply-accumulates of the operators, most frequent kind first."""
         counts: Counter[str] = Counter()
         macs: Counter[str] = Counter()
         for operator in self.graph.operators:
@@ -61,7 +65,7 @@ class Inspection:
         return [(kind, count, macs[kind]) for kind, count in counts.most_common()]
 
     def to_dict(self) -> dict[str, Any]:
-        """As it stands in `--json`."""
+        """Return the content of `dss inspect --json`."""
         return {
             "path": str(self.path),
             "bytes": self.bytes,
@@ -98,11 +102,11 @@ class Inspection:
 
 
 def inspect_model(name_or_path: str | os.PathLike[str]) -> Inspection:
-    """Read the model of that name, or any TFLite file.
+    """Inspect a model by name, or any TFLite file by path.
 
     Raises:
-        UsageError: no model of that name.
-        DssError: the file cannot be read, is damaged, or is no TFLite file.
+        UsageError: there is no model of that name.
+        DssError: the file cannot be read, is damaged, or is not a TFLite file.
     """
     path = model_path(name_or_path)
     data = read_model(path)

@@ -1,1 +1,1 @@
-"""Training: scenes mixed on the fly, losses, the loop, validation."""
+"""Training: scenes mixed during training, losses, the training loop, validation."""

@@ -1,4 +1,4 @@
-"""The settings of a training run, read from TOML: network, rooms, scenes, schedule, loss."""
+"""Settings of a training run, read from TOML: network, rooms, scenes, schedule, loss."""
 
 from __future__ import annotations
 
@@ -10,25 +10,25 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Literal
 
+from ..distances import FAR_OUTDOOR, NEAR
 from ..errors import UsageError
 from ..network.config import CONFIGS, NetworkConfig
-from ..simulation.limits import FAR_OUTDOOR, NEAR
-from ..simulation.scene_sampling import Recipe
+from ..simulation.recipe import Recipe
 from ..utils.layers import Layers, find_settings, merged, read_layers
 from ..utils.settings import Bounds, Count, Positive, Share, Weight, build_settings
 
-Metres = Annotated[tuple[float, float], Bounds(0.05, 18)]  # the open places end at 20 m
-LAST_THRESHOLD = 5.0  # metres at which far begins at the latest: rooms have to hold it
+Metres = Annotated[tuple[float, float], Bounds(0.05, 18)]  # outdoor places end at 20 m
+LAST_THRESHOLD = 5.0  # largest allowed start of the far distances in metres, so that rooms can contain them
 
 
 @dataclass(frozen=True)
 class RoomsConfig:
-    """The places that a bank of responses is simulated of.
+    """Settings of the simulated places, whose responses form a bank.
 
     Attributes:
-        places: how many; a third are outdoors. Validation has an eighth as many of its own.
-        near, far: (least, most) metres to a near and to a far talker; in rooms far ends at 6 m.
-        protocol: of the simulation, see docs/experiments/02-rooms.md.
+        places: number of places; a third are outdoors. Validation has an eighth as many, different places.
+        near, far: (least, most) distance of a near and of a far talker in metres; in rooms far ends at 6 m.
+        protocol: protocol of the simulation, see docs/experiments/02-rooms.md.
     """
 
     places: Annotated[int, Bounds(2)] = 900
@@ -37,21 +37,19 @@ class RoomsConfig:
     protocol: Literal[1, 2] = 2
 
     def __post_init__(self) -> None:
-        """Refuse distances that no room holds, or that are near and far at once."""
+        """Raise ValueError for distances too long for rooms, and for overlapping near and far distances."""
         if self.far[0] > LAST_THRESHOLD:
-            raise ValueError(
-                f"far begins at {self.far[0]:g} m; at {LAST_THRESHOLD:g} m at the latest: rooms hold no more"
-            )
+            raise ValueError(f"far begins at {self.far[0]:g} m; rooms allow at most {LAST_THRESHOLD:g} m")
         if self.near[1] > self.far[0]:
             raise ValueError(f"near ends at {self.near[1]:g} m, after far begins at {self.far[0]:g} m")
 
 
 @dataclass(frozen=True)
 class CurriculumConfig:
-    """When the scenes become harder.
+    """Curriculum of the scenes.
 
     Attributes:
-        begins: the step at which each of the stages begins; one that begins with the next is left out.
+        begins: step at which each stage begins; a stage that begins at the same step as the next is skipped.
     """
 
     begins: Annotated[tuple[int, ...], Bounds(0)] = (0,)
@@ -59,15 +57,17 @@ class CurriculumConfig:
 
 @dataclass(frozen=True)
 class StepConfig:
-    """What a step sees.
+    """Settings of the training steps.
 
     Attributes:
-        seed: of everything that is drawn.
-        batch: segments of a step, each as long as the network's chunk; scenes have one or several.
-        voices: talkers made of each, by another length of the vocal tract (`simulation/vtlp.py`).
-        precision: dtype policy of Keras; mixed_bfloat16 computes in half the width, keeps weights whole.
-        mixing: where scenes are rendered: on threads of the host, or in the step on the accelerator.
-        save_every: steps from one checkpoint to the next.
+        seed: seed of all random numbers.
+        batch: segments per step, each as long as a chunk of the network; a scene has one or several segments.
+        voices: additional voices made from each talker by vocal tract length perturbation
+            (`simulation/vtlp.py`).
+        precision: dtype policy of Keras; mixed_bfloat16 computes in bfloat16 and keeps float32 weights.
+        mixing: place where scenes are mixed: threads of the `host`, or the step on the accelerator
+            (`device`).
+        save_every: steps between checkpoints.
     """
 
     seed: Count = 1
@@ -80,13 +80,13 @@ class StepConfig:
 
 @dataclass(frozen=True)
 class ScheduleConfig:
-    """The learning rate over the optimiser's steps.
+    """Schedule of the learning rate.
 
     Attributes:
         peak: highest learning rate.
-        warmup: steps in which it rises to the peak.
-        hold: step at which it begins to fall.
-        steps: optimiser steps in all.
+        warmup: steps of the rise to the peak.
+        hold: step at which the decay begins.
+        steps: total number of optimiser steps.
     """
 
     peak: Weight = 1.2e-3
@@ -95,19 +95,19 @@ class ScheduleConfig:
     steps: Positive = 9500
 
     def __post_init__(self) -> None:
-        """Refuse a fall that begins behind the end."""
+        """Raise ValueError if the decay begins after the last step."""
         if self.hold > self.steps:
-            raise ValueError(f"hold = {self.hold} lies behind the last step, steps = {self.steps}")
+            raise ValueError(f"hold = {self.hold} lies after the last step, steps = {self.steps}")
 
 
 @dataclass(frozen=True)
 class OptimiserConfig:
-    """How weights move.
+    """Settings of the optimiser.
 
     Attributes:
         decay: weight decay.
-        clip: greatest norm of all gradients together.
-        average: decay per step of the exponential moving average of the weights, which is what is exported.
+        clip: largest global norm of the gradients.
+        average: decay per step of the exponential moving average of the weights; the average is exported.
     """
 
     decay: Weight = 1e-2
@@ -117,10 +117,10 @@ class OptimiserConfig:
 
 @dataclass(frozen=True)
 class LossConfig:
-    """Weights of the terms of the loss, beside the compressed spectra.
+    """Weights of the terms of the loss, relative to the terms of the compressed spectra.
 
     Attributes:
-        near_ratio, far_ratio: of each output's scale-invariant signal-to-noise ratio.
+        near_ratio, far_ratio: weight of the scale-invariant signal-to-noise ratio of each output.
     """
 
     near_ratio: Weight = 1.0
@@ -129,11 +129,11 @@ class LossConfig:
 
 @dataclass(frozen=True)
 class ValidationConfig:
-    """Scores on scenes that are kept.
+    """Settings of the validation on a fixed set of scenes.
 
     Attributes:
-        scenes: of each stratum; 0 leaves validation out.
-        every: steps from one to the next.
+        scenes: number of scenes in each stratum; 0 disables validation.
+        every: steps between validations.
     """
 
     scenes: Count = 24
@@ -142,12 +142,12 @@ class ValidationConfig:
 
 @dataclass(frozen=True)
 class MachineConfig:
-    """What computes; no result depends on it.
+    """Use of the machine; results do not depend on these settings.
 
     Attributes:
-        jobs: processes that simulate rooms.
-        mixers: threads that render scenes ahead.
-        devices: that share each batch, under JAX alone; None leaves it to Keras' backend.
+        jobs: number of processes that simulate rooms.
+        mixers: number of threads that mix scenes ahead of the step.
+        devices: number of devices that share each batch, only with JAX; None: as Keras's backend chooses.
     """
 
     jobs: Positive = 2
@@ -157,14 +157,14 @@ class MachineConfig:
 
 @dataclass(frozen=True)
 class DataConfig:
-    """Where things lie; paths in a file start at that file's folder, those of options where the command runs.
+    """Paths of the data. A path in a file is relative to the file's folder, an option to the current folder.
 
     Attributes:
-        speech: dry speech, a folder per talker or with a MANIFEST.csv.
-        noise: environmental noise.
-        rirs: measured responses with a MANIFEST.csv, of which further places are put together.
-        bank: responses of all places, made where it is missing; None is bank.npz in the folder of the run.
-        weights: what a new run begins with; None begins afresh.
+        speech: folder of dry speech, with a subfolder for each talker or a MANIFEST.csv.
+        noise: folder of environmental noise.
+        rirs: folder of measured responses with a MANIFEST.csv, from which additional places are composed.
+        bank: file with the responses of all places, created if missing; None: bank.npz in the run's folder.
+        weights: initial weights of a new run; None: random weights.
     """
 
     speech: Path | None = None
@@ -176,13 +176,13 @@ class DataConfig:
 
 @dataclass(frozen=True)
 class TrainingConfig:
-    """All settings of a training run.
+    """Complete settings of a training run.
 
     Attributes:
-        name: of the model; the trained weights are NAME.weights.h5.
-        network: its shape.
-        scenes: what the stages have in common.
-        stages: the scenes of each stage of the curriculum, complete.
+        name: name of the model; the trained weights are written to NAME.weights.h5.
+        network: configuration of the network.
+        scenes: common settings of the scenes of all stages.
+        stages: complete settings of the scenes of each stage of the curriculum.
     """
 
     name: str
@@ -200,23 +200,23 @@ class TrainingConfig:
     data: DataConfig
 
     def __post_init__(self) -> None:
-        """Refuse stages without a beginning, and a name that no file can have."""
+        """Raise ValueError if a stage has no first step, or if the name is unsuitable for a file."""
         if not re.fullmatch(r"[A-Za-z0-9][\w.-]*", self.name):
-            raise ValueError(f"name = {self.name!r}: letters, digits, '.', '_' and '-' make a name")
+            raise ValueError(f"name = {self.name!r}: a name has letters, digits, '.', '_' and '-'")
         begins = self.curriculum.begins
         if len(begins) != len(self.stages) or begins[0] != 0:
             raise ValueError(
-                f"curriculum.begins = {list(begins)}: a step for each of the {len(self.stages)} stages, "
+                f"curriculum.begins = {list(begins)}: one step for each of the {len(self.stages)} stages, "
                 "0 for the first"
             )
 
     def scenes_at(self, step: int) -> Recipe:
-        """Return the scenes of a step."""
+        """Return the settings of the scenes at a step."""
         return self.stages[bisect_right(self.curriculum.begins, step) - 1]
 
     @property
     def reached(self) -> list[Recipe]:
-        """The stages that the run comes to."""
+        """Stages that the run reaches before its last step."""
         begins = (0, *(step for step in self.curriculum.begins if step < self.schedule.steps))
         return [self.scenes_at(step) for step in dict.fromkeys(begins)]
 
@@ -227,9 +227,9 @@ def read_config(
     """Read the settings of a run.
 
     Args:
-        file: TOML, or the name of a bundled configuration.
-        changes: `TABLE.KEY=VALUE` over them, as of `--set`.
-        paths: of `DataConfig` over all of that, where they are not None.
+        file: path of a TOML file, or name of a bundled configuration.
+        changes: changes `TABLE.KEY=VALUE` by `--set`, applied on top.
+        paths: values for `DataConfig`, applied last; None leaves a setting unchanged.
 
     Raises:
         DssError: a file cannot be read.
@@ -246,7 +246,7 @@ def read_config(
 
 
 def _anchor(layers: Layers) -> None:
-    """Let the paths of a file start at its folder."""
+    """Make the paths of a file relative to its folder."""
     data = layers.values.get("data", {})
     for key, path in data.items() if isinstance(data, dict) else ():
         origin = layers.origin(f"data.{key}")
@@ -255,7 +255,7 @@ def _anchor(layers: Layers) -> None:
 
 
 def _spread(layers: Layers) -> None:
-    """Complete each stage by the scenes that all have in common."""
+    """Complete each stage with the common settings of the scenes."""
     common, stages = layers.values.get("scenes", {}), layers.values.get("stages", [])
     if not isinstance(common, dict) or not isinstance(stages, list) or not stages:
         return
@@ -264,7 +264,7 @@ def _spread(layers: Layers) -> None:
         own = [str(i) for i, stage in enumerate(stages) if isinstance(stage, dict) and key in stage]
         if own and changed.startswith("--set "):
             raise UsageError(
-                f"{changed}: the stages {', '.join(own)} say otherwise; --set stages.{own[0]}.{key}=VALUE"
+                f"{changed}: the stages {', '.join(own)} have other values; --set stages.{own[0]}.{key}=VALUE"
             )
     for i, stage in enumerate(stages):
         for key in common:

@@ -1,7 +1,7 @@
-"""How the audio of a step is cut: into scenes of some segments, each heard in chunks that share context.
+"""Division of a step's audio into scenes of several segments, and of scenes into chunks with shared context.
 
-A segment is as long as the model's chunk; a step has a fixed number of them, whatever their scenes. Short
-chunks make the same weights serve a live mode.
+A segment is as long as the model's chunk. A step has a fixed number of segments, however they are grouped
+into scenes. Short chunks train the same weights for live use.
 """
 
 from __future__ import annotations
@@ -15,20 +15,20 @@ from numpy.typing import NDArray
 
 from ..constants import SignalConfig
 
-SEGMENTS = (2, 4, 8)  # of a scene: 6, 12 or 24 s in chunks of 3 s
-CHUNKS = {1: 0.7, 2: 0.1, 4: 0.15, 12: 0.05}  # how often a chunk is that part of a segment: 3 to 0.25 s
-WHOLE = 0.6  # share of the scenes in chunks of a segment that are heard as a whole, as a recording is
+SEGMENTS = (2, 4, 8)  # segments per scene: 6, 12 or 24 s with chunks of 3 s
+CHUNKS = {1: 0.7, 2: 0.1, 4: 0.15, 12: 0.05}  # chunks per segment (3 to 0.25 s) and their frequency
+WHOLE = 0.6  # share of the scenes with whole-segment chunks whose context is the whole scene, as for a file
 
 
 @dataclass(frozen=True)
 class Cut:
-    """What the scenes of one step have in common.
+    """Common layout of the scenes of one step.
 
     Attributes:
-        scenes: how many.
-        chunks: of each scene.
-        frames: of each chunk.
-        whole: (scenes,) float32, 1 where every chunk sees the whole scene, 0 where it sees the past.
+        scenes: number of scenes.
+        chunks: chunks per scene.
+        frames: frames per chunk.
+        whole: (scenes,) float32, 1 for context of the whole scene, 0 for context of the past.
     """
 
     scenes: int
@@ -37,23 +37,23 @@ class Cut:
     whole: NDArray[np.float32]
 
     def samples(self, signal: SignalConfig) -> int:
-        """Samples under the frames of one scene."""
+        """Return the number of samples that the frames of one scene cover."""
         return (self.chunks * self.frames - 1) * signal.hop + signal.window
 
 
 def takes_scenes(network: keras.Model) -> bool:
-    """Whether a network hears whole scenes (`build_for_scenes`), or chunks alone (`build`)."""
+    """Return whether a network takes whole scenes (`build_for_scenes`) or single chunks (`build`)."""
     return isinstance(network.input, dict) and "scenes" in network.input
 
 
 def inputs_of(network: keras.Model, mixture: Any, cut: Cut, whole: Any = None) -> Any:
-    """What a network takes of the spectra of scenes (scenes, frames, bins, 3).
+    """Return the inputs of a network for the spectra of scenes.
 
     Args:
-        network: of `build` or `build_for_scenes`.
-        mixture: an array, or a tensor while a graph is built.
-        cut: of the scenes.
-        whole: instead of the cut's.
+        network: network from `build` or `build_for_scenes`.
+        mixture: compressed spectra (scenes, frames, bins, 3), an array or a Keras tensor.
+        cut: layout of the scenes.
+        whole: replacement of `cut.whole`, None for `cut.whole` itself.
     """
     if not takes_scenes(network):
         return mixture
@@ -62,7 +62,7 @@ def inputs_of(network: keras.Model, mixture: Any, cut: Cut, whole: Any = None) -
 
 
 def in_segments(targets: dict[str, Any], signal: SignalConfig) -> dict[str, Any]:
-    """Targets of scenes (scenes, frames, bins, 4) as the loss takes them, (segments, frames, bins, 4)."""
+    """Divide the targets of scenes (scenes, frames, bins, 4) into segments (segments, frames, bins, 4)."""
     return {
         stem: _reshape(target, (-1, signal.frames, *target.shape[2:])) for stem, target in targets.items()
     }
@@ -73,7 +73,7 @@ def _reshape(values: Any, shape: tuple[int, ...]) -> Any:
 
 
 def draw_cut(rng: np.random.Generator, segments: int, signal: SignalConfig) -> Cut:
-    """Draw how a step of `segments` is cut; only what divides evenly is drawn."""
+    """Draw the layout of a step of `segments` segments, among the layouts that divide it evenly."""
     lengths = [n for n in SEGMENTS if segments % n == 0] or [segments]
     length = int(rng.choice(lengths))
     total = length * signal.frames
@@ -87,5 +87,5 @@ def draw_cut(rng: np.random.Generator, segments: int, signal: SignalConfig) -> C
 
 
 def whole_scenes(scenes: int, segments: int, signal: SignalConfig) -> Cut:
-    """Scenes of `segments` chunks, each of which sees the whole scene."""
+    """Return the layout of scenes of `segments` chunks with context of the whole scene."""
     return Cut(scenes, segments, signal.frames, np.ones(scenes, np.float32))

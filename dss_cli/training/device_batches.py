@@ -1,8 +1,8 @@
-"""What mixing on the accelerator needs of the host: tables that stay there, and each step's numbers.
+"""Data for mixing on the accelerator: tables that are copied once, and the numbers of each step.
 
-A draw becomes a row of numbers of fixed shape, so that one compiled step renders any batch. Speech and noise
-are laid out in rows: a voice is some rows from a row on, which stays within 32-bit indices for any amount of
-speech, and is a gather of long pieces.
+A drawn scene is encoded in arrays of fixed shape, so that one compiled step renders any batch. Speech and
+noise are stored in rows, and a voice is a number of consecutive rows. So indices stay within 32 bits for any
+amount of speech, and a voice is read in long contiguous pieces.
 """
 
 from __future__ import annotations
@@ -17,49 +17,50 @@ from scipy import fft
 
 from ..constants import SignalConfig
 from ..simulation.corpus import Material
-from ..simulation.mixing import TYPICAL_GAIN, TYPICAL_NEAR
+from ..simulation.recipe import KINDS, Recipe
 from ..simulation.recording_chain import Capture
-from ..simulation.scene_sampling import KINDS, KNOTS, Draw, Recipe, Voice
+from ..simulation.rendering import Levels
+from ..simulation.scene_sampling import KNOTS, Draw, Voice
 from ..simulation.turns import Turns
 from .data import Sources, chunk_length
 
 Numbers = dict[str, NDArray[np.generic]]
 
 ROW = 1024  # samples
-SLOTS = tuple(max(counts) for counts in zip(*KINDS.values(), strict=True))  # most talkers near and far
-TURNS = Turns().most  # intervals that there is room for in a voice
-SLOWEST, FASTEST = 0.8, 1.25  # paces that there is room for
-MARGIN = 64  # samples behind a voice, which interpolation reads
-HISS = 2**20  # samples of the microphone's noise, from any of which on a scene's is cut
-STRETCH = 256  # samples rendered from one exact position in the recording
+SLOTS = tuple(max(counts) for counts in zip(*KINDS.values(), strict=True))  # most near and far talkers
+TURNS = Turns().most  # largest number of intervals of a voice
+SLOWEST, FASTEST = 0.8, 1.25  # range of paces
+MARGIN = 64  # samples after a voice that the interpolation reads
+HISS = 2**20  # samples of microphone noise; a scene uses a section from a random first sample
+STRETCH = 256  # samples rendered from one exactly computed position in the recording
 
-VOICE = {  # the numbers of a voice: their shape and type
-    "row": ((), "int32"),  # of speech, where it begins
-    "shift": ((), "int32"),  # samples from there on
-    "whole": ((), "int32"),  # samples of speech, in halves, that STRETCH samples of a scene take
-    "part": ((), "float32"),  # and what is left of the last half
+VOICE = {  # arrays of a voice: shape and type
+    "row": ((), "int32"),  # first row in the speech table
+    "shift": ((), "int32"),  # first sample, counted from that row
+    "whole": ((), "int32"),  # half samples of speech per STRETCH samples of a scene, whole part
+    "part": ((), "float32"),  # fractional part of the same
     "pace": ((), "float32"),
-    "level": ((), "float32"),  # a factor; 0 leaves the slot empty
-    "spans": ((TURNS, 2), "float32"),  # samples; equal ones leave the interval empty
+    "level": ((), "float32"),  # factor; 0: empty slot
+    "spans": ((TURNS, 2), "float32"),  # samples; equal values: empty interval
     "timbre": ((len(KNOTS),), "float32"),  # dB
-    "response": ((), "int32"),  # row of the bank's
+    "response": ((), "int32"),  # row in the table of responses
 }
 SCENE = {
     "colour": ((len(KNOTS),), "float32"),  # dB
     "corner": ((), "float32"),  # Hz
-    "balance": ((), "float32"),  # the far images' level over the near ones'; 0 leaves it as it is
+    "balance": ((), "float32"),  # level of far relative to near images; 0: unchanged
     "hiss": ((), "int32"),  # first sample
-    "floor": ((), "float32"),  # its level over the talkers'
+    "floor": ((), "float32"),  # level relative to the talkers
     "noise_row": ((), "int32"),
     "noise_shift": ((), "int32"),
-    "noise": ((), "float32"),  # its level over the talkers'; 0 leaves it out
-    "noise_span": ((2,), "float32"),  # samples between which it is let through
-    "tone": ((), "float32"),  # level of stationary noise ahead of the gain; 0 leaves it out
-    "tone_first": ((), "int32"),  # sample of the hiss
+    "noise": ((), "float32"),  # level relative to the talkers; 0: none
+    "noise_span": ((2,), "float32"),  # interval of the noise in samples
+    "tone": ((), "float32"),  # level of stationary noise before the gain; 0: none
+    "tone_first": ((), "int32"),  # first sample in the hiss
     "tone_colour": ((len(KNOTS),), "float32"),  # dB
-    "begins": ((), "float32"),  # sample before which there is digital silence
-    "active": ((), "bool"),  # whether levels are meant over the talkers' intervals
-    "free": ((), "bool"),  # whether `gain` is the mixture's level, or the device's gain
+    "begins": ((), "float32"),  # end of the digital silence at the start, in samples
+    "active": ((), "bool"),  # whether levels refer to the talkers' intervals
+    "free": ((), "bool"),  # whether `gain` is the level of the mixture, and not the gain of the device
     "gain": ((), "float32"),
 }
 DEVICE = {  # see `Capture`
@@ -74,12 +75,12 @@ DEVICE = {  # see `Capture`
 
 @dataclass(frozen=True)
 class Tape:
-    """Recordings in rows, each group followed by its own beginning: any voice is consecutive rows.
+    """Recordings in rows; each group is followed by its own start, so that any voice is in consecutive rows.
 
     Attributes:
         rows: (rows, ROW) int16.
-        first: of each group, its first row, which begins with the sample before the group's first.
-        reach: rows that a voice takes, from any of a group's samples on.
+        first: first row of each group; the row starts with the sample before the group's first sample.
+        reach: number of rows of a voice, from any sample of a group on.
     """
 
     rows: NDArray[np.int16]
@@ -88,7 +89,7 @@ class Tape:
 
     @classmethod
     def of(cls, material: Material, samples: int) -> Tape:
-        """Room for voices of `samples` samples."""
+        """Lay out material for voices of `samples` samples."""
         reach = fft.next_fast_len(-(-(ROW + samples) // ROW), real=True)
         pieces = []
         for start, end in material.spans:
@@ -98,12 +99,12 @@ class Tape:
         return cls(np.concatenate(pieces), first, reach)
 
     def find(self, group: int, sample: int) -> tuple[int, int]:
-        """Row and shift, at least 1, of a sample of a group."""
+        """Return row and shift (at least 1) of a sample of a group."""
         return int(self.first[group]) + sample // ROW, sample % ROW + 1
 
 
 class Desk:
-    """The tables of a run's sources, and the numbers of its batches."""
+    """Tables of a run's sources, and encoder of its batches."""
 
     def __init__(self, sources: Sources, signal: SignalConfig, length: int | None = None):
         """Lay out the tables for scenes of `length` samples, by default one chunk."""
@@ -118,16 +119,20 @@ class Desk:
         self.hiss = np.random.default_rng(0).standard_normal(HISS, np.float32)
 
     def draws(self, recipe: Recipe, size: int, seed: Sequence[int]) -> list[tuple[int, Draw]]:
-        """A batch of draws, each with its place in the bank: a function of the seed."""
+        """Draw a batch of scenes, each with its place in the bank, as a function of the seed."""
         return self.sources.draws(recipe, self.signal, size, seed, self.hiss, self.length)
 
     def numbers(self, draws: Sequence[tuple[int, Draw]]) -> Numbers:
-        """What the layer `Mixing` takes: the arrays of `number_shapes`, by name."""
+        """Encode a batch for the layer `Mixing`, as the arrays of `number_shapes` by name.
+
+        Raises:
+            ValueError: a scene exceeds the range of paces or the number of intervals.
+        """
         numbers = {name: np.zeros(shape, kind) for name, (shape, kind) in number_shapes(len(draws)).items()}
         numbers["pace"][:] = 1
         for i, (place, drawn) in enumerate(draws):
             self._scene(drawn, {name: numbers[name][i : i + 1] for name in SCENE | DEVICE})
-            taken = [0, SLOTS[0]]  # the next slot near and far
+            taken = [0, SLOTS[0]]  # next free slot of near and far
             for voice in drawn.voices:
                 far = voice.role == "far"
                 slot, taken[far] = taken[far], taken[far] + 1
@@ -155,35 +160,28 @@ class Desk:
     @staticmethod
     def _spans(voice: Voice) -> NDArray[np.float32]:
         if len(voice.spans) > TURNS:
-            raise ValueError(f"{len(voice.spans)} turns of one talker; there is room for {TURNS}")
+            raise ValueError(f"{len(voice.spans)} turns of one talker; at most {TURNS} are supported")
         spans = np.zeros((TURNS, 2), np.float32)
         spans[: len(voice.spans)] = voice.spans
         return spans
 
     def _scene(self, drawn: Draw, row: Numbers) -> None:
-        values: dict[str, Any] = {
-            "colour": drawn.colour,
-            "corner": drawn.corner,
-            "balance": 0 if drawn.balance is None else 10 ** (-drawn.balance / 20),
+        levels = {name: value for name, value in vars(Levels.of(drawn)).items() if value is not None}
+        capture = asdict(levels.pop("capture", Capture()))
+        first: dict[str, Any] = {
             "hiss": drawn.hiss_first,
-            "floor": 10 ** (drawn.floor_db / 20),
             "begins": drawn.begins,
             "noise_span": drawn.noise_spans[0],
-            "active": drawn.active_levels,
-            "free": drawn.free,
-            "gain": 10 ** (drawn.gain_db / 20) * (1 if drawn.free else TYPICAL_GAIN),
         }
-        if drawn.noise is not None and drawn.snr_db is not None:
-            values["noise_row"], values["noise_shift"] = self.noise.find(*drawn.noise)
-            values["noise"] = 10 ** (-drawn.snr_db / 20)
+        if "noise" in levels and drawn.noise is not None:
+            first["noise_row"], first["noise_shift"] = self.noise.find(*drawn.noise)
         if drawn.tone is not None:
-            values["tone"] = TYPICAL_NEAR * 10 ** (-drawn.tone.level_db / 20)
-            values["tone_first"], values["tone_colour"] = drawn.tone.first, drawn.tone.colour
-        for name, value in (values | asdict(drawn.capture or Capture())).items():
+            first["tone_first"] = drawn.tone.first
+        for name, value in (levels | capture | first).items():
             row[name][0] = value
 
 
 def number_shapes(size: int) -> dict[str, tuple[tuple[int, ...], str]]:
-    """Shape and type of each of the numbers of `size` scenes."""
+    """Return shape and type of the arrays of `size` scenes, by name."""
     voices = {name: ((size, sum(SLOTS), *shape), kind) for name, (shape, kind) in VOICE.items()}
     return voices | {name: ((size, *shape), kind) for name, (shape, kind) in (SCENE | DEVICE).items()}

@@ -1,11 +1,12 @@
-"""Mixing on the accelerator: the draws of a batch to its spectra, in Keras' `ops`; `mixing.mix` is its twin.
+"""Mixing on the accelerator: spectra of a batch from its drawn scenes, in Keras `ops`, equal to `mixing.mix`.
 
-Inputs and targets come of one rendering, so the renderer is a layer in front of the network, and the loss is
-asked of pairs of outputs through `compute_loss`, the hook that Keras' trainers share under every backend.
+The same rendering gives inputs and targets. So the renderer is a layer before the network, and the loss is
+computed from outputs alone, in `compute_loss`, which Keras's trainers call with every backend.
 """
 
 from __future__ import annotations
 
+from dataclasses import fields
 from typing import Any
 
 import keras
@@ -15,34 +16,71 @@ from scipy import fft
 
 from ..constants import SAMPLE_RATE, STEMS
 from ..separation.stft import root_hann
-from ..simulation.mixing import BALANCING
-from ..simulation.recording_chain import Capture, device_gain, low_pass
+from ..simulation.recording_chain import Capture
+from ..simulation.rendering import Levels, Renderer, Sounds
 from ..simulation.scene_sampling import KNOTS
 from ..simulation.turns import FOREVER, RAMP
 from .cut import Cut, in_segments, inputs_of
 from .device_batches import DEVICE, ROW, SLOTS, STRETCH, TURNS, Desk, number_shapes
 
-Spectrum = tuple[Any, Any]  # real and imaginary part
-
-EASE = 0.06  # of half the rate: what the low-pass of a faster voice takes to close
+ROLES = (slice(SLOTS[0]), slice(SLOTS[0], None))  # slots of near and far voices
+CURVES = ("colour", "tone_colour")  # parameters with a value at each knot
+EASE = 0.06  # transition of the low-pass for faster voices, as a share of half the rate
 TINY = 1e-30  # power below which a bin is silent
 
 
+class KerasArrays:
+    """Keras tensors as `rendering.Arrays`: float32; a spectrum is a pair of real and imaginary part."""
+
+    xp = ops
+
+    def __init__(self, size: int) -> None:
+        hertz = np.fft.rfftfreq(size, 1 / SAMPLE_RATE)
+        place = np.log(np.maximum(hertz, 1.0))
+        self.size, self._hertz = size, hertz
+        self._basis = np.array([np.interp(place, np.log(KNOTS), knot) for knot in np.eye(len(KNOTS))]) / 20
+
+    @property
+    def hertz(self) -> Any:
+        return _constant(self._hertz)
+
+    def spectrum(self, samples: Any) -> Any:
+        return ops.rfft(samples, self.size)
+
+    def samples(self, spectrum: Any) -> Any:
+        return ops.irfft(spectrum, self.size)
+
+    def filtered(self, spectrum: Any, factors: Any) -> Any:
+        return tuple(part * factors for part in spectrum)
+
+    def convolved(self, one: Any, other: Any) -> Any:
+        return one[0] * other[0] - one[1] * other[1], one[0] * other[1] + one[1] * other[0]
+
+    def curve(self, decibels: Any) -> Any:
+        return ops.power(10.0, ops.matmul(decibels, _constant(self._basis)))
+
+    def single(self, values: Any) -> Any:
+        return values
+
+    def precise(self, values: Any) -> Any:
+        return values
+
+
 class Mixing(keras.layers.Layer):
-    """A batch of scenes from `Desk.numbers`.
+    """Layer that mixes a batch of scenes from the arrays of `Desk.numbers`.
 
-    Speech, noise and responses are its variables, which do not train: constants of a compiled step would be
-    compiled into it. It computes in float32 whatever the policy: levels span 100 dB.
+    Speech, noise and responses are non-trainable variables, because constants would become part of the
+    compiled step. The layer computes in float32 with every dtype policy, because levels span 100 dB.
 
-    Gives what `data.examples` does, "inputs" (size, frames, bins, 3) and "targets" by stem (size, frames,
-    bins, 4).
+    Outputs, as `data.examples`: "inputs" (size, frames, bins, 3) and "targets" by stem (size, frames, bins,
+    4).
     """
 
     def __init__(self, desk: Desk):
         super().__init__(name="mixing", dtype="float32", trainable=False)
         self.signal, self.length, self.taps = desk.signal, desk.length, desk.taps
         self.reach, self.noise_reach = desk.speech.reach, desk.noise.reach
-        self.size = fft.next_fast_len(self.length + self.taps, real=True)
+        self.arrays = KerasArrays(fft.next_fast_len(self.length + self.taps, real=True))
         self.speech = self._table("speech", desk.speech.rows)
         self.noise = self._table("noise", desk.noise.rows)
         self.responses = self._table("responses", desk.responses)
@@ -60,29 +98,26 @@ class Mixing(keras.layers.Layer):
 
     def call(self, numbers: Any) -> Any:
         n = numbers
+        renderer = Renderer(self.arrays, self._levels(n), self.length, self.taps)
         gates = self._gates(n)
-        images = self._images(n, gates)
-        near, far, talkers = self._balanced(images[:, 0], images[:, 1], n, gates[..., self.taps :])
-        hiss = ops.take(self.hiss, n["hiss"][:, None] + ops.arange(self.length, dtype="int32"), axis=0)
-        band = self._band(n)
-        hiss = ops.irfft(tuple(part * band for part in ops.rfft(hiss, self.size)), self.size)[
-            :, : self.length
-        ]
-        noise = self._noise(n)
-        level = _level(noise)
-        share = ops.where(level > 1e-6, n["noise"][:, None] / ops.maximum(level, 1e-6), 0.0)
-        noise *= self._gate(n["noise_span"], self.length)
-        rest = talkers * (hiss * n["floor"][:, None] + noise * share) + self._tone(n)
+        dry = self._dry(n) * n["level"][..., None] * gates
+        responses = ops.cast(ops.take(self.responses, n["response"], axis=0), "float32")
+        voices = renderer.voice(dry, responses, n["timbre"])
+        near, far = (
+            renderer.heard(tuple(ops.sum(part[:, slots], axis=1) for part in voices)) for slots in ROLES
+        )
+        gates *= ops.cast(n["level"] > 0, "float32")[..., None]
         begins = ops.stack([n["begins"], ops.full_like(n["begins"], FOREVER)], axis=-1)
-        begun = self._gate(begins, self.length)
-        near, far, rest = near * begun, far * begun, rest * begun
-        mixture = near + far + rest
-        gain = n["gain"][:, None]
-        gain = ops.where(n["free"][:, None], gain / (_level(mixture) + 1e-9), gain)
-        gain = ops.minimum(gain, 0.99 / (ops.max(ops.abs(mixture), axis=1, keepdims=True) + 1e-9))
-        device = Capture(**{name: n[name][:, None] for name in DEVICE})
-        gain = gain * device_gain(mixture * gain, device, ops)
-        real, imaginary = self._spectra(ops.stack([near, far, mixture], axis=1) * gain[:, None])
+        sounds = Sounds(
+            self._hiss(n["hiss"]),
+            self._noise(n),
+            self._hiss(n["tone_first"]),
+            self._gate(n["noise_span"], self.length),
+            tuple(ops.max(gates[:, slots, self.taps :], axis=1) for slots in ROLES),
+            self._gate(begins, self.length),
+        )
+        near, far, rest, _ = renderer.mix(near, far, sounds)
+        real, imaginary = self._spectra(ops.stack([near, far, near + far + rest], axis=1))
         heard = [real[:, 2], imaginary[:, 2]]
         return {
             "inputs": self._compressed(*heard),
@@ -92,76 +127,41 @@ class Mixing(keras.layers.Layer):
             },
         }
 
+    @staticmethod
+    def _levels(n: Any) -> Levels:
+        """Return the parameters of a batch in the form of the renderer."""
+        names = [field.name for field in fields(Levels) if field.name != "capture"]
+        values = {name: n[name] if name in CURVES else n[name][:, None] for name in names}
+        return Levels(**values, capture=Capture(**{name: n[name][:, None] for name in DEVICE}))
+
     def _gate(self, span: Any, length: int) -> Any:
-        """(..., length): factors of one interval (..., 2), as of `turns.gate`."""
+        """Return gates (..., length) of intervals (..., 2), as `turns.gate`."""
         samples = ops.arange(length, dtype="float32")
         rise, fall = (ops.clip((samples - span[..., i : i + 1]) / RAMP, 0.0, 1.0) for i in range(2))
         return rise - fall
 
     def _gates(self, n: Any) -> Any:
-        """(size, slots, length + taps): when each voice speaks."""
+        """Return the gates of all voices, (size, slots, length + taps)."""
         whole = self.length + self.taps
         return sum(self._gate(n["spans"][..., i, :], whole) for i in range(TURNS))
 
-    def _balanced(self, near: Any, far: Any, n: Any, gates: Any) -> tuple[Any, Any, Any]:
-        """Near and far as loud as they are to be, and the level of both while anybody speaks, (size, 1)."""
-        gates *= ops.cast(n["level"] > 0, "float32")[..., None]
-        near_gate, far_gate = (
-            ops.max(gates[:, slots], axis=1) for slots in (slice(SLOTS[0]), slice(SLOTS[0], None))
-        )
-        active = n["active"][:, None]
-
-        def level(samples: Any, gate: Any) -> Any:
-            share = ops.maximum(ops.mean(gate, axis=-1, keepdims=True), RAMP / self.length)
-            return _level(samples) / ops.sqrt(ops.where(active, share, 1.0))
-
-        factor = (level(near, near_gate) + 1e-9) / (level(far, far_gate) + 1e-9) * n["balance"][:, None]
-        factor = ops.where(active, ops.clip(factor, *BALANCING), factor)
-        far = ops.where(n["balance"][:, None] > 0, far * factor, far)
-        both = level(near + far, ops.maximum(near_gate, far_gate))
-        return near, far, ops.sqrt(ops.square(both) + 1e-12)
-
-    def _tone(self, n: Any) -> Any:
-        """(size, length): stationary noise as the microphone hears it, at its level."""
-        white = ops.take(self.hiss, n["tone_first"][:, None] + ops.arange(self.length, dtype="int32"), axis=0)
-        curve = self._curve(n["tone_colour"]) * self._microphone(n)
-        spectrum = ops.rfft(white, self.size)
-        heard = ops.irfft((spectrum[0] * curve, spectrum[1] * curve), self.size)[:, : self.length]
-        return heard * (n["tone"][:, None] / (_level(heard) + 1e-9))
-
-    def _images(self, n: Any, gates: Any) -> Any:
-        """(size, 2, length): what the microphone hears of near and of far talkers."""
-        dry = self._dry(n) * n["level"][..., None] * gates
-        responses = ops.cast(ops.take(self.responses, n["response"], axis=0), "float32")
-        real, imaginary = _product(ops.rfft(dry, self.size), ops.rfft(responses, self.size))
-        timbre = self._curve(n["timbre"])
-        colour = self._microphone(n)[:, None]
-        parts = [
-            tuple(
-                ops.sum((part * timbre)[:, slots], axis=1)
-                for slots in (slice(SLOTS[0]), slice(SLOTS[0], None))
-            )
-            for part in (real, imaginary)
-        ]
-        real, imaginary = (ops.stack(part, axis=1) * colour for part in parts)
-        return self._heard((real, imaginary))
-
     def _dry(self, n: Any) -> Any:
-        """(size, slots, length + taps): the voices at their pace.
+        """Return the dry voices at their pace, (size, slots, length + taps).
 
-        A recording's cubic spline at twice its rate, its images 68 dB down at 4 kHz. The coefficients come of
-        the transform that doubles the rate, where a faster voice is kept below half the rate as well.
+        Voices are interpolated by a cubic spline at twice the rate, which attenuates images by 68 dB at 4
+        kHz. The transform that doubles the rate also computes the coefficients of the spline, and removes
+        frequencies that a faster pace would move beyond half the rate.
         """
         half = self.reach * ROW // 2
         pieces = _pieces(self.speech, n["row"], self.reach)
-        spline = 12 / (4 + 2 * np.cos(np.pi / (2 * half) * np.arange(half + 1)))  # twice as many samples
-        spline[-1] /= 2  # was its own mirror image, is no more
+        spline = 12 / (4 + 2 * np.cos(np.pi / (2 * half) * np.arange(half + 1)))  # for twice as many samples
+        spline[-1] /= 2  # the former Nyquist bin has a mirror image now
         edge = half / n["pace"][..., None]
         bins = ops.arange(half + 1, dtype="float32")
         kept = ops.clip(1 + (edge - bins) / (EASE * edge), 0.0, 1.0) * _constant(spline)
         double = [ops.pad(part * kept, ((0, 0), (0, 0), (0, half))) for part in ops.rfft(pieces, 2 * half)]
         coefficients = ops.reshape(ops.irfft(tuple(double), 4 * half), (-1,))
-        # Positions as whole numbers and what is left: float32 alone would be off by a hundredth of a sample.
+        # Positions as integer and fraction: float32 alone has errors of a hundredth of a sample.
         stretch, within = np.divmod(np.arange(self.length + self.taps, dtype=np.int32), STRETCH)
         left = n["part"][..., None] * _constant(stretch) + 2 * n["pace"][..., None] * _constant(within)
         floor = ops.floor(left)
@@ -182,34 +182,18 @@ class Mixing(keras.layers.Layer):
         return sum(w * ops.take(coefficients, position + i, axis=0) for i, w in enumerate(weights, -1))
 
     def _noise(self, n: Any) -> Any:
-        """(size, length): the environment's noise through the microphone, at any level."""
+        """Return the environmental noise, (size, taps + length)."""
         pieces = _pieces(self.noise, n["noise_row"], self.noise_reach)
         batch, samples = pieces.shape
         first = n["noise_shift"] + samples * ops.arange(batch, dtype="int32")
         index = first[:, None] + ops.arange(self.length + self.taps, dtype="int32")
-        colour = self._microphone(n)
-        heard = ops.rfft(ops.take(ops.reshape(pieces, (-1,)), index, axis=0), self.size)
-        return self._heard((heard[0] * colour, heard[1] * colour))
+        return ops.take(ops.reshape(pieces, (-1,)), index, axis=0)
 
-    def _heard(self, spectrum: Spectrum) -> Any:
-        return ops.irfft(spectrum, self.size)[..., self.taps : self.taps + self.length]
+    def _hiss(self, first: Any) -> Any:
+        """Return white noise (size, length) that begins at given samples."""
+        return ops.take(self.hiss, first[:, None] + ops.arange(self.length, dtype="int32"), axis=0)
 
-    def _curve(self, decibels: Any) -> Any:
-        """Factors over the transform's bins from decibels (..., knots)."""
-        hertz = np.fft.rfftfreq(self.size, 1 / SAMPLE_RATE)
-        place = np.log(np.maximum(hertz, 1.0))
-        basis = [np.interp(place, np.log(KNOTS), knot) for knot in np.eye(len(KNOTS))]
-        return ops.power(10.0, ops.matmul(decibels, _constant(np.array(basis) / 20)))
-
-    def _microphone(self, n: Any) -> Any:
-        square = _constant(np.fft.rfftfreq(self.size, 1 / SAMPLE_RATE) ** 2)
-        high_pass = square / (square + ops.square(n["corner"])[:, None])
-        return self._curve(n["colour"]) * high_pass * self._band(n)
-
-    def _band(self, n: Any) -> Any:
-        return low_pass(_constant(np.fft.rfftfreq(self.size, 1 / SAMPLE_RATE)), n["band"][:, None], ops)
-
-    def _spectra(self, samples: Any) -> Spectrum:
+    def _spectra(self, samples: Any) -> tuple[Any, Any]:
         frames = ops.extract_sequences(samples, self.signal.window, self.signal.hop)
         real, imaginary = ops.rfft(frames * _constant(root_hann(self.signal.window)), self.signal.window)
         return real[..., : self.signal.bins], imaginary[..., : self.signal.bins]
@@ -222,11 +206,11 @@ class Mixing(keras.layers.Layer):
 
 
 class MixedTraining(keras.Model):
-    """A network behind `Mixing`: what it takes are the numbers of a batch, and it brings its own targets."""
+    """Network after a `Mixing` layer: inputs are the arrays of a batch, outputs include the targets."""
 
     @classmethod
     def of(cls, network: keras.Model, mixing: Mixing, cut: Cut) -> MixedTraining:
-        """For batches of scenes cut like that; `heard_whole` is asked for beside the numbers."""
+        """Build the model for batches with the layout `cut`; `heard_whole` is an additional input."""
         numbers = {
             name: keras.Input(batch_shape=shape, dtype=kind, name=name)
             for name, (shape, kind) in number_shapes(cut.scenes).items()
@@ -245,23 +229,15 @@ class MixedTraining(keras.Model):
         sample_weight: Any = None,
         training: bool = True,
     ) -> Any:
-        """The compiled loss of the estimates against the targets beside them."""
+        """Return the compiled loss of the estimates and targets, which are both in `y_pred`."""
         return super().compute_loss(x, y_pred["targets"], y_pred["estimates"], sample_weight, training)
 
 
 def _pieces(table: Any, rows: Any, reach: int) -> Any:
-    """`reach` rows of samples from each of `rows` on, end to end, full scale 1."""
+    """Return the samples of `reach` consecutive rows from each of `rows` on, with full scale at 1."""
     taken = ops.take(table, rows[..., None] + ops.arange(reach, dtype="int32"), axis=0)
     return ops.reshape(ops.cast(taken, "float32"), (*rows.shape, -1)) / 32768.0
 
 
 def _constant(values: Any) -> Any:
     return ops.convert_to_tensor(values, "float32")
-
-
-def _product(one: Spectrum, other: Spectrum) -> Spectrum:
-    return one[0] * other[0] - one[1] * other[1], one[0] * other[1] + one[1] * other[0]
-
-
-def _level(samples: Any) -> Any:
-    return ops.sqrt(ops.mean(ops.square(samples), axis=-1, keepdims=True))

@@ -1,4 +1,4 @@
-"""The training loop: prefetch, step, average the weights, validate, checkpoint. Resumes where it stopped."""
+"""Training loop: prefetch, step, average weights, validate, checkpoint; an interrupted run is resumed."""
 
 from __future__ import annotations
 
@@ -36,13 +36,13 @@ from .optimiser import ConvolutionMuon
 from .schedule import WarmHoldCosine
 from .validation import Validation
 
-GROUPS = ("weight", "average", "optimizer")  # of arrays in a checkpoint
-CUTS = 1_000_000  # ends the seed of a step's cut, as the scene's number ends that of a scene
-EVERY = 4  # steps between two samples of the weights for their average
+GROUPS = ("weight", "average", "optimizer")  # groups of arrays in a checkpoint
+CUTS = 1_000_000  # last number of the seed of a step's layout; for scenes, it is the index of the scene
+EVERY = 4  # steps between two updates of the averaged weights
 
 
 class TrainingRun:
-    """A network, its optimiser and the average of its weights, in a folder that a run can be resumed from."""
+    """Network, optimiser and averaged weights of a run, with a folder from which the run can be resumed."""
 
     def __init__(
         self,
@@ -50,12 +50,16 @@ class TrainingRun:
         folder: Path,
         sources: Sources | None = None,
     ):
-        """Resume the run in `folder`, or begin one, with the weights that the configuration names, if any.
+        """Resume the run in `folder`, or begin a new one.
 
-        `sources` are needed where scenes are mixed on the device, whose memory they fill.
+        Args:
+            config: settings of the run, which may name initial weights.
+            folder: folder of the run.
+            sources: material of the scenes, required for mixing on the device, which copies it.
 
         Raises:
-            DssError: a checkpoint or weights of another configuration, more devices than there are.
+            DssError: the checkpoint or the weights belong to another configuration, or there are too few
+                devices.
         """
         self.config, self.folder = config, folder
         self.signal = config.network.signal
@@ -81,7 +85,7 @@ class TrainingRun:
                 self.desk = Desk(sources, self.signal, self._cut.samples(self.signal))
                 self._trained = MixedTraining.of(self.network, Mixing(self.desk), self._cut)
             self._compile()
-        self._twin = self._build()  # on one device: validation has batches of any size
+        self._twin = self._build()  # on one device, as validation has batches of any size
         self.average = [np.array(w) for w in self.network.get_weights()]
         if self._checkpoint.exists():
             self._load()
@@ -91,12 +95,12 @@ class TrainingRun:
         return build_for_scenes(network) if has_context(network) else build(network)
 
     def _whole_scenes(self) -> Cut:
-        """What the device mixes: its shapes are compiled, so that no step is cut in another way."""
+        """Return the layout of scenes mixed on the device; its shapes are compiled, so all steps share it."""
         segments = 4 if takes_scenes(self.network) and self.config.training.batch % 4 == 0 else 1
         return whole_scenes(self.config.training.batch // segments, segments, self.signal)
 
     def _shared(self) -> AbstractContextManager[Any]:
-        """Within it, batches and weights are distributed, where the settings ask for it."""
+        """Return the context in which batches and weights are distributed, if the settings request it."""
         return self._distribution.scope() if self._distribution else nullcontext()
 
     def _compile(self) -> None:
@@ -116,7 +120,7 @@ class TrainingRun:
             jit_compile=False if keras.backend.backend() == "tensorflow" else "auto",
         )
         trained.optimizer.build(trained.trainable_variables)
-        # The losses' trackers are variables: made by the first step, they would have it traced twice.
+        # Create the loss trackers now: variables created in the first step would cause a second trace.
         targets = {stem: np.zeros((1, signal.frames, 1, 4), np.float32) for stem in STEMS}
         estimates = {
             name: np.zeros((1, *output.shape[1:]), np.float32) for name, output in self.network.output.items()
@@ -130,20 +134,21 @@ class TrainingRun:
 
     @property
     def hours(self) -> float:
-        """Audio seen so far, in hours."""
+        """Audio used so far, in hours."""
         return self.step * self.config.training.batch * self.signal.chunk_seconds / 3600
 
     def save(self) -> None:
-        """Write everything that a resumed run needs.
+        """Write a checkpoint with all that a resumed run needs.
 
         Raises:
-            DssError: it cannot be written, or not all of it is numbers; the last checkpoint stays as it is.
+            DssError: the checkpoint cannot be written, or weights are not finite; the last checkpoint is
+                kept.
         """
         state: dict[str, Any] = {"step": np.array(self.step)}
         groups = (self.network.get_weights(), self.average, self._optimizer_state())
         if not all(np.isfinite(value).all() for values in groups for value in values):
-            # A loss is of the weights before its step: it would tell at the next, too late for this file.
-            raise DssError(f"weights are not numbers after step {self.step}; {self._kept()}")
+            # The loss is computed before the weights change, so it would reveal this one step too late.
+            raise DssError(f"weights are not finite after step {self.step}; {self._kept()}")
         for name, values in zip(GROUPS, groups, strict=True):
             state |= {f"{name}{i}": value for i, value in enumerate(values)}
         try:
@@ -152,9 +157,9 @@ class TrainingRun:
             raise DssError(f"{error}; {self._kept()}") from error
 
     def _kept(self) -> str:
-        """What a run that ends now has left, for its last line."""
+        """Return the advice for a run that ends now: its last good checkpoint, if there is one."""
         if self._checkpoint.exists():
-            return f"the last good checkpoint is {self._checkpoint}, and the same command goes on from it"
+            return f"the last good checkpoint is {self._checkpoint}, and the same command continues from it"
         return "there is no checkpoint yet"
 
     def _load(self) -> None:
@@ -167,7 +172,7 @@ class TrainingRun:
                 step = int(data["step"])
         except DAMAGED as error:
             raise DssError(
-                f"{self._checkpoint}: not a checkpoint, or a damaged one; delete it to begin the run anew"
+                f"{self._checkpoint}: not a checkpoint, or a damaged one; delete it to start the run again"
             ) from error
         current = [self.network.get_weights(), self.average, self._optimizer_state()]
         shapes = [[np.shape(v) for v in group] for group in (*groups, *current)]
@@ -185,12 +190,12 @@ class TrainingRun:
         return [keras.ops.convert_to_numpy(v) for v in self._trained.optimizer.variables]
 
     def averaged(self) -> keras.Model:
-        """A network with the averaged weights, the same object at each call."""
+        """Return a network with the averaged weights, the same object at each call."""
         self._twin.set_weights(self.average)
         return self._twin
 
     def batch(self, sources: Sources, step: int) -> tuple[Any, Any]:
-        """What `advance` takes at a step: spectra, or the numbers that the device mixes them from."""
+        """Return the arguments of `advance` for a step: spectra, or the arrays that the device mixes."""
         recipe = self.config.scenes_at(step)
         seed = [self.config.training.seed, step]
         if self.desk:
@@ -210,10 +215,10 @@ class TrainingRun:
         return inputs_of(self.network, inputs, cut), targets
 
     def advance(self, inputs: Any, targets: Any) -> dict[str, float]:
-        """One optimiser step; the losses.
+        """Make one optimiser step; return the losses.
 
         Raises:
-            DssError: the loss is not a number; the last checkpoint stays as it is.
+            DssError: the loss is not finite; the last checkpoint is kept.
         """
         with self._shared():
             losses = self._trained.train_on_batch(inputs, targets, return_dict=True)
@@ -233,10 +238,10 @@ class TrainingRun:
 
 
 def append_line(path: Path, text: str) -> None:
-    """Add a line, whole even if the last one was cut off, say by a full disk.
+    """Append a line to a file; if the last line is incomplete (by a full disk, for example), end it first.
 
     Raises:
-        OSError: it cannot be written.
+        OSError: the file cannot be written.
     """
     with path.open("a+b") as file:
         file.seek(max(0, file.seek(0, os.SEEK_END) - 1))
@@ -251,15 +256,25 @@ def train(
     validation: Validation | None = None,
     report: Callable[[dict[str, Any]], None] = lambda row: None,
 ) -> TrainingRun:
-    """Train to the last step of the schedule, from the folder's checkpoint where there is one.
+    """Train to the last step of the schedule, starting from the folder's checkpoint if there is one.
 
-    Threads render the batches ahead, or draw them; which batches those are does not depend on their number.
+    Threads prepare the batches ahead; the batches do not depend on the number of threads. Each report is also
+    a line of `log.jsonl`: step, hours of audio, audio seconds per second, share of the time spent waiting for
+    scenes, losses, scores.
 
-    Each report is also a line of `log.jsonl`: step, hours of audio, audio seconds per second, the
-    share of the time that went into waiting for scenes, losses, scores.
+    Args:
+        config: settings of the run.
+        sources: material of the scenes.
+        folder: folder of the run, created if missing.
+        validation: validation scenes, None for no validation.
+        report: receives each report.
+
+    Returns:
+        The finished run.
 
     Raises:
-        DssError: a checkpoint or weights of another configuration, a loss that is not a number.
+        DssError: the checkpoint or the weights belong to another configuration, a loss is not finite, or a
+            file cannot be written.
     """
     folder.mkdir(parents=True, exist_ok=True)
     training, last_step, mixers = config.training, config.schedule.steps, config.machine.mixers

@@ -1,4 +1,4 @@
-"""The loss: a signal-to-noise ratio that is safe for silent targets, beside compressed spectra."""
+"""Loss of an output: scale-invariant ratio that is safe for silent targets, and compressed spectra."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from typing import Any
 
 from keras import ops
 
-# Added to the error, as a share of the estimate's true part: beyond 25 dB nothing more is to be gained.
+# Added to the error, as a share of the estimate's target part: above 25 dB the loss decreases no further.
 CEILING = 3e-3
-# Added to both parts, as a share of the mixture's energy: a silent target asks for the output to fall
-# 33 dB below the mixture, and a faint one does not outweigh a loud one.
+# Added to both parts, as a share of the mixture's energy: for a silent target the output is trained to fall
+# 33 dB below the mixture, and faint targets do not outweigh loud ones.
 FLOOR = 5e-4
 TINY = 1e-8
 
@@ -18,20 +18,21 @@ TINY = 1e-8
 def separation_loss(
     exponent: float, ratio_weight: float = 1.0, compressed: float = 1.0
 ) -> Callable[[Any, Any], Any]:
-    """The loss of one output.
+    """Return the loss function of one output.
 
-    The ratio is scale-invariant, SI-SDR on spectra: an output that is too faint is no shelter from it, as
-    it is from a plain signal-to-noise ratio, where far talkers 10 dB below the mixture are best left out.
-    The compressed terms fix the scale. For a silent reference both ask for silence.
+    The ratio is scale-invariant (SI-SDR on spectra). A plain signal-to-noise ratio could be improved by
+    fading
+    out: with far talkers 10 dB below the mixture, a silent output would score best. The compressed terms
+    determine the scale. For a silent reference all terms reward silence.
 
     Args:
-        exponent: of the power-law compression.
-        ratio_weight: of the scale-invariant ratio of linear spectra, per 10 dB.
+        exponent: exponent of the power-law compression.
+        ratio_weight: weight of the scale-invariant ratio of linear spectra, per 10 dB.
         compressed: weight of the compressed-spectrum terms (Braun & Tashev 2020).
 
     Returns:
-        A function of target (batch, frames, bins, 4), see `data.examples`, and estimate (batch, frames,
-        bins, 2), compressed real and imaginary part, to a value per scene.
+        Function of target (batch, frames, bins, 4), see `data.examples`, and estimate (batch, frames, bins,
+        2), compressed real and imaginary part; its result has one value per scene.
     """
 
     def loss(target: Any, estimate: Any) -> Any:

@@ -1,4 +1,4 @@
-"""Muon for the 1x1 convolutions, which are this network's matrices; AdamW for everything else."""
+"""Optimiser: Muon for the 1x1 convolutions, which are the network's matrices, AdamW for other weights."""
 
 from __future__ import annotations
 
@@ -9,11 +9,11 @@ import keras
 
 @keras.saving.register_keras_serializable("dss")
 class ConvolutionMuon(keras.optimizers.Muon):
-    """Keras's Muon (Liu et al. 2025, arXiv 2502.16982), taught that a (1, 1, a, b) kernel is a matrix."""
+    """Keras's Muon (Liu et al. 2025, arXiv 2502.16982), which treats a (1, 1, a, b) kernel as a matrix."""
 
     def _should_use_adamw(self, variable: Any) -> bool:
         return len(variable.shape) != 4 or tuple(variable.shape[:2]) != (1, 1)
 
     def lr_adjust(self, x: Any) -> Any:
-        """Scale an orthogonal update to the size of AdamW's, so that both share one learning rate."""
+        """Scale an orthogonal update to the size of AdamW's updates, so that one learning rate suits both."""
         return x * (max(x.shape[-2:]) ** 0.5 * self.rms_rate)

@@ -1,4 +1,4 @@
-"""What a training run needs before its first step: speech, noise, responses, validation scenes."""
+"""Prepare a training run: read speech and noise, simulate responses, draw validation scenes."""
 
 from __future__ import annotations
 
@@ -9,34 +9,35 @@ from typing import NamedTuple
 from ..errors import DssError, UsageError
 from ..simulation.corpus import Material, load_noise, load_speech
 from ..simulation.measured_places import load_training_rooms
+from ..simulation.recipe import CONVERSATIONS, KINDS
 from ..simulation.rir_bank import FAR_SOURCES, NEAR_SOURCES, Bank, simulate_bank
-from ..simulation.scene_sampling import CONVERSATIONS, KINDS
 from .config import RoomsConfig, TrainingConfig
 from .data import Sources
 from .validation import STRATA, Validation
 
-VALIDATION_SEED = 1_000_000  # added to the seed of the places of validation
-VALIDATION_PLACES = 8  # places of training for one of validation
+VALIDATION_SEED = 1_000_000  # added to the seed for the validation places
+VALIDATION_PLACES = 8  # training places per validation place
 Say = Callable[[str], None]
 
 
 class Prepared(NamedTuple):
-    """The sources of a run's scenes, and the scenes that it is validated on, if any."""
+    """Sources of a run's scenes, and its validation scenes, if any."""
 
     sources: Sources
     validation: Validation | None
 
 
 def prepare_run(config: TrainingConfig, folder: Path, say: Say, warn: Say) -> Prepared:
-    """Read all that is given, then simulate the places that are not there yet, which takes minutes.
+    """Read the material of a run, then simulate missing places, which takes minutes.
 
     Args:
-        folder: of the run, which keeps the banks of places.
-        say, warn: take a line of progress, and one that a user should know.
+        config: settings of the run.
+        folder: folder of the run, which keeps the banks of responses.
+        say, warn: receive a line of progress, and a line of warning.
 
     Raises:
-        DssError: material that is missing, damaged or too little; a bank that is none.
-        UsageError: no speech is named, or a bank is of other rooms than the configuration's.
+        DssError: material is missing, damaged or insufficient, or a file is not a bank.
+        UsageError: no speech is named, or a bank has other rooms than the configuration.
     """
     speech, data = config.data.speech, config.data
     if speech is None:
@@ -55,7 +56,7 @@ def prepare_run(config: TrainingConfig, folder: Path, say: Say, warn: Say) -> Pr
     if config.validation.scenes:
         held_out = material("dev", [kind for kind, _, _ in STRATA.values()])
         if _split(speech, "dev") is None:
-            notes[f"{speech}: no MANIFEST.csv, so validation hears the talkers of training"] = None
+            notes[f"{speech}: no MANIFEST.csv, so validation uses the talkers of training"] = None
     for note in notes:
         warn(note)
     seed, rooms, jobs = config.training.seed, config.rooms, config.machine.jobs
@@ -77,14 +78,14 @@ def prepare_run(config: TrainingConfig, folder: Path, say: Say, warn: Say) -> Pr
 def _bank(
     path: Path, rooms: RoomsConfig, count: int, seed: int, jobs: int, rirs: Path | None, say: Say
 ) -> Bank:
-    """Read the bank of responses, simulated now where there is none."""
+    """Read the bank of responses, or simulate it if the file does not exist."""
     if not path.exists():
         outdoor = max(1, count // 3)
         measured = None
         if rirs is not None:
             counts = (NEAR_SOURCES, FAR_SOURCES)
             measured = load_training_rooms(rirs, counts, _split(rirs, "train"), rooms.near, rooms.far)
-        beside = "" if measured is None else f", and measured ones of {rirs}"
+        beside = "" if measured is None else f", and measured ones from {rirs}"
         say(f"{path}: simulating {count} places of protocol {rooms.protocol}{beside}")
         made = simulate_bank(
             seed,
@@ -103,7 +104,7 @@ def _bank(
 
 
 def _check_bank(bank: Bank, path: Path, rooms: RoomsConfig, rirs: Path | None) -> None:
-    """Refuse a bank of other rooms than those of the configuration."""
+    """Raise UsageError if a bank has other rooms than configured, DssError if it lacks a kind of place."""
     for name, asked, there in (("near", rooms.near, bank.near), ("far", rooms.far, bank.far)):
         if asked != there:
             raise UsageError(
@@ -121,19 +122,19 @@ def _check_bank(bank: Bank, path: Path, rooms: RoomsConfig, rirs: Path | None) -
         )
     if bank.outdoor.all() or not bank.outdoor.any():
         lacking = "indoors" if bank.outdoor.all() else "outdoors"
-        raise DssError(f"{path}: no place {lacking}, and scenes are in both; name another --bank")
+        raise DssError(f"{path}: no place {lacking}, but scenes need both; name another --bank")
 
 
 def _check_talkers(speech: Material, folder: Path, kinds: Iterable[str]) -> None:
-    """Refuse speech of fewer talkers than scenes of these kinds have at once."""
+    """Raise DssError if the speech has fewer talkers than scenes of these kinds have at once."""
     needed = max(sum((KINDS | CONVERSATIONS)[kind]) for kind in kinds)
     if (there := len(speech.spans)) < needed:
         raise DssError(
             f"{folder}: {there} talkers are too few, scenes have up to {needed} at once; a subfolder for "
-            "each, or the column speaker of MANIFEST.csv, tells them apart"
+            "each, or the column speaker of MANIFEST.csv, distinguishes them"
         )
 
 
 def _split(folder: Path, split: str) -> str | None:
-    """Return the split, where a folder's manifest tells them apart."""
+    """Return the split if the folder has a manifest, else None."""
     return split if (folder / "MANIFEST.csv").exists() else None

@@ -1,4 +1,4 @@
-"""A training run in its folder: begun or resumed, its settings kept, its weights and its report written."""
+"""Training run in its folder: begin or resume, keep the settings, write the weights and the report."""
 
 from __future__ import annotations
 
@@ -18,8 +18,8 @@ from .config import DataConfig, TrainingConfig, read_config
 from .data import Sources
 from .preparation import Say, prepare_run
 
-KEPT = "config.toml"  # in the folder of a run
-MAY_CHANGE = (  # when a run is resumed; what else differs makes another run
+KEPT = "config.toml"  # file in the folder of a run
+MAY_CHANGE = (  # settings that may change when a run is resumed
     "name",
     "schedule.peak",
     "schedule.hold",
@@ -33,16 +33,17 @@ MAY_CHANGE = (  # when a run is resumed; what else differs makes another run
 
 
 def run_training(config: TrainingConfig, folder: Path, say: Say, warn: Say) -> None:
-    """Begin or resume the run in a folder, and write its averaged weights and what the model card says of it.
+    """Begin or resume the run in a folder, and write its averaged weights and its section of the model card.
 
     Args:
-        folder: gets checkpoint.npz, log.jsonl, config.toml, NAME.weights.h5 and training.json.
-        say, warn: take a line of progress, and one that a user should know.
+        config: settings of the run.
+        folder: folder for checkpoint.npz, log.jsonl, config.toml, NAME.weights.h5 and training.json.
+        say, warn: receive a line of progress, and a line of warning.
 
     Raises:
-        DssError: the folder cannot be written; material, bank or weights that are none; a loss that is not a
-            number.
-        UsageError: the folder holds a run of other settings.
+        DssError: the folder cannot be written, material, bank or weights are unusable, or a loss is not
+            finite.
+        UsageError: the folder has a run with other settings.
     """
     weights = config.data.weights
     resumed = (folder / "checkpoint.npz").exists()
@@ -50,7 +51,7 @@ def run_training(config: TrainingConfig, folder: Path, say: Say, warn: Say) -> N
     _make_folder(folder)
     _check_resumed(config, folder, resumed, say, warn)
     if weights is not None and not resumed:
-        begin_with(build(config.network), weights, config.name)  # refused before rooms are simulated
+        begin_with(build(config.network), weights, config.name)  # checked before rooms are simulated
     sources, validation = prepare_run(config, folder, say, warn)
     write_files({folder / KEPT: to_toml(to_table(replace(config, data=_absolute(config.data))))})
     run = loop.train(config, sources, folder, validation, lambda row: say(log_line(row)))
@@ -61,11 +62,11 @@ def run_training(config: TrainingConfig, folder: Path, say: Say, warn: Say) -> N
 
 
 def log_line(row: dict[str, Any]) -> str:
-    """Return a row of log.jsonl as a line for people."""
+    """Return a row of log.jsonl as readable text."""
     if "settings" in row:
         layers = "".join(
             f", layers {what}: {few_of(row[key])}"
-            for what, key in (("begun afresh", "fresh"), ("left out", "left"))
+            for what, key in (("with new weights", "fresh"), ("left out", "left"))
             if row[key]
         )
         return f"step {row['step']}: {row['parameters']:,} parameters{layers}"
@@ -108,7 +109,7 @@ def _report(config: TrainingConfig, step: int, hours: float, sources: Sources) -
 
 
 def _make_folder(folder: Path) -> None:
-    """Make the folder of the run, and see that files can be made in it before hours are spent."""
+    """Create the folder of the run, and check that it is writable before hours of work."""
     try:
         folder.mkdir(parents=True, exist_ok=True)
         tempfile.TemporaryFile(dir=folder).close()
@@ -117,12 +118,12 @@ def _make_folder(folder: Path) -> None:
 
 
 def _check_resumed(config: TrainingConfig, folder: Path, resumed: bool, say: Say, warn: Say) -> None:
-    """Refuse to resume a run with settings that make another one; tell those that may change."""
+    """Raise UsageError if a resumed run has conflicting settings; report allowed changes."""
     if not resumed:
         return
     kept = folder / KEPT
     if not kept.exists():
-        warn(f"{folder}: no {KEPT}, the run of an earlier version: whether settings differ is not known")
+        warn(f"{folder}: no {KEPT}, the run is of an earlier version: changed settings are not detected")
         return
     now = to_table(replace(config, data=_absolute(config.data)))
     changed = list(changed_settings(to_table(read_config(kept)), now))
@@ -143,20 +144,18 @@ def _check_resumed(config: TrainingConfig, folder: Path, resumed: bool, say: Say
 
 
 def _absolute(data: DataConfig) -> DataConfig:
-    """Return paths that mean the same wherever a command runs."""
+    """Return the settings with absolute paths."""
     return DataConfig(**{key: path.absolute() for key, path in vars(data).items() if path is not None})
 
 
 def _begun_with(weights: Path | None, resumed: bool) -> dict[str, Any]:
-    """Return which weights, and the hours of audio that they had seen, if a card or a report tells."""
+    """Return the name of the initial weights and, from a card or report, their hours of training."""
     if weights is None:
         return {}
     if not weights.is_file():
-        if resumed:  # they have done their work
+        if resumed:  # the checkpoint has replaced them
             return {"begun_with": weights.name}
-        raise DssError(
-            f"{weights}: no such file; --weights names others, and --set data.weights=false begins afresh"
-        )
+        raise DssError(f"{weights}: no such file; --weights names others, --set data.weights=false none")
     card = weights.with_name(weights.name.removesuffix(".weights.h5") + ".json")
     for path in filter(Path.is_file, (card, weights.with_name("training.json"))):
         try:
@@ -165,5 +164,5 @@ def _begun_with(weights: Path | None, resumed: bool) -> dict[str, Any]:
                 hours = round(seen["hours"] + seen.get("hours_before", 0), 1)
                 return {"begun_with": weights.name, "hours_before": hours}
         except (ValueError, AttributeError, TypeError) as error:
-            raise DssError(f"{path}: not the card of {weights.name}: {error}; mend or remove it") from error
+            raise DssError(f"{path}: not the card of {weights.name}: {error}; repair or remove it") from error
     return {"begun_with": weights.name}

@@ -1,4 +1,4 @@
-"""The learning rate: warm-up, a plateau that may be prolonged, a cosine to the end."""
+"""Schedule of the learning rate: warm-up, an extendable plateau, and a cosine decay."""
 
 from __future__ import annotations
 
@@ -13,7 +13,8 @@ from keras import ops
 class WarmHoldCosine(keras.optimizers.schedules.LearningRateSchedule):
     """Linear warm-up over `warmup` steps, `peak` up to step `hold`, cosine to `floor * peak` at step `total`.
 
-    A run whose end is not known yet holds; resumed with another `hold` and `total` it anneals from there.
+    A run of undecided length stays on the plateau; resumed with another `hold` and `total`, it decays from
+    there.
     """
 
     def __init__(self, peak: float, warmup: int, hold: int, total: int, floor: float = 0.02):

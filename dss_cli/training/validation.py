@@ -1,4 +1,4 @@
-"""A fixed dev set of rendered scenes, and the network's scores on it while it trains."""
+"""Validation: scores of the network on a fixed set of mixed scenes during training."""
 
 from __future__ import annotations
 
@@ -12,11 +12,12 @@ from ..constants import STEMS, SignalConfig
 from ..metrics import attenuation, si_sdr
 from ..network.config import NetworkConfig
 from ..separation.stft import StreamingISTFT, compress, decompress
-from ..simulation.mixing import Recipe, Scene
+from ..simulation.mixing import Scene
+from ..simulation.recipe import Recipe
 from .cut import inputs_of, whole_scenes
 from .data import Sources, chunk_length, spectra
 
-STRATA = {  # name: kind, share outdoors, noise below the talkers in dB
+STRATA = {  # name: kind, share of outdoor scenes, signal-to-noise ratio in dB
     "indoor 1N+1F 20 dB": ("1N+1F", 0.0, 20.0),
     "outdoor 1N+1F 20 dB": ("1N+1F", 1.0, 20.0),
     "indoor near-only": ("near-only", 0.0, 20.0),
@@ -26,14 +27,14 @@ STRATA = {  # name: kind, share outdoors, noise below the talkers in dB
 
 @dataclass(frozen=True)
 class Validation:
-    """Scenes by stratum, one chunk long each."""
+    """Validation scenes by stratum, each one chunk long."""
 
     signal: SignalConfig
     scenes: dict[str, list[Scene]]
 
     @classmethod
     def draw(cls, sources: Sources, config: NetworkConfig, count: int, seed: int) -> Validation:
-        """`count` scenes per stratum; the same seed gives the same scenes."""
+        """Draw `count` scenes per stratum, as a function of the seed."""
         signal = config.signal
         length = chunk_length(signal)
         scenes = {}
@@ -45,17 +46,20 @@ class Validation:
         return cls(signal, scenes)
 
     def score(self, network: keras.Model) -> dict[str, dict[str, float]]:
-        """Medians per stratum of the figures of `rows`."""
+        """Return the medians of the scores of `rows` per stratum."""
         return {
             name: {figure: float(np.median([row[figure] for row in rows])) for figure in rows[0]}
             for name, rows in self.rows(network).items()
         }
 
     def rows(self, network: keras.Model, batch: int = 4) -> dict[str, list[dict[str, float]]]:
-        """Per stratum and scene: SI-SDR and its improvement, or how far the silent output falls.
+        """Return the scores of each scene per stratum, in dB.
+
+        The scores are SI-SDR and its improvement, or the attenuation of an output whose reference is silent.
 
         Args:
-            network: a Keras model of this signal configuration.
+            network: Keras model with the same signal configuration.
+            batch: scenes per run of the network.
         """
         result = {}
         for name, scenes in self.scenes.items():
@@ -71,7 +75,7 @@ class Validation:
         return result
 
     def _estimates(self, network: keras.Model, mixture: Samples) -> dict[str, Samples]:
-        """Near and far (size, frames, bins, 2) of (size, frames, bins, 3); scenes are heard as a whole."""
+        """Estimate near and far (size, frames, bins, 2) from (size, frames, bins, 3), with whole context."""
         size, frames, bins, _ = mixture.shape
         cut = whole_scenes(size, frames // self.signal.frames, self.signal)
         estimates = network.predict_on_batch(inputs_of(network, mixture, cut))
@@ -92,11 +96,11 @@ class Validation:
 
     def _samples(self, compressed: NDArray[np.float32]) -> Samples:
         linear = decompress(np.asarray(compressed), self.signal.exponent)
-        full = np.pad(linear, ((0, 0), (0, 1)))  # the Nyquist bin: nothing to score there
+        full = np.pad(linear, ((0, 0), (0, 1)))  # the Nyquist bin is not scored
         synthesis = StreamingISTFT(self.signal)
         lead = np.zeros((self.signal.window // self.signal.hop - 1, full.shape[1]), np.complex64)
         samples = np.concatenate([synthesis.push(full), synthesis.push(lead)])
-        # Streaming frames begin window - hop before the first sample; these began with it.
+        # Streaming frames begin window - hop before the first sample; these frames begin with it.
         return np.pad(samples, (self.signal.window - self.signal.hop, 0))
 
 

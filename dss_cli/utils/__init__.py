@@ -1,1 +1,1 @@
-"""Helpers that know nothing of audio or models."""
+"""Helpers that are independent of audio and models."""

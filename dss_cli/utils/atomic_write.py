@@ -1,4 +1,4 @@
-"""Files that appear whole or not at all: written under temporary names, renamed together at the end."""
+"""Atomic writes: several files appear complete and together, or none of them appears."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ Content = bytes | str | Callable[[BinaryIO], None]
 
 
 def write_files(files: Mapping[Path, Content], overwrite: bool = True) -> None:
-    """Write several files, all of them or none; their folders are made if need be.
+    """Write several files, all of them or none; create missing folders.
 
     Args:
         files: content by path: bytes, text (as UTF-8), or a function that writes into an open file.
         overwrite: replace files that exist.
 
     Raises:
-        DssError: one of them cannot be written, or exists (without `overwrite`).
+        DssError: a file cannot be written, or exists and `overwrite` is False.
     """
     pending = PendingFiles(overwrite)
     try:
@@ -52,7 +52,7 @@ class PendingFiles:
         self._pending: dict[Path, Path] = {}  # final -> temporary
 
     def create(self, path: Path) -> Path:
-        """An empty file beside `path` with the permissions of any new file; returns its path.
+        """Create an empty temporary file in the folder of `path`, with default permissions; return its path.
 
         Raises:
             DssError: the folder cannot be written to.
@@ -66,10 +66,11 @@ class PendingFiles:
         return temporary
 
     def publish(self) -> None:
-        """Flush every file to the disk, then give all of them their names.
+        """Flush all files to the disk, then rename them to their final names.
 
         Raises:
-            DssError: a file could not be flushed or renamed, or an output appeared meanwhile.
+            DssError: a file cannot be flushed or renamed, or a final name exists by now and `overwrite` is
+                False. Files that have already appeared are removed again.
         """
         appeared: list[Path] = []
         try:
@@ -96,7 +97,7 @@ class PendingFiles:
         self._pending.clear()
 
     def discard(self) -> None:
-        """Remove what is left under temporary names."""
+        """Remove the remaining temporary files."""
         for temporary in self._pending.values():
             temporary.unlink(missing_ok=True)
         self._pending.clear()

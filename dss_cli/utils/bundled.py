@@ -1,4 +1,4 @@
-"""Folders that come with the package: in a wheel within it, in a checkout beside it."""
+"""Folders shipped with the package: inside it in a wheel, next to it in a checkout."""
 
 from __future__ import annotations
 
@@ -8,6 +8,6 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def bundled_folder(name: str) -> Path:
-    """Return the folder `models` or `configs` of the installed package, or of the checkout."""
+    """Return the path of a shipped folder, `models` or `configs`."""
     inside = PACKAGE / name
     return inside if inside.is_dir() else PACKAGE.parent / name

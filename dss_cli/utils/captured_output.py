@@ -13,12 +13,12 @@ _LOCK = threading.RLock()  # file descriptor 2 belongs to the whole process
 
 @contextlib.contextmanager
 def captured_stderr() -> Iterator[list[str]]:
-    """Divert file descriptor 2; the yielded list holds the captured lines after the block."""
+    """Divert file descriptor 2 within the block; afterwards the yielded list holds the captured lines."""
     lines: list[str] = []
     with _LOCK, tempfile.TemporaryFile() as capture:
         try:
             original = os.dup(2)
-        except OSError:  # a daemon without a stderr: nobody to protect
+        except OSError:  # a daemon without stderr: no terminal to protect
             yield lines
             return
         os.dup2(capture.fileno(), 2)

@@ -1,4 +1,4 @@
-"""The standard streams and the special files of the system, which are written to and never replaced."""
+"""Standard streams and special files (FIFOs, devices), which are written to and never replaced."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from collections.abc import Iterator
 from typing import BinaryIO
 
 STANDARD_OUTPUT_NAMES = frozenset({"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
-_data: BinaryIO | None = None  # a copy of descriptor 1 while that is diverted
+_data: BinaryIO | None = None  # a copy of descriptor 1 while descriptor 1 is diverted
 
 
 def secure_standard_streams() -> None:
-    """Put something behind descriptors 0 to 2 that were closed when the program began.
+    """Reopen those of the descriptors 0 to 2 that were closed when the program started.
 
-    Otherwise the next file to be opened gets such a number, and whatever prints to stderr writes into it. A
-    closed stderr swallows; reading from a closed stdin and writing to a closed stdout are errors,
-    as they should be.
+    If a standard descriptor is closed, the next opened file gets its number, and text for stderr would be
+    written into that file. A closed stderr is replaced by a sink. Reading from a closed stdin and writing to
+    a closed stdout stay errors.
     """
     for number, mode in enumerate((os.O_WRONLY, os.O_RDONLY, os.O_WRONLY)):
         try:
@@ -37,7 +37,7 @@ def secure_standard_streams() -> None:
 
 
 def is_stream(path: str | os.PathLike[str]) -> bool:
-    """Whether a FIFO or a character device (such as /dev/null) is there: written to, not replaced."""
+    """Return whether `path` is a FIFO or a character device such as /dev/null."""
     try:
         mode = os.stat(path).st_mode  # noqa: PTH116
     except OSError:
@@ -47,15 +47,15 @@ def is_stream(path: str | os.PathLike[str]) -> bool:
 
 @contextlib.contextmanager
 def standard_output() -> Iterator[BinaryIO]:
-    """Standard output for data alone: what C libraries print there goes to stderr meanwhile.
+    """Yield standard output as a binary stream for data; other text printed to it goes to stderr meanwhile.
 
-    May be entered within itself; the stream is the same.
+    The context can be nested; inner blocks get the same stream.
     """
     global _data
     stream = sys.stdout.buffer
     try:
         descriptor = stream.fileno()
-    except (OSError, ValueError):  # replaced by something without one, as notebooks do
+    except (OSError, ValueError):  # a replacement without a descriptor, as in notebooks
         yield stream
         return
     if _data is not None or descriptor != 1:
@@ -73,5 +73,5 @@ def standard_output() -> Iterator[BinaryIO]:
 
 
 def drop_standard_output() -> None:
-    """Let what nobody can take go: Python would complain once more when it flushes stdout at exit."""
+    """Redirect a broken standard output to the null device, so that Python's flush at exit cannot fail."""
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())

@@ -1,4 +1,4 @@
-"""Tables of settings on top of each other: a TOML file, those that it extends, single values over them."""
+"""Layered settings: the TOML files of an `extends` chain, merged, with single values set on top."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ Table = dict[str, Any]
 
 @dataclass
 class Layers:
-    """The tables of some files and `--set` options on top of each other, and where each value is from.
+    """Merged tables of settings files and `--set` options, with the origin of each value.
 
     Attributes:
         schema: the dataclass that the tables describe.
-        values: nested tables, as TOML has them.
-        origins: file or option by dotted name, of all that was given.
+        values: the merged nested tables.
+        origins: file or option of each given table and value, by dotted name.
     """
 
     schema: type
@@ -36,15 +36,15 @@ class Layers:
     origins: dict[str, str]
 
     def put(self, given: Mapping[str, Any], origin: str) -> None:
-        """Lay the tables of one file, or the value of one option, over what there is."""
+        """Merge the tables of one file or option over the current values."""
         self.origins |= dict.fromkeys(_names(given), origin)
         self.values = merged(self.values, given, self.schema)
 
     def set(self, text: str) -> None:
-        """Lay `TABLE.KEY=VALUE` over what there is, its value in TOML; a bare word is a string.
+        """Set one value by `TABLE.KEY=VALUE`; the value is in TOML syntax, and a bare word is a string.
 
         Raises:
-            UsageError: there is no `=`, or the name leads nowhere.
+            UsageError: `=` or a part of the name is missing, or a list has no such entry.
         """
         name, equals, value = text.partition("=")
         keys = name.strip().split(".")
@@ -61,29 +61,29 @@ class Layers:
         self.origins[".".join(keys)] = f"--set {text}"
 
     def origin(self, name: str) -> str:
-        """Return the file or option that the value called `name`, or the table around it, is from."""
+        """Return the file or option that gave the value `name`, or else its nearest enclosing table."""
         while name and name not in self.origins:
             name = name.rpartition(".")[0]
         return self.origins.get(name, self.origins.get("", "settings"))
 
     def refusal(self, name: str, value: Any, wanted: str) -> UsageError:
-        """Return the error of a value that is not what is wanted."""
+        """Return the error for an invalid value: its origin, its name and value, and what is expected."""
         origin = self.origin(name)
         given = "" if origin.startswith("--set ") else f"{name} = {told(value)}: "
         return UsageError(f"{origin}: {given}{wanted}")
 
 
 def read_layers(schema: type, file: str | Path, folder: Path) -> Layers:
-    """Read a TOML file and those that it extends.
+    """Read a TOML file and the files that it extends, directly or indirectly.
 
     Args:
         schema: the dataclass that the file describes.
-        file: path, or the name of a file of `folder` without its suffix.
-        folder: of the bundled files.
+        file: path of a .toml file, or the name of a file in `folder` without its suffix.
+        folder: folder of the bundled files.
 
     Raises:
         DssError: a file cannot be read.
-        UsageError: a file is not TOML, or files extend each other in a circle.
+        UsageError: a file is not TOML, names no existing bundled file, or extends itself through others.
     """
     chain: list[tuple[Path, Table]] = []
     path = find_settings(file, folder)
@@ -105,10 +105,10 @@ def read_layers(schema: type, file: str | Path, folder: Path) -> Layers:
 
 
 def find_settings(file: str | Path, folder: Path) -> Path:
-    """Return the path of a settings file, or of the bundled one of that name.
+    """Return the path of a settings file, or of the bundled file with that name.
 
     Raises:
-        UsageError: there is none.
+        UsageError: no bundled file has that name.
     """
     if (path := Path(file)).suffix == ".toml":
         return path
@@ -133,7 +133,7 @@ def _names(table: Any, name: str = "") -> Iterator[str]:
 
 
 def merged(below: Any, above: Mapping[str, Any], schema: type) -> Table:
-    """Return tables of `above` over those of `below`; a table of another `kind` replaces the one below."""
+    """Return `below` updated by `above`, table by table; a table of another `kind` replaces all of it."""
     if not isinstance(below, dict) or above.get("kind", below.get("kind")) != below.get("kind"):
         return dict(above)
     hints = _all_hints(schema)
@@ -152,13 +152,13 @@ def _all_hints(schema: type) -> dict[str, Any]:
 
 
 def _table_type(hint: Any) -> type | None:
-    """Return the dataclass that a table is of, if it is."""
+    """Return the dataclass in a type hint, None if the hint has none."""
     options = typing.get_args(hint) if typing.get_origin(hint) in (Union, types.UnionType) else (hint,)
     return next((o for o in options if isinstance(o, type) and is_dataclass(o)), None)
 
 
 def _placed(within: Any, keys: Sequence[str], value: Any) -> Any:
-    """Return `within` with a value put in, keys of tables and numbers of entries in lists leading to it.
+    """Return a copy of `within` with `value` at the path `keys` (keys of tables, indices of lists).
 
     Raises:
         LookupError: a list has no such entry.

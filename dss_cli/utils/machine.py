@@ -1,4 +1,4 @@
-"""Where the figures were measured."""
+"""Description of the machine that figures are measured on."""
 
 from __future__ import annotations
 
@@ -13,11 +13,14 @@ from typing import Any
 from .._version import __version__
 
 MOST_THREADS = 4
-_BUSY = 0.25  # of the processors: a load above this is not an idle machine's
+_BUSY = 0.25  # share of the processors; an idle machine's load is below it
 
 
 def describe_machine() -> dict[str, Any]:
-    """System, processor, versions, and the load of the last minute, before anything is measured."""
+    """Return system, processor, versions and the load average of the last minute.
+
+    Call this function before a measurement: a measurement raises the load itself.
+    """
     return {
         "system": platform.system(),
         "release": platform.release(),
@@ -32,8 +35,8 @@ def describe_machine() -> dict[str, Any]:
 
 
 def processor() -> str:
-    """The processor's name, as far as the system tells."""
-    with suppress(OSError):  # Linux alone has it; platform.processor() is mostly empty there
+    """Return the processor's name as reported by the system."""
+    with suppress(OSError):  # Linux only, where platform.processor() is usually empty
         for line in Path("/proc/cpuinfo").read_text(encoding="utf-8").splitlines():
             if line.startswith("model name"):
                 return line.partition(":")[2].strip()
@@ -41,19 +44,19 @@ def processor() -> str:
 
 
 def processors() -> int:
-    """How many logical processors this process may use."""
+    """Return the number of logical processors that this process may use."""
     if hasattr(os, "sched_getaffinity"):
         return len(os.sched_getaffinity(0))
     return os.cpu_count() or 1
 
 
 def default_threads() -> int:
-    """CPU threads of a model where nobody says otherwise: more than four gain little on such chunks."""
+    """Return the default number of CPU threads of a model: beyond four, short chunks gain little."""
     return min(MOST_THREADS, physical_cores())
 
 
 def physical_cores() -> int:
-    """How many cores this process may use, hyperthreads of one counted once, within a container's quota."""
+    """Return the number of physical cores that this process may use, limited by the container's CPU quota."""
     usable = processors()
     if hasattr(os, "sched_getaffinity"):
         cores = {_core(number) for number in os.sched_getaffinity(0)}
@@ -62,7 +65,7 @@ def physical_cores() -> int:
 
 
 def _core(number: int) -> tuple[str, str]:
-    """Socket and core of a logical processor; where Linux does not tell, each is a core of its own."""
+    """Return (socket, core) of a logical processor; if unknown, the processor counts as a core of its own."""
     folder = Path(f"/sys/devices/system/cpu/cpu{number}/topology")
     try:
         socket, core = ((folder / name).read_text().strip() for name in ("physical_package_id", "core_id"))
@@ -72,7 +75,7 @@ def _core(number: int) -> tuple[str, str]:
 
 
 def _quota(cgroup: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
-    """Processors that a container may use at a time, rounded up; very many without a limit."""
+    """Return the CPU quota of the container in processors, rounded up; 65536 without a limit."""
     with suppress(OSError, ValueError):
         limit, period = cgroup.read_text().split()
         if limit != "max":
@@ -81,7 +84,7 @@ def _quota(cgroup: Path = Path("/sys/fs/cgroup/cpu.max")) -> int:
 
 
 def busy(machine: dict[str, Any]) -> str | None:
-    """A line where other programs were at work, else None."""
+    """Return a warning if other programs load the machine, else None."""
     load, count = machine["load_average"], machine["processors"]
     if load is None or load <= _BUSY * count:
         return None

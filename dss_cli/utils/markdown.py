@@ -1,4 +1,4 @@
-"""Parts of a document that a command writes: between `<!-- LABEL -->` and `<!-- LABEL: end -->`."""
+"""Generated sections of Markdown documents, between `<!-- LABEL -->` and `<!-- LABEL: end -->`."""
 
 from __future__ import annotations
 
@@ -10,10 +10,10 @@ from .atomic_write import write_files
 
 
 def write_section(document: Path, label: str, text: str | None) -> None:
-    """Put the text between the two lines; None only looks whether they are there.
+    """Replace the section `label` of a document by `text`; None only checks that the section exists.
 
     Raises:
-        DssError: the document cannot be read or written, or has no such lines.
+        DssError: the document cannot be read or written, or has no such section.
     """
     start, end = f"<!-- {label} -->", f"<!-- {label}: end -->"
     between = re.compile(f"(?<={re.escape(start)}\n).*?(?={re.escape(end)})", re.DOTALL)

@@ -1,7 +1,7 @@
-"""Frozen dataclasses of settings, built of TOML tables and refused by name where those are wrong.
+"""Build frozen dataclasses of settings from TOML tables; errors name the setting and its file.
 
-A table whose dataclass is abstract names by `kind` which subclass it describes; `false` switches an optional
-setting off; lists of numbers rise.
+If a dataclass is abstract, the key `kind` of the table selects the subclass. `false` switches an optional
+setting off. Lists of numbers must be sorted in ascending order.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ T = TypeVar("T")
 
 @dataclass(frozen=True)
 class Bounds:
-    """The least and the greatest value of a number, or of each number of a list."""
+    """Allowed range of a number, or of each number of a list, ends included."""
 
     least: float = -float("inf")
     most: float = float("inf")
@@ -43,16 +43,16 @@ Weight = Annotated[float, Bounds(0)]
 
 
 def build_settings(cls: type[T], layers: Layers, values: Any = None, name: str = "") -> T:
-    """Build a dataclass of the tables.
+    """Build a dataclass from merged tables, with checks of names, types and ranges.
 
     Args:
-        cls: the dataclass, or an abstract one whose table says by `kind` which subclass.
-        layers: where the tables are from.
-        values: the table; by default all.
-        name: dotted name of the table.
+        cls: the dataclass; if it is abstract, the table's `kind` selects the subclass.
+        layers: the merged tables, which also know the origin of each value.
+        values: the table to read; by default the outermost one.
+        name: dotted name of the table, empty for the outermost one.
 
     Raises:
-        UsageError: an unknown or a missing key, a wrong type, a value out of range; named with its file.
+        UsageError: a key is unknown or missing, or a value has a wrong type or is out of range.
     """
     values = layers.values if not name and values is None else values
     if not isinstance(values, dict):
@@ -93,7 +93,11 @@ def _subclass(cls: type[T], layers: Layers, values: Table, name: str) -> tuple[t
 
 
 def _value(hint: Any, value: Any, layers: Layers, name: str) -> Any:
-    """Return the value as the type says, or refuse it by name."""
+    """Return `value` converted to the type `hint`.
+
+    Raises:
+        UsageError: the value does not fit the type.
+    """
     bounds = Bounds()
     while typing.get_origin(hint) is Annotated:
         hint, *notes = typing.get_args(hint)

@@ -1,4 +1,4 @@
-"""Settings as TOML text, and what tells two of them apart."""
+"""Settings as TOML text, and the differences between two tables of settings."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from typing import Any
 
 
 def to_table(settings: Any) -> dict[str, Any]:
-    """Return a dataclass of settings as nested tables, which `settings.build_settings` reads back."""
+    """Return a dataclass of settings as nested tables; `settings.build_settings` reads them back."""
     kind = getattr(settings, "kind", None)
     own = {f.name: _plain(getattr(settings, f.name)) for f in fields(settings)}
     return own if kind is None else {"kind": kind, **own}
@@ -29,7 +29,7 @@ def _plain(value: Any) -> Any:
 
 
 def to_toml(table: Mapping[str, Any], name: str = "") -> str:
-    """Return nested tables as TOML."""
+    """Return nested tables as TOML text."""
     lines, below = [], []
     for key, value in table.items():
         dotted = f"{name}.{key}" if name else key
@@ -43,7 +43,7 @@ def to_toml(table: Mapping[str, Any], name: str = "") -> str:
 
 
 def told(value: Any) -> str:
-    """Return one value as TOML writes it."""
+    """Return one value in TOML syntax, for files and messages; None becomes "nothing"."""
     if isinstance(value, Mapping):
         pairs = ", ".join(f"{_key(k)} = {told(v)}" for k, v in value.items())
         return f"{{ {pairs} }}" if value else "{}"
@@ -58,7 +58,7 @@ def is_tables(value: Any) -> bool:
 
 
 def changed_settings(one: Mapping[str, Any], other: Mapping[str, Any]) -> Iterator[tuple[str, Any, Any]]:
-    """Yield the dotted name and both values (None: there is none) of each setting that differs."""
+    """Yield (dotted name, first value, second value) of each differing setting; None if it is missing."""
     first, second = (dict(_leaves(table)) for table in (one, other))
     for name in dict.fromkeys([*first, *second]):
         if first.get(name) != second.get(name):

@@ -1,4 +1,4 @@
-"""Files behind URLs (s3://, gs://, sftp://, ...) through fsspec, which the extra `cluster` brings."""
+"""Access to files behind URLs (s3://, gs://, sftp://, ...) through fsspec, part of the extra `cluster`."""
 
 from __future__ import annotations
 
@@ -15,22 +15,22 @@ from ..errors import DssError
 
 _URL = re.compile(r"[A-Za-z][A-Za-z0-9+.-]+://")
 _LOCAL = "file://"
-# Stores where an object is there as a whole or not at all; renaming one would copy it.
+# Object stores: an upload appears complete or not at all, and a rename would copy the object.
 _WHOLE = frozenset({"s3", "s3a", "gs", "gcs", "az", "abfs", "abfss", "adl", "oci", "oss", "tos"})
 
 
 def is_url(text: str) -> bool:
-    """Whether a path is a URL; a Windows drive is none."""
+    """Return whether a text is a URL; a Windows path with a drive letter is not."""
     return bool(_URL.match(text))
 
 
 def plain_path(text: str) -> str:
-    """Return the path of a file:// URL, and anything else as it is."""
+    """Return the path of a file:// URL; any other text is returned unchanged."""
     return text.removeprefix(_LOCAL) if text.startswith(_LOCAL) else text
 
 
 def join(folder: str, relative: str) -> str:
-    """Return the path or URL of what is called so in a folder or under a URL."""
+    """Return the path or URL of `relative` inside a folder, which is a path or a URL too."""
     if is_url(folder):
         return f"{folder.rstrip('/')}/{relative}"
     return str(Path(folder) / relative)
@@ -42,10 +42,10 @@ def base_name(text: str) -> str:
 
 
 def is_folder(url: str) -> bool:
-    """Whether a folder, or a prefix that objects have, is behind a URL.
+    """Return whether a URL is a folder, or a prefix of the names of stored objects.
 
     Raises:
-        DssError: the place cannot be looked at.
+        DssError: the file system cannot be reached or read.
     """
     with _told(url, "read"):
         system, path = _open(url)
@@ -53,10 +53,10 @@ def is_folder(url: str) -> bool:
 
 
 def exists(url: str) -> bool:
-    """Whether anything is behind a URL.
+    """Return whether a URL exists.
 
     Raises:
-        DssError: the place cannot be looked at.
+        DssError: the file system cannot be reached or read.
     """
     with _told(url, "read"):
         system, path = _open(url)
@@ -64,10 +64,10 @@ def exists(url: str) -> bool:
 
 
 def find(url: str) -> list[str]:
-    """Return the files anywhere under a URL, sorted, by their paths from there; none where nothing is.
+    """Return the relative paths of all files under a URL, sorted; an empty list if the URL does not exist.
 
     Raises:
-        DssError: the place cannot be looked at.
+        DssError: the file system cannot be reached or read.
     """
     with _told(url, "read"):
         system, path = _open(url)
@@ -77,10 +77,10 @@ def find(url: str) -> list[str]:
 
 
 def download(url: str, path: Path) -> None:
-    """Copy what is behind a URL into a file.
+    """Copy the file behind a URL to a local path.
 
     Raises:
-        DssError: it cannot be read.
+        DssError: the URL cannot be read.
     """
     with _told(url, "read"):
         system, source = _open(url)
@@ -88,10 +88,14 @@ def download(url: str, path: Path) -> None:
 
 
 def upload(files: Mapping[str, Path]) -> None:
-    """Copy files to URLs; each appears there whole, or none of them where one fails before the last step.
+    """Copy local files, given by URL, to their URLs; each target appears complete or not at all.
+
+    Step one copies the files under temporary names, step two renames them. Files for object stores are
+    uploaded directly in step two. A failure in step one leaves no target; a failure in step two keeps the
+    earlier targets.
 
     Raises:
-        DssError: one cannot be written.
+        DssError: a URL cannot be written.
     """
     pending: list[tuple[str, Any, str, str]] = []
     try:
@@ -124,10 +128,10 @@ def upload(files: Mapping[str, Path]) -> None:
 
 
 def sha256(text: str) -> str:
-    """Return the SHA-256 of a file or of what is behind a URL, in hexadecimal.
+    """Return the SHA-256 of a local file or of the file behind a URL, in hexadecimal.
 
     Raises:
-        DssError: it cannot be read.
+        DssError: the file cannot be read.
     """
     digest = hashlib.sha256()
     with _told(text, "read"), _open_file(text) as file:
@@ -159,7 +163,7 @@ def _open(url: str) -> tuple[Any, str]:
 
 @contextlib.contextmanager
 def _told(url: str, what: str) -> Iterator[None]:
-    """Any error of a file system as one line: each has classes of its own, and missing packages say which."""
+    """Turn any error of a file system, whatever its class, into a DssError of one line."""
     try:
         yield
     except DssError:

@@ -1,1 +1,1 @@
-"""The page on this machine: where its files lie, and a server of them for this machine alone."""
+"""Local web page: its folder, and a server of this folder for this machine only."""

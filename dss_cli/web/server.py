@@ -1,7 +1,7 @@
-"""A web server of one folder, for this machine alone.
+"""Web server of one folder, for this machine only.
 
-It answers GET and HEAD, on 127.0.0.1, and only where the address asked for is this machine's: a page
-elsewhere that has its name resolve to 127.0.0.1 gets nothing. There is nothing to upload to.
+The server answers GET and HEAD on 127.0.0.1. It refuses requests for other host names: a foreign page whose
+name resolves to 127.0.0.1 (DNS rebinding) gets no file. The server accepts no uploads.
 """
 
 from __future__ import annotations
@@ -19,22 +19,22 @@ from ..errors import DssError
 
 ADDRESS = "127.0.0.1"
 HOSTS = (ADDRESS, "localhost")
-HEADERS = "headers.json"  # in the folder: what is sent with every answer
+HEADERS = "headers.json"  # file in the folder: headers of every response
 
 
 class PageServer(ThreadingHTTPServer):
-    """Serves a folder on 127.0.0.1.
+    """Server of a folder on 127.0.0.1.
 
     Args:
-        folder: with the page and its `headers.json`.
-        port: to listen on; 0 takes any free one.
-        log: given one line per answer.
+        folder: folder of the page, with its `headers.json`.
+        port: port to listen on; 0 takes any free port.
+        log: receives one line per response.
 
     Attributes:
-        address: of the page.
+        address: address of the page.
 
     Raises:
-        DssError: the port is taken, or may not be had.
+        DssError: the port is in use or not permitted.
     """
 
     daemon_threads = True
@@ -52,18 +52,18 @@ class PageServer(ThreadingHTTPServer):
 
     @property
     def address(self) -> str:
-        """Where the page is to be found."""
+        """Address of the page."""
         return f"http://{ADDRESS}:{self.server_port}/"
 
 
 class _Handler(SimpleHTTPRequestHandler):
-    """Files with the page's headers; no listing of folders."""
+    """Handler that sends files with the page's headers and lists no folders."""
 
     server: PageServer
     protocol_version = "HTTP/1.1"
     server_version = "dss"
     sys_version = ""
-    extensions_map = {  # noqa: RUF012 - declared by the base class
+    extensions_map = {  # noqa: RUF012  # as in the base class
         ".css": "text/css; charset=utf-8",
         ".flac": "audio/flac",
         ".html": "text/html; charset=utf-8",
@@ -73,17 +73,17 @@ class _Handler(SimpleHTTPRequestHandler):
         ".txt": "text/plain; charset=utf-8",
         ".wasm": "application/wasm",
         "": "application/octet-stream",
-    }  # not the machine's own list, in which scripts may be plain text
+    }  # instead of the machine's own list, where scripts may be plain text
 
     def parse_request(self) -> bool:
-        """Refuse what was meant for another host, before anything else is looked at."""
+        """Refuse a request for another host before anything else."""
         if not super().parse_request():
             return False
         asked = self.headers.get("Host", "")
         if asked.partition(":")[0].lower() in HOSTS:
             return True
         self.close_connection = True
-        self.send_error(HTTPStatus.MISDIRECTED_REQUEST, f"this server is for {' and '.join(HOSTS)} alone")
+        self.send_error(HTTPStatus.MISDIRECTED_REQUEST, f"this server answers only for {' and '.join(HOSTS)}")
         return False
 
     def end_headers(self) -> None:

@@ -1,4 +1,4 @@
-"""Where the files of the page are: in the package `dss-cli-web`, or in a checkout that has built them."""
+"""Folder of the built page: in the package `dss-cli-web`, or in a checkout after `make web`."""
 
 from __future__ import annotations
 
@@ -14,17 +14,17 @@ from ..utils.bundled import PACKAGE
 ENTRY = "index.html"
 INSTALL = "`pip install --upgrade 'dss-cli[web]'`"
 DISTRIBUTION, MODULE = "dss-cli-web", "dss_cli_web"
-_BUILT = PACKAGE.parent / "build" / "web"  # by `make web`, in a checkout
+_BUILT = PACKAGE.parent / "build" / "web"  # written by `make web` in a checkout
 
 
 def find_site(warn: Callable[[str], None]) -> Path:
-    """Return the folder of the built page: what a checkout has built, else what is installed.
+    """Return the folder of the built page: from a checkout if built there, else from the installed package.
 
     Args:
-        warn: given one line where the installed page is of another version.
+        warn: receives one line if the installed page has another version.
 
     Raises:
-        DssError: there is none.
+        DssError: the page is not installed.
     """
     if (_BUILT / ENTRY).is_file():
         return _BUILT
@@ -34,5 +34,5 @@ def find_site(warn: Callable[[str], None]) -> Path:
     except ImportError:
         raise DssError(f"the page is not installed: {INSTALL} (in a clone: make web)") from None
     if version != __version__:
-        warn(f"the page is of version {version}, dss of {__version__}; {INSTALL} brings them together")
+        warn(f"the page has version {version}, dss has {__version__}; {INSTALL} updates both")
     return folder

@@ -1,4 +1,4 @@
-"""Damaged and odd recordings: one line with the file's name, no half output, exact lengths."""
+"""Damaged and unusual recordings: one line with the file's name, no partial output, exact lengths."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from dss_cli.separation.files import separate_file
 from tests.helpers.synth import cut, noise, quantised, read, write
 
 FRAMES = 40_000
-# What must come of a file of FRAMES frames cut to 0, 1, 50 and 99 %: None is an error, a pair
-# the least and most frames that may come, with a warning.
+# Expected result for a file of FRAMES frames cut to 0, 1, 50 and 99 %: None is an error; a pair is the
+# range of the number of frames, with a warning.
 CUTS = {
     ("wav", 0): None,
     ("wav", 1): (378, 378),
@@ -35,7 +35,7 @@ CUTS = {
     ("flac", 99): (36_000, 39_999),
     ("ogg", 0): None,
     ("ogg", 1): None,
-    ("ogg", 20): None,  # all headers, but no whole page of audio
+    ("ogg", 20): None,  # all headers, but no complete page of audio
     ("ogg", 50): (1, 20_500),
     ("ogg", 99): (20_000, 39_999),
     ("mp3", 0): None,
@@ -90,7 +90,7 @@ def test_truncated(tmp_path, separate, capfd, case, expected):
         (warning,) = report.warnings
         assert warning.startswith(f"{path}: ")
         assert "truncated" in warning or "damaged" in warning
-    assert capfd.readouterr().err == ""  # decoders print; users must not see it
+    assert capfd.readouterr().err == ""  # decoders print messages, which users must not see
 
 
 @pytest.mark.parametrize("case", [case for case, expected in CUTS.items() if expected], ids=str)
@@ -178,7 +178,7 @@ def test_rates_and_channels(tmp_path, separate, rate, channels):
 
 
 def sparse_wav(path, declared):
-    """A mono 16-bit WAV of more than 4 GiB of silence that takes no room on the disk."""
+    """Write a sparse mono 16-bit WAV with more than 4 GiB of silence."""
     write(path, noise(100))
     data = bytearray(path.read_bytes()[:44])
     data[40:44] = declared.to_bytes(4, "little")
@@ -210,7 +210,7 @@ def test_bytes_at_random_never_leave_more_than_a_dss_error(tmp_path_factory, dat
     path = write(folder / f"a.{extension}", noise(300, 2))
     content = bytearray(path.read_bytes())
     for _ in range(data.draw(st.integers(1, 8))):
-        # Rates and channel counts are damaged as well, but no size asks for endless work.
+        # Rates and channel counts are damaged as well, but no size causes endless work.
         content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
     path.write_bytes(content)
     try:

@@ -1,7 +1,8 @@
-"""Formats that libsndfile does not read to their end, or not at all: nothing is lost in silence."""
+"""Formats that libsndfile reads incompletely or not at all: no part is lost without a message."""
 
 from __future__ import annotations
 
+import io
 import struct
 import sys
 
@@ -21,20 +22,20 @@ SECONDS = 5
 
 @pytest.fixture
 def no_extra(monkeypatch):
-    """The extra `formats` is not installed."""
+    """Hide the extra `formats`."""
     monkeypatch.setitem(sys.modules, "av", None)
     monkeypatch.setattr(decoding, "available", lambda: False)
 
 
 def read_all(source, **options):
-    """Samples, rate and warnings of a recording."""
+    """Return samples, rate and warnings of a recording."""
     warnings: list[str] = []
     with AudioReader(source, warn=warnings.append, **options) as reader:
         return np.concatenate(list(reader.blocks())), reader.samplerate, warnings
 
 
 def lag(samples, reference):
-    """By how many samples the first comes late."""
+    """Return the delay of the first signal in samples."""
     size = 2 * len(reference)
     product = np.fft.rfft(samples, size) * np.conj(np.fft.rfft(reference, size))
     place = int(np.argmax(np.fft.irfft(product)))
@@ -54,11 +55,11 @@ def test_an_mp3_of_variable_rate_from_a_pipe_is_read_to_its_end(tmp_path, feed, 
     data = media.piped_mp3(media.crescendo(SECONDS, 16_000))
     path = tmp_path / "a.mp3"
     path.write_bytes(data)
-    assert sf.info(path).frames < 2 * 16_000  # what libsndfile takes for the end
+    assert sf.info(path).frames < 2 * 16_000  # end of the file according to libsndfile
     if piped:
         feed(data)
     samples, rate, warnings = read_all("-" if piped else path)
-    assert 0 <= len(samples) - SECONDS * rate <= 2 * 1152  # nothing states delay and padding
+    assert 0 <= len(samples) - SECONDS * rate <= 2 * 1152  # no header gives delay and padding
     assert warnings == []
 
 
@@ -116,7 +117,7 @@ def test_a_link_of_another_rate_is_converted_to_the_first(tmp_path):
 def test_a_link_with_other_channels_is_refused_by_name(tmp_path):
     first = write(tmp_path / "a.ogg", noise(16_000))
     second = write(tmp_path / "b.ogg", noise(16_000, 2))
-    with pytest.raises(DssError, match=r"c\.ogg: it changes from 1 to 2 channels .* ffmpeg"):
+    with pytest.raises(DssError, match=r"c\.ogg: the number of channels changes from 1 to 2; .* ffmpeg"):
         read_all(chained(tmp_path / "c.ogg", first, second))
 
 
@@ -207,6 +208,24 @@ def test_a_cut_m4a_is_said(tmp_path, percent):
         read_all(path, strict=True)
 
 
+def test_a_track_that_begins_behind_the_probed_part_is_passed_over(tmp_path):
+    path = tmp_path / "a.ts"  # without tables: FFmpeg takes a new packet number for a new track
+    path.write_bytes(_packets_alone(256, seconds=30) + _packets_alone(512, seconds=1))
+    samples, rate, warnings = read_all(path)
+    assert 30 * rate <= len(samples) < 30.1 * rate
+    assert warnings == []
+
+
+def _packets_alone(number, seconds):
+    """Return the packets of one track of an MPEG-TS stream, without its tables."""
+    stream = io.BytesIO()
+    options = {"mpegts_start_pid": str(number)}
+    media.encode(stream, tone(seconds * 48_000, 48_000), container="mpegts", options=options)
+    content = stream.getvalue()
+    packets = [content[at : at + 188] for at in range(0, len(content), 188)]
+    return b"".join(packet for packet in packets if (packet[1] << 8 | packet[2]) & 0x1FFF == number)
+
+
 def test_a_playlist_opens_no_other_file(tmp_path):
     media.encode(tmp_path / "a.m4a", noise(48_000))
     for name, text in {
@@ -251,7 +270,7 @@ def test_without_the_extra_joined_mp3_files_are_an_error(tmp_path, no_extra):
         read_all(chained(path, path, path))
 
 
-# The items of an APE tag may look like frames.
+# Items of an APE tag can look like frames.
 APE_TAG = b"\xff\xfb\x90" * 656 + b"APETAGEX" + struct.pack("<IIII", 2000, 2000, 1, 0) + bytes(8)
 
 
@@ -282,7 +301,7 @@ def test_mp3_files_read_alike_with_and_without_the_extra(tmp_path, monkeypatch):
 
 
 def without_length(path):
-    """As an encoder leaves a FLAC stream in a pipe: the total of samples is 0, and so is the checksum."""
+    """Write a FLAC stream as an encoder writes it to a pipe: with total samples and checksum 0."""
     data = bytearray(path.read_bytes())
     data[21] &= 0xF0
     data[22:42] = bytes(20)

@@ -1,4 +1,4 @@
-"""Which loudspeaker each channel is for: kept where the output can say it, else said."""
+"""Loudspeaker layouts of channels: kept if the output format can store them, else a warning."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def mask(path):
 
 @pytest.fixture
 def surround(tmp_path):
-    """A 5.1 file, with that mask."""
+    """Write a 5.1 file with the given channel mask."""
 
     def make(value=SIDE, extension="wav"):
         path = write(
@@ -91,7 +91,7 @@ def test_speakers_in_an_order_that_a_mask_cannot_say():
     assert mask_of(["FL", "AMBI0"]) is None
 
 
-# Encodings that are read and not written again.
+# Encodings that can be read but not written.
 
 
 @pytest.mark.parametrize(
@@ -100,5 +100,5 @@ def test_speakers_in_an_order_that_a_mask_cannot_say():
 def test_block_codecs_say_that_pcm_comes_out(tmp_path, scaling_network, subtype, container):
     path = write(tmp_path / "a.wav", noise(16_000), 8000, subtype, container)
     report = separate_file(path, near=tmp_path / "n.wav", network=scaling_network(SMALL))
-    assert report.warnings == [f"{subtype} would age by being written again: written as PCM_16"]
+    assert report.warnings == [f"{subtype} would lose quality when written again: written as PCM_16"]
     assert sf.info(tmp_path / "n.wav").subtype == "PCM_16"

@@ -25,7 +25,7 @@ LOSSLESS = ["wav", "flac", "aiff", "caf", "w64", "rf64", "au"]
 
 
 def read_all(source, size=1000, **options):
-    """Samples and warnings of a recording."""
+    """Return samples and warnings of a recording."""
     warnings: list[str] = []
     with AudioReader(source, warn=warnings.append, **options) as reader:
         samples = np.concatenate(list(reader.blocks(size)))
@@ -34,7 +34,7 @@ def read_all(source, size=1000, **options):
 
 
 def as_ffmpeg_pipes_it(path: Path, riff: int = 0xFFFFFFFF, data: int = 0xFFFFFFFF) -> bytes:
-    """A plain WAV with a LIST chunk before the samples and sizes that nobody knew."""
+    """Return a plain WAV with a LIST chunk before the samples and unknown sizes."""
     wav = path.read_bytes()
     start = wav.index(b"data")
     info = b"LIST" + struct.pack("<I", 26) + b"INFOISFT" + struct.pack("<I", 13) + b"a maker 1.23\0\0"
@@ -107,7 +107,7 @@ def test_wav_of_unknown_length(tmp_path, feed, subtype, riff, data, piped):
     path = write(tmp_path / "a.wav", noise(10_000, 2), subtype=subtype)
     expected = read(path)
     unknown = as_ffmpeg_pipes_it(path, riff, data)
-    if subtype in ("FLOAT", "DOUBLE", "ULAW"):  # their fact chunk stands before the samples
+    if subtype in ("FLOAT", "DOUBLE", "ULAW"):  # their fact chunk precedes the samples
         assert b"fact" in unknown
     path.write_bytes(unknown)
     if piped:
@@ -251,5 +251,5 @@ def test_resampling_is_aligned_to_the_sample(rate):
     frames = rate // 2
     got = converted(tone(frames, rate), rate, 16_000)
     assert len(got) == 8000
-    inner = slice(1000, -1000)  # the edges ring, as a filter that sees a step must
+    inner = slice(1000, -1000)  # the filter rings at the edges
     np.testing.assert_allclose(got[inner], tone(8000, 16_000)[inner], rtol=0, atol=1e-4)

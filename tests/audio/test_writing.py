@@ -1,4 +1,4 @@
-"""Writing stems: encodings, one gain, files that appear whole or not at all."""
+"""Writing stems: encodings, one common gain, complete files or none."""
 
 from __future__ import annotations
 
@@ -111,7 +111,7 @@ def test_the_encoding_option(tmp_path):
 @pytest.mark.parametrize(
     ("targets", "options", "message"),
     [
-        ({}, {}, "no output asked for"),
+        ({}, {}, "no output requested"),
         ({"near": "a.wav", "far": "sub/../a.wav"}, {}, "asked for as both near and far"),
         ({"near": "-", "far": "-"}, {}, "asked for as both near and far"),
         ({"near": "exists.wav"}, {}, "exists already; --overwrite"),
@@ -199,7 +199,7 @@ def test_an_interruption_at_the_very_end_leaves_nothing(tmp_path, monkeypatch, s
 @pytest.mark.parametrize("extension", ["wav", "flac", "ogg", "mp3"])
 @pytest.mark.parametrize("limit", [100_000, 20_000_000])
 def test_a_full_disk_is_one_line_and_leaves_nothing(tmp_path, extension, limit):
-    """A file-size limit stands in for the disk: the spool meets the small one."""
+    """A limit on the file size simulates the full disk; the spool file meets the smaller limit."""
     script = f"""
 import resource, signal
 import numpy as np

@@ -1,4 +1,4 @@
-"""What `dss bench` compares, in which order, and what its figures say: nothing here is timed."""
+"""Rows of `dss bench`, their order, and the calculation of figures, without real timing."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def about(*values):
 
 @dataclass
 class FakeMeter(Meter):
-    """A joule at each reading; the one of that number fails."""
+    """Meter with one more joule at each reading; the reading with the given number fails."""
 
     events: list[str]
     failing: int | None = None
@@ -82,7 +82,7 @@ class FakeMeter(Meter):
 
 
 class FakeWorkers:
-    """An `open_worker`: notes events, raises `failures` at some; `later` are proofs of rows opened before."""
+    """Stand-in for `open_worker`: records events, raises `failures`; `later` are proofs of earlier rows."""
 
     def __init__(self, failures=(), later=(), stems=()):
         self.failures, self.later, self.stems = dict(failures), dict(later), dict(stems)
@@ -92,11 +92,11 @@ class FakeWorkers:
     def __call__(self, row, recording, stems):
         def run():
             self.note(f"run {row.name}")
-            time.sleep(0.02)  # a tick of any system's clock: energy takes time
+            time.sleep(0.02)  # at least one clock tick of any system: power is energy over time
             for name, samples in zip(("near", "far"), self.stems.get(row, [REFERENCE] * 2), strict=True):
                 sf.write(stems / f"{name}.wav", samples, 16, subtype="FLOAT")
             self.runs += 1
-            return a_run(elapsed=float(self.runs))  # and so many seconds by the clock
+            return a_run(elapsed=float(self.runs))  # the same number of seconds of wall-clock time
 
         assert recording == Path("tiny.wav")
         proof = ON_GPU if row == GPU else replace(ON_CPU, name=row.name, threads=row.threads)
@@ -118,7 +118,7 @@ class FakeWorkers:
         return run_session(rows, lambda model: Path(f"{model}.wav"), folder, self, meters, **settings, **said)
 
 
-# What is compared.
+# Rows.
 
 
 def test_all_is_the_cpu_at_each_number_of_threads_then_the_gpu_then_the_library():
@@ -150,7 +150,7 @@ def test_the_recording_is_the_same_each_time_as_long_as_asked_and_begins_again_e
     assert 0.2 < np.abs(samples).max() <= 1
 
 
-# Who takes part, and in which order.
+# Participants and their order.
 
 
 def test_rows_take_turns_after_each_was_warmed_up_one_process_at_a_time(tmp_path):
@@ -179,7 +179,7 @@ def test_stems_are_compared_with_one_cpu_thread_even_where_it_is_no_row(tmp_path
     assert [workers.events.count(f"run {row.name}") for row in (CPU, two)] == [1, 3]
     workers = FakeWorkers(stems={GPU: [0.5 * REFERENCE, REFERENCE]})
     first, second = (entry.agreement for entry in workers.session([CPU, GPU], tmp_path).entries)
-    scores = {"near_si_sdr_db": 80, "far_si_sdr_db": 80}  # a gain is no distortion
+    scores = {"near_si_sdr_db": 80, "far_si_sdr_db": 80}  # a gain is not a distortion
     assert (first, second) == (None, {**scores, "largest_difference": 0.25, "seconds": 1})
     assert workers.events.count("run CPU, 1 thread") == 3  # its warm-up is the reference
 
@@ -195,7 +195,7 @@ def test_a_gpu_that_cannot_be_used_is_missing_or_an_error_and_never_a_row(tmp_pa
     with pytest.raises(DssError) as required:
         FakeWorkers({f"{event} GPU": error}).session([GPU], tmp_path, gpu_required=True)
     assert str(required.value) == f"tiny on GPU: {error}; `--delegate all` leaves it out"
-    with pytest.raises(DssError) as other:  # no other row may be missing
+    with pytest.raises(DssError) as other:  # no other row may be left out
         FakeWorkers({f"{event} CPU, 1 thread": error}).session([CPU, GPU], tmp_path)
     assert str(other.value) == f"tiny on CPU, 1 thread: {error}"
 
@@ -205,13 +205,11 @@ def test_a_row_that_computes_something_else_is_missing_or_an_error_and_never_a_r
     session = FakeWorkers(stems={GPU: wrong}).session([CPU, GPU], tmp_path)
     assert [entry.row for entry in session.entries] == [CPU]
     ((what, why),) = session.missing
-    assert what == "GPU row of tiny" and why.startswith("it computes something else than the CPU")
-    with pytest.raises(
-        DssError, match=r"tiny on GPU: it computes something else .* -80.0 dB.*; 20 are wanted"
-    ):
+    assert what == "GPU row of tiny" and why.startswith("its results differ from those of the CPU")
+    with pytest.raises(DssError, match=r"tiny on GPU: its results differ .* -80.0 dB.*; at least 20 needed"):
         FakeWorkers(stems={GPU: wrong}).session([GPU], tmp_path, gpu_required=True)
     two = replace(CPU, threads=2)
-    with pytest.raises(DssError, match="tiny on CPU, 2 threads: it computes something else"):
+    with pytest.raises(DssError, match="tiny on CPU, 2 threads: its results differ"):
         FakeWorkers(stems={two: wrong}).session([CPU, two], tmp_path)
 
 
@@ -223,7 +221,7 @@ def test_a_later_run_on_something_else_is_an_error(tmp_path):
     assert workers.events[-3:] == ["measuring: 2 runs, about 2 s", "open GPU", "close GPU"]
 
 
-# What the figures say.
+# Figures.
 
 
 def test_spread_is_median_smallest_largest_and_nothing_where_a_value_is_missing():
@@ -287,7 +285,7 @@ def test_energy_is_gross_and_net_of_the_idle_machine_with_ratios_of_each_turn():
 
 
 def test_a_meter_that_failed_has_no_number_but_a_reason(tmp_path):
-    """Readings 1 and 2 are the idle machine's, 3 and 4 those of the first run."""
+    """Readings 1 and 2 belong to the idle machine, 3 and 4 to the first run."""
     result = told(FakeWorkers().session([CPU], tmp_path, [FakeMeter([], failing=4)]))
     (energy,) = result["rows"][0]["energy"]
     known = {"meter": "RAPL package-0", "scope": "CPU package", "problem": "vanished"}
@@ -377,7 +375,7 @@ def test_ops_left_are_those_that_the_outputs_need_and_no_delegate_makes():
         return {"op_name": name, "inputs": np.array(inputs), "outputs": np.array(outputs)}
 
     graph = [node("CONV_2D", [0, -1], [1]), node("SPLIT", [1], [2, 3]), node("CONV_2D", [2], [4])]
-    graph += [node("ADD", [3], [5]), node("ABS", [0], [6])]  # nobody needs the last
+    graph += [node("ADD", [3], [5]), node("ABS", [0], [6])]  # the last output is unused
     for delegates, left in (
         ([], {"ADD": 1, "CONV_2D": 2, "SPLIT": 1}),
         ([node("DELEGATE", [0], [2, 3])], {"ADD": 1, "CONV_2D": 1}),
@@ -400,7 +398,7 @@ def test_peak_memory_is_of_the_process_alone():
 
 def test_the_document_holds_what_its_command_gives_and_keeps_the_rest(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    monkeypatch.setenv("PATH", "")  # programs beside this Python are found all the same
+    monkeypatch.setenv("PATH", "")  # programs beside this Python are found nevertheless
     Path("give.py").write_text("import sys\nassert sys.argv[2] == '--json'\nprint(open(sys.argv[1]).read())")
     commands, tables = [], []
     for number in (1, 2):
@@ -417,9 +415,9 @@ def test_the_document_holds_what_its_command_gives_and_keeps_the_rest(tmp_path, 
     path.write_bytes(whole("old\n", ""))
     for _ in range(2):  # the second time changes nothing
         assert (benchmark_document.update(path), path.read_bytes()) == (2, whole(*tables))
-    Path("2.json").replace("1.json")  # the first command gives something new, the second fails
+    Path("2.json").replace("1.json")  # the first command gives a new result, the second fails
     before = files(tmp_path)
     with pytest.raises(subprocess.CalledProcessError):
         benchmark_document.update(path)
     assert (path.read_bytes(), files(tmp_path)) == (whole(*tables), before)
-    assert benchmark_document.update(Path("give.py")) == 0  # it has no command
+    assert benchmark_document.update(Path("give.py")) == 0  # the document has no command

@@ -1,4 +1,4 @@
-"""`dss bench` as a user runs it: rows, refusals, external delegates, and an end in mid-run."""
+"""`dss bench` on the command line: rows, refusals, external delegates, and interruptions."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def model(tmp_path_factory):
 
 @pytest.fixture
 def bench(model, tmp_path):
-    """`bench(*options, driver=None)`: exit code, stdout, lines of stderr but for the busy machine's."""
+    """`bench(*options, driver=None)`: exit code, stdout, stderr lines except those on a busy machine."""
     command = shutil.which("dss", path=str(Path(sys.executable).parent))
     start = [command] if command else [sys.executable, "-m", "dss_cli"]
     temporary = tmp_path / "tmp"
@@ -120,7 +120,7 @@ def test_a_gpu_in_software_is_a_row_and_called_so(bench):
 
 @pytest.fixture(scope="module")
 def libraries(tmp_path_factory):
-    """`libraries(n)`: a delegate that takes n of the two ops of the tiny model."""
+    """`libraries(n)`: delegate that accepts n of the two operations of the tiny model."""
     compiler = shutil.which("cc")
     if not compiler or os.name == "nt":
         pytest.skip("no C compiler to make a delegate library with")
@@ -172,8 +172,8 @@ def test_a_library_that_is_missing_or_none_is_one_line(bench, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--threads", "1,x"), "--threads 1,x: not whole numbers from 1 on with commas between, as 1,2,4"),
-        (("--threads", "0"), "--threads 0: not whole numbers from 1 on with commas between, as 1,2,4"),
+        (("--threads", "1,x"), "--threads 1,x: positive whole numbers with commas are needed, such as 1,2,4"),
+        (("--threads", "0"), "--threads 0: positive whole numbers with commas are needed, such as 1,2,4"),
         (("--json", "--csv", "-"), "--json and '--csv -' would both write to standard output"),
     ],
 )
@@ -184,7 +184,7 @@ def test_wrong_options_are_told_before_anything_runs(dss, options, message):
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 @pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM, signal.SIGKILL])
 def test_an_end_in_mid_run_leaves_no_process_and_no_file(bench, number):
-    """Ctrl-C reaches every process of the group, the other two the first alone."""
+    """Ctrl-C reaches every process of the group; the other two signals reach only the first process."""
     asked = bench.arguments("--delegate", "cpu", "--threads", "1", "--repeat", "1000")
     process = subprocess.Popen(**asked, stderr=subprocess.PIPE, start_new_session=True)
     while not (line := process.stderr.readline()).startswith("measuring: "):
@@ -201,5 +201,5 @@ def test_an_end_in_mid_run_leaves_no_process_and_no_file(bench, number):
     deadline = time.monotonic() + 20
     with pytest.raises(ProcessLookupError):
         while time.monotonic() < deadline:
-            os.killpg(process.pid, 0)  # anybody there?
+            os.killpg(process.pid, 0)  # raises an error if the group is gone
             time.sleep(0.05)

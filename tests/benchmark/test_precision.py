@@ -1,4 +1,4 @@
-"""The arithmetic of a row: as it is, not as it was asked for."""
+"""Arithmetic of a row: the effective precision, not the requested one."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ def test_float16_without_a_gpus_row_is_refused():
     reason=f"no software Vulkan driver: {DRIVER} (Debian: chromium, libvulkan1)",
 )
 def test_a_driver_without_float16_is_found_out(tmp_path):
-    """SwiftShader has none (shaderFloat16): what it gives is float32's to the bit."""
+    """SwiftShader does not support shaderFloat16: its results equal float32 bit for bit."""
     variables = dict.fromkeys(("VK_DRIVER_FILES", "VK_ICD_FILENAMES"), str(DRIVER))
     command = [sys.executable, "-m", "dss_cli", "bench", "--model", tiny.write(tmp_path), "--quiet", "--json"]
     command += ["--delegate", "gpu", "--gpu-precision", "float16", "--duration", "1", "--repeat", "1"]

@@ -1,4 +1,4 @@
-"""Where the time of a run goes, and how long `dss separate` takes to start."""
+"""Profile of the parts of a run, and the start-up time of `dss separate`."""
 
 from __future__ import annotations
 
@@ -37,12 +37,12 @@ def network():
 
 def test_every_part_takes_time_and_together_they_are_the_run(tmp_path, noise, network):
     source = tmp_path / "in.wav"
-    sf.write(source, noise(8000), 8000, subtype="FLOAT")  # resampled, and back
+    sf.write(source, noise(8000), 8000, subtype="FLOAT")  # converted to 16 kHz and back
     plain, profiled = ([tmp_path / f"{kind} {stem}" for stem in STEMS] for kind in ("plain", "profiled"))
     chunks = len(run_file(network, OPENING, source, *plain).chunks)
     profile = profile_file(network, OPENING, source, *profiled)
     for ours, theirs in zip(profiled, plain, strict=True):
-        # By samples: libsndfile dates the peaks in a header of floats, to the second.
+        # Compare samples, not bytes: libsndfile writes the time into headers of float files.
         np.testing.assert_array_equal(sf.read(ours)[0], sf.read(theirs)[0])
     assert list(profile.parts) == [*PARTS, REST]
     assert min(profile.parts.values()) > 0
@@ -61,7 +61,7 @@ def test_every_part_takes_time_and_together_they_are_the_run(tmp_path, noise, ne
     ],
 )
 def test_what_a_part_does_counts_for_that_part(tmp_path, noise, monkeypatch, part, owner, name):
-    """Something that only this part calls is slowed down."""
+    """A function that only this part calls is made slower."""
     original = getattr(owner, name)
 
     def slow(*arguments, **options):
@@ -73,15 +73,15 @@ def test_what_a_part_does_counts_for_that_part(tmp_path, noise, monkeypatch, par
     monkeypatch.setattr(owner, name, slow)
     profile = profile_file(Stub(), OPENING, source, *(tmp_path / stem for stem in STEMS))
     assert profile.parts[part] >= 0.3
-    assert profile.parts[REST] > 0  # it counts once
+    assert profile.parts[REST] > 0  # counted once
 
 
-# How long a start takes.
+# Start-up time.
 
 
 @pytest.fixture
 def session():
-    """Two rows that `dss separate` has, and one that it has not."""
+    """Two rows that `dss separate` supports, and one that it does not support."""
     rows = [
         BenchmarkRow("a", "cpu", 2),
         BenchmarkRow("a", "gpu", 1, gpu_precision="float16"),
@@ -92,7 +92,7 @@ def session():
 
 @pytest.fixture
 def commands(monkeypatch):
-    """Processes that only seem to run: `commands.status` by delegate; the n-th takes n seconds."""
+    """Stand-ins for processes: `commands.status` by delegate; the n-th process takes n seconds."""
     seen = SimpleNamespace(run=[], status={}, clock=0.0)
 
     def run(command, **options):

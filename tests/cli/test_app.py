@@ -1,4 +1,4 @@
-"""The command line: help, exit codes, error lines, and `dss models`."""
+"""Command line: help, exit codes, error lines, and `dss models`."""
 
 from __future__ import annotations
 
@@ -51,7 +51,7 @@ def test_help_names_the_commands_and_loads_nothing_heavy():
 
 @pytest.mark.alone
 def test_help_is_quick():
-    """Under 0.4 s; the best of three, as other processes may hold the processor."""
+    """Less than 0.4 s in the best of three runs, because other processes may occupy the processor."""
 
     def seconds():
         started = time.perf_counter()
@@ -138,7 +138,7 @@ class Model:
 
 @pytest.fixture
 def store(monkeypatch, tmp_path):
-    """A store of two models, one whose card says little."""
+    """Store of two models, one of them with a minimal card."""
     module = ModuleType("dss_cli.runtime.registry")
     scores = {"first, seed 1": {"strata": {}}, "quick, seed 3": {"strata": {}}}
     card = {"parameters": 123_456, "sha256": "0123456789abcdef" * 4, "scores": scores}
@@ -161,12 +161,14 @@ def test_models_are_listed_with_the_figures_of_their_cards(dss, store, tmp_path)
         ["lite"],
         ["parameters", "123,456"],
         ["sha256", "0123456789ab"],
+        ["latency", "unknown"],
         ["scored on", "first, seed 1; quick, seed 3"],
         ["path", str(tmp_path / "lite.tflite")],
         [""],
         ["other"],
-        ["parameters", "not told"],
+        ["parameters", "unknown"],
         ["sha256", "-"],
+        ["latency", "unknown"],
         ["scored on", "nothing"],
         ["path", str(tmp_path / "other.tflite")],
     ]

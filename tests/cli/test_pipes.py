@@ -1,4 +1,4 @@
-"""Pipes, devices and closed streams, with the real ffmpeg and sox where they are installed."""
+"""Pipes, devices and closed streams, with the real ffmpeg and sox if they are installed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ BLOCK = re.compile(r"^```sh\n(.*?)^```", re.MULTILINE | re.DOTALL)
 
 
 def piped_lines():
-    """Every line of the documents that pipes something into or out of `dss separate`."""
+    """Return every line of the documents with a pipe into or out of `dss separate`."""
     documents = [ROOT / "README.md", *sorted((ROOT / "docs").rglob("*.md"))]
     lines = [
         line for path in documents for block in BLOCK.findall(path.read_text()) for line in block.splitlines()

@@ -1,4 +1,4 @@
-"""`dss separate` on a stub network: outputs, reports, what is left out and what goes on."""
+"""`dss separate` on a stub network: outputs, reports, skipped files, continuation after errors."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def test_options_reach_the_model_and_the_files(dss, stub, recording, here):
         *("--format", "flac", "--output-dir", "new/out"),
     )
     assert status == 0
-    options = {"strict_delegate": True, "verbose": True, "gpu_precision": "float32"}
+    options = {"strict_delegate": True, "verbose": True, "gpu_precision": "float32", "latency": None}
     assert stub.calls == [(("toy", "gpu", 3), options)]
     info = sf.info(here / "new/out/a.near.flac")
     assert (info.channels, info.subtype, info.format) == (1, "PCM_16", "FLAC")
@@ -212,7 +212,7 @@ def test_an_output_folder_that_is_a_file(dss, stub, recording, here):
     recording("a.wav")
     status, _, err = dss("separate", "a.wav", "--output-dir", "a.wav")
     assert (status, len(err)) == (1, 1)
-    assert err[0].startswith("dss: error: a.wav: cannot be made a folder")
+    assert err[0].startswith("dss: error: a.wav: cannot be created")
 
 
 def test_file_names_of_any_script(dss, stub, recording, here):

@@ -1,8 +1,7 @@
-"""`dss separate` in a process of its own: pipes, signals, terminals, silence of the libraries."""
+"""`dss separate` in a separate process: pipes, signals, terminals, silent libraries."""
 
 from __future__ import annotations
 
-import contextlib
 import json
 import os
 import re
@@ -15,8 +14,9 @@ import numpy as np
 import pytest
 import soundfile as sf
 
+from dss_cli.separation.separator import DEFAULT_MODEL
 from dss_cli.utils.machine import default_threads
-from tests.helpers import tiny
+from tests.helpers import terminal, tiny
 from tests.helpers.stub import files
 
 
@@ -51,7 +51,7 @@ def test_a_reader_that_leaves_ends_it_quietly(stubbed, recording):
     [("SIGINT", 130, "interrupted"), ("SIGTERM", 143, "terminated"), ("SIGHUP", 129, "hung up")],
 )
 def test_signals_in_mid_file_leave_nothing(stubbed, recording, here, name, status, word):
-    """The third chunk takes a minute; the signal comes then."""
+    """The third chunk takes a minute; the signal arrives during this chunk."""
     stalling = """
 quick, calls = Stub.separate, []
 
@@ -93,7 +93,7 @@ def test_a_program_under_nohup_outlives_its_terminal(stubbed, recording, here):
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 @pytest.mark.parametrize("milliseconds", [0, 5, 10, 20, 40, 60, 80, 100, 150, 200])
 def test_ctrl_c_while_it_starts_is_130_without_a_traceback(recording, here, milliseconds):
-    """The clock starts when the first module is looked for after the handler is in place."""
+    """The delay starts with the first import after the installation of the handler."""
     recording("a.wav", seconds=60)
     script = (
         "import os, sys\n"
@@ -116,26 +116,9 @@ def test_ctrl_c_while_it_starts_is_130_without_a_traceback(recording, here, mill
 
 @pytest.mark.skipif(os.name == "nt", reason="a pseudo-terminal")
 def test_the_bar_is_for_terminals_alone(stubbed, recording):
-    import pty
-
     recording("a.wav", seconds=20)
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [*stubbed("Stub.pause = 0.02"), "separate", "a.wav"],
-        stdout=subprocess.PIPE,
-        stderr=theirs,
-        env={**os.environ, "TERM": "xterm"},
-    )
-    os.close(theirs)
-    seen = b""
-    try:
-        while chunk := os.read(ours, 65_536):
-            seen += chunk
-    except OSError:  # how Linux says that the other end has closed
-        pass
-    os.close(ours)
-    assert process.stdout.read() == b""
-    assert process.wait(60) == 0
+    status, out, seen = terminal.run([*stubbed("Stub.pause = 0.02"), "separate", "a.wav"])
+    assert (status, out) == (0, b"")
     assert b"%" in seen
     assert 0 < seen.index(b"a.wav: separating") < seen.index(b"a.wav: writing")
     assert b"a.wav -> a.near.wav" in seen
@@ -146,24 +129,11 @@ def test_the_bar_is_for_terminals_alone(stubbed, recording):
     ("variables", "escapes"), [({"NO_COLOR": "1"}, r"\x1b\[[\d;]*m"), ({"TERM": "dumb"}, r"\x1b")]
 )
 def test_terminals_without_colours_get_none(stubbed, recording, variables, escapes):
-    """NO_COLOR: no colour, the bar may move; a dumb terminal: no escape at all."""
-    import pty
-
+    """NO_COLOR allows no colour but a moving bar; a dumb terminal allows no escape sequence at all."""
     recording("a.wav", seconds=10)
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [*stubbed("Stub.pause = 0.02"), "separate", "a.wav"],
-        stdout=subprocess.DEVNULL,
-        stderr=theirs,
-        env={**os.environ, "TERM": "xterm-256color", **variables},
-    )
-    os.close(theirs)
-    seen = b""
-    with contextlib.suppress(OSError):  # how Linux says that the other end has closed
-        while chunk := os.read(ours, 65_536):
-            seen += chunk
-    os.close(ours)
-    assert process.wait(60) == 0
+    command = [*stubbed("Stub.pause = 0.02"), "separate", "a.wav"]
+    status, out, seen = terminal.run(command, **{"TERM": "xterm-256color", **variables})
+    assert (status, out) == (0, b"")
     assert b"a.wav -> a.near.wav" in seen
     colours = [
         code for code in re.findall(escapes, seen.decode()) if code not in ("\x1b[0m", "\x1b[m", "\x1b[1m")
@@ -171,18 +141,13 @@ def test_terminals_without_colours_get_none(stubbed, recording, variables, escap
     assert colours == []
 
 
-@pytest.fixture(params=["tiny", "toy"])
-def model(request, tmp_path_factory):
-    """A model file, made by hand or from the network `toy` with random weights."""
-    if request.param == "tiny":
-        return tiny.write(tmp_path_factory.mktemp("model"))
-    return request.getfixturevalue("toy_model").path
-
-
+@pytest.mark.parametrize("model", ["tiny", DEFAULT_MODEL])
 def test_a_fallback_is_one_line_and_litert_is_silent(model, recording, here, no_gpu):
+    """Smallest model, and bundled model with the graph of a complete network."""
     recording("a.wav", seconds=3)
+    model = tiny.write(here) if model == "tiny" else model
     command = [sys.executable, "-m", "dss_cli", "separate", "a.wav", "--model", model, "--delegate", "gpu"]
-    command += ["--subtype", "FLOAT"]  # which never clips, whatever the weights make of noise
+    command += ["--subtype", "FLOAT"]  # float files never clip
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (0, "")
     warning, summary = done.stderr.splitlines()

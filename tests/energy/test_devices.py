@@ -1,4 +1,4 @@
-"""Energy meters of batteries, NVIDIA GPUs and Macs, against fakes of them."""
+"""Energy meters of batteries, NVIDIA GPUs and Macs, tested with fakes."""
 
 from __future__ import annotations
 
@@ -47,8 +47,8 @@ def test_a_sagging_voltage_alone_is_no_energy(tmp_path):
     with measure([meter]) as run:
         files(folder, voltage_now=3_800_000)
     (energy,) = run.energies
-    assert energy.joules is None and energy.problem.startswith("did not move in 0.0 s")
-    assert meter.percent() is None  # it does not know its full charge
+    assert energy.joules is None and energy.problem.startswith("did not change in 0.0 s")
+    assert meter.percent() is None  # the battery reports no full charge
 
 
 @pytest.mark.parametrize("status", ["Charging", "Full", "Not charging", "Unknown"])
@@ -57,7 +57,7 @@ def test_a_battery_that_does_not_discharge_is_a_problem(tmp_path, status):
     found = battery.find(tmp_path)
     assert found.meters == []
     assert found.problems == [
-        f"battery BAT0: does not discharge ({status}), so that it tells nothing: unplug the charger"
+        f"battery BAT0: does not discharge ({status}), so it measures nothing: unplug the charger"
     ]
 
 
@@ -111,14 +111,14 @@ def test_a_gpu_without_a_counter_has_its_power_integrated(monkeypatch, tmp_path)
     (meter,) = found.meters
     assert meter.name == "NVML NVIDIA GTX 980 (sampled power)"
     (energy,) = measure_idle([meter], 0.1)
-    assert energy.watts == pytest.approx(250, rel=0.2)  # the two clock readings are not one
+    assert energy.watts == pytest.approx(250, rel=0.2)  # the two clock readings differ
     found.close()
     assert fake.opened == 0
     assert "power" not in {thread.name for thread in threading.enumerate()}
 
 
 def test_integration_is_the_trapezoidal_rule(monkeypatch):
-    monkeypatch.setattr(nvml, "_PERIOD", 3600)  # no sample but those of the reads
+    monkeypatch.setattr(nvml, "_PERIOD", 3600)  # only samples of the reads
     fake = FakeNvml(counter=False)
     times, milliwatts = iter([0.0, 1.0, 3.0]), iter([0, 10_000, 20_000, 40_000])
     monkeypatch.setattr(fake, "nvmlDeviceGetPowerUsage", lambda handle: next(milliwatts))
@@ -148,7 +148,7 @@ def test_several_gpus_are_numbered_and_the_mute_one_is_a_problem(tmp_path, monke
     found = nvml.find(tmp_path)
     assert (found.meters, fake.opened) == ([], 0)
     assert found.problems == [
-        f"NVML GPU {i}: tells neither energy nor power: Not Supported; a newer driver may tell"
+        f"NVML GPU {i}: reports neither energy nor power: Not Supported; a newer driver may report it"
         for i in (0, 1)
     ]
 
@@ -213,6 +213,6 @@ def test_a_powermetrics_for_root_alone_is_a_problem(monkeypatch):
     found = apple.find()
     assert found.meters == []
     assert found.problems == [
-        "powermetrics: cannot be run: No such file or directory; it is for root: "
+        "powermetrics: cannot be run: No such file or directory; it needs root: "
         "run `sudo -v` right before this command"
     ]

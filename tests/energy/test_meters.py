@@ -1,4 +1,4 @@
-"""Energy meters of CPUs against fake sysfs trees; intervals; what is found on a machine."""
+"""Energy meters of CPUs with fake sysfs trees; intervals; search for meters on a machine."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tests.helpers.machines import RANGE, FakeNvml, files, install, supply, zone
 
 
 def denied(monkeypatch, name: str) -> None:
-    """Files of that name may not be opened, whoever runs the tests."""
+    """Forbid opening files of this name, even for root."""
     original = Path.open
 
     def refuse(self, *arguments, **options):
@@ -59,7 +59,7 @@ def test_a_counter_that_wraps_once_loses_nothing(tmp_path):
 
 @given(st.lists(st.integers(0, 999), max_size=30))
 def test_wrapping_counters_add_up_to_what_was_spent(steps):
-    """Of a counter that wraps at 1000 uJ, read before it can wrap twice."""
+    """The counter wraps at 1000 uJ and is read before it can wrap twice."""
     with tempfile.TemporaryDirectory() as folder:
         package = zone(Path(folder), "0", "package-0", 990, 1000)
         meter = rapl.RaplMeter(package)
@@ -72,7 +72,7 @@ def test_wrapping_counters_add_up_to_what_was_spent(steps):
 
 
 def test_a_counter_that_may_have_wrapped_twice_gives_no_number(tmp_path):
-    """65.5 kJ are what a package of 1 kW draws in 65.5 s."""
+    """A package of 1 kW draws 65.5 kJ in 65.5 s."""
     folder = zone(tmp_path, "0", "package-0", 0, 65_500_000_000)
     (meter,) = rapl.find(tmp_path).meters
     now = 0.0
@@ -85,13 +85,11 @@ def test_a_counter_that_may_have_wrapped_twice_gives_no_number(tmp_path):
     run.end()
     (energy,) = run.energies
     assert (energy.joules, energy.watts) == (None, None)
-    assert (
-        energy.problem == "was not read for 66 s, in which its counter may have wrapped around more than once"
-    )
+    assert energy.problem == "was not read for 66 s, and its counter may have wrapped around more than once"
 
 
 def test_a_long_run_reads_often_enough_by_itself(tmp_path):
-    """A counter of 200 J, for which 0.2 s is long, turns eight times; time stands still for the run."""
+    """A counter of 200 J wraps eight times in a run during which the clock stands still."""
     folder = zone(tmp_path, "0", "package-0", 0, 200_000_000)
     meter = rapl.RaplMeter(folder)
     assert meter.longest_gap == pytest.approx(0.2)
@@ -100,7 +98,7 @@ def test_a_long_run_reads_often_enough_by_itself(tmp_path):
     run = EnergyRun([meter], clock=lambda: 0.0)
     for turn in range(1, 17):
         (files(folder, new=turn * 100 % 200 * 1_000_000) / "new").replace(folder / "energy_uj")
-        for _ in range(2):  # the first may have read before
+        for _ in range(2):  # the first call may have read before
             counted.clear()
             assert counted.wait(10)
     run.end()
@@ -138,7 +136,7 @@ def test_a_machine_that_hides_rapl_is_told_why(tmp_path, monkeypatch):
     monkeypatch.setattr("platform.machine", lambda: "x86_64")
     (problem,) = rapl.find(tmp_path).problems
     assert "virtual machines and containers" in problem and "`sudo modprobe intel_rapl_msr`" in problem
-    monkeypatch.setattr("platform.machine", lambda: "aarch64")  # never has it
+    monkeypatch.setattr("platform.machine", lambda: "aarch64")  # this machine never has RAPL
     assert rapl.find(tmp_path).problems == []
 
 
@@ -146,7 +144,7 @@ def test_a_machine_that_hides_rapl_is_told_why(tmp_path, monkeypatch):
 
 
 class Scripted(Meter):
-    """Gives the readings one after the other; an exception among them is raised."""
+    """Meter that returns the given readings one after the other and raises those that are exceptions."""
 
     name, scope = "scripted", "bench"
 
@@ -180,7 +178,7 @@ def test_one_failing_meter_leaves_the_others_alone():
 
 
 @pytest.mark.parametrize(
-    ("readings", "told"), [((2.0, 2.0), "did not move in"), ((2.0, 1.0), "ran backwards")]
+    ("readings", "told"), [((2.0, 2.0), "did not change in"), ((2.0, 1.0), "ran backwards")]
 )
 def test_counters_that_say_nothing_give_no_number(readings, told):
     with measure([Scripted(*readings)]) as run:

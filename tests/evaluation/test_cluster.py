@@ -1,4 +1,4 @@
-"""`dss evaluate --engine dask`: the scores of one machine from a cluster of real processes."""
+"""`dss evaluate --engine dask`: a cluster of real processes gives the same scores as one machine."""
 
 from __future__ import annotations
 
@@ -12,18 +12,11 @@ from tests.helpers import scenesets, tiny
 pytest.importorskip("distributed")
 
 from dss_cli.evaluation import on_cluster
-from tests.helpers.clusters import local_cluster
-
-
-@pytest.fixture(scope="module")
-def cluster():
-    with local_cluster(2) as cluster:
-        yield cluster
 
 
 @pytest.fixture
 def evaluate(dss, here):
-    """`evaluate(cluster or None, *arguments)` scores the test set `set`: exit code, stdout, stderr lines."""
+    """`evaluate(cluster or None, *arguments)`: score the test set `set`; exit code, stdout, stderr lines."""
     scenes = [scenesets.scene(f"{index}a", stratum="in-1n1f-snr20") for index in range(5)]
     scenes += [scenesets.scene(f"{index}c", "far-only", snr_db=None) for index in range(4)]
     scenesets.write(here / "set", scenes)

@@ -1,4 +1,4 @@
-"""`dss evaluate` as a user types it: tables, JSON, CSV, comparison, cards."""
+"""`dss evaluate` on the command line: tables, JSON, CSV, comparison, cards."""
 
 from __future__ import annotations
 
@@ -80,7 +80,7 @@ def test_an_error_in_a_process_is_one_line(here_with_set, dss):
 
 
 def test_what_separate_writes_scores_as_the_model_does(here_with_set, dss):
-    """Up to the 16 bits of its files, where evaluate keeps floats."""
+    """Equal within the 16 bits of the files; `dss evaluate` keeps floats."""
     separate = ("separate", "set/mixture", "--recursive", "--output-dir", "stems", "--model", "tiny.tflite")
     assert dss(*separate, "--delegate", "cpu", "--quiet")[0] == 0
     models = results(dss, *COMMAND)["runs"][0]["scenes"]
@@ -116,7 +116,7 @@ def test_csv_has_a_line_for_each_scene_and_never_replaces_a_file_unasked(here_wi
         (["evaluate", "set", "set", "--stems", "set"], 2, "two test sets are called 'set'"),
         ([*COMMAND, "--model", "./tiny.tflite"], 2, "two models or folders of stems are called 'tiny'"),
         (["evaluate", "set", "--model", "nonsense"], 2, "no model called 'nonsense'"),
-        (["evaluate", "set", "--compare", "a", "b"], 2, "--compare goes with two files alone"),
+        (["evaluate", "set", "--compare", "a", "b"], 2, "--compare takes two files"),
         (["evaluate", "--compare", "a", "b"], 1, "a: cannot be read"),
         ([*COMMAND, "--csv", "no/where.csv"], 2, "the folder"),
     ],
@@ -134,7 +134,7 @@ def test_a_wrong_request_is_one_line(here_with_set, dss, arguments, status, mess
 
 @pytest.fixture
 def listeners(monkeypatch):
-    """Packages that only say what they were given."""
+    """Stand-ins for PESQ and STOI packages that record their arguments."""
     asked = []
 
     class NoUtterancesError(Exception):
@@ -197,7 +197,7 @@ def test_the_packages_agree_with_how_they_are_called():
 
 @pytest.fixture
 def scored(here_with_set, dss):
-    """`scored(name, change)` writes results in which `change(row)` was applied to every row."""
+    """`scored(name, change)`: write results after `change(row)` for every row."""
     result = results(dss, *COMMAND)
 
     def write(name, change=lambda row: None, **changes):
@@ -233,12 +233,12 @@ def test_a_stratum_that_lost_more_than_the_tolerance_fails(scored, dss, by, wors
 
 
 def test_the_interval_of_a_difference_is_of_pairs(scored, dss):
-    """Scenes differ by far more than they changed: what is told is the change."""
+    """Scenes differ far more than they change; the interval is that of the change."""
     before = scored("a.json", lambda row: shift("near_si_sdr", 20.0 * int(row["id"][0]))(row))
     after = scored("b.json", lambda row: shift("near_si_sdr", 20.0 * int(row["id"][0]) - 1.0)(row))
     status, out, err = dss("evaluate", "--compare", before, after)
     assert status == 1
-    assert err == ["2 figures got worse by more than 0.2 dB, or 1 % of the seconds"]
+    assert err == ["2 figures are worse by more than 0.2 dB, or 1 % of the seconds"]
     assert out.count("-1.0 [-1.0 -1.0]") == 2 and out.count("worse") == 2
 
 
@@ -286,7 +286,7 @@ def test_the_card_takes_the_scores_and_keeps_the_rest(here_with_set, dss):
     assert entry["leakage"] == result["runs"][0]["leakage"]
     assert entry["command"] == "dss evaluate set --model tiny"
     assert dss(*COMMAND, "--write-card", "--quiet")[0] == 0
-    assert Path("tiny.json").read_text() == text  # again, and nothing moves
+    assert Path("tiny.json").read_text() == text  # a second run changes nothing
 
 
 def test_a_readme_with_markers_follows_the_card(here_with_set, dss):

@@ -1,4 +1,4 @@
-"""Scores of conversations, on signals made by hand."""
+"""Scores of conversations, on constructed signals."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RATE = 8000
 
 
 def track(levels, seed=0):
-    """Noise with one level a second, in dB; None is silence."""
+    """Return noise with one level per second, in dB; None is silence."""
     rng = np.random.default_rng(seed)
     gains = [0.0 if level is None else 10 ** (level / 20) for level in levels]
     return (np.repeat(gains, RATE) * rng.choice([-0.1, 0.1], len(levels) * RATE)).astype(np.float32)
@@ -37,7 +37,7 @@ def scored(near, far, near_out, far_out, starts=()):
     return score_conversation(references, outputs, RATE, starts)
 
 
-N, F = None, 0.0  # nobody; somebody at the usual level
+N, F = None, 0.0  # silence; a talker at the usual level
 
 
 # One scene.
@@ -46,7 +46,7 @@ N, F = None, 0.0  # nobody; somebody at the usual level
 def test_seconds_of_one_role_alone_are_counted_and_weighed():
     row = scored(
         near=[F, F, F, F, N, N, N, N, F, N],
-        far=[N, N, N, N, F, F, F, F, F, N],  # the ninth second is both's, the last nobody's
+        far=[N, N, N, N, F, F, F, F, F, N],  # both talk in the ninth second, nobody in the last
         near_out=[0, 0, 0, -40, -30, -10, 5, -20, 0, 0],
         far_out=[-30, -20, -10, 0, 0, 0, 0, 0, 0, -90],
     )
@@ -86,7 +86,7 @@ def test_delays_are_from_a_talkers_first_sound_to_the_right_output():
     near = [N, N, F, F, F, F, F, F, F, F, N, N]
     far = [F, F] + 10 * [N]
     wrong, right = 12 * [-30.0], 12 * [0.0]
-    late = [-30.0] * 5 + [0.0] * 7  # the near talker is there from the fifth second on
+    late = [-30.0] * 5 + [0.0] * 7  # the near output starts in the fifth second
     row = scored(near, far, late, [-0.0 if a < -10 else -30.0 for a in late])
     assert row["alone"]["near"]["delays"] == [pytest.approx(3, abs=0.5)]
     assert row["alone"]["far"]["delays"] == [0]
@@ -98,7 +98,7 @@ def test_delays_are_from_a_talkers_first_sound_to_the_right_output():
 def test_each_talker_has_a_delay_of_its_own():
     near = 12 * [F]
     far = 12 * [N]
-    out = [0.0] * 6 + [-30.0] * 2 + [0.0] * 4  # the second near talker takes two seconds
+    out = [0.0] * 6 + [-30.0] * 2 + [0.0] * 4  # the second near talker appears after two seconds
     other = [-30.0] * 6 + [0.0] * 2 + [-30.0] * 4
     row = scored(near, far, out, other, starts=[("near", 0.0), ("near", 6.0), ("far", 3.0)])
     assert row["alone"]["near"]["delays"] == [0, pytest.approx(2, abs=0.3)]
@@ -161,7 +161,7 @@ SECONDS = 12
 
 @pytest.fixture
 def folder(tmp_path):
-    """A conversation, the same behind 3 s of noise, and stems: references, but far leaves by near at last."""
+    """Conversation, the same after 3 s of noise, and stems: references, but far is in near at the end."""
     near, far = track(6 * [F] + 6 * [N], 1), track(6 * [N] + 6 * [F], 2)
     front = track(3 * [F], 5)
     talkers = [
@@ -185,7 +185,7 @@ def folder(tmp_path):
         made = {"near": whole["near"] + whole["far"] * last, "far": whole["far"] * ~last + 0.001 * last}
         if scene == "behind":
             made["near"] = made["near"] + 0.1 * whole["far"]
-            made["near"][: 3 * RATE] = 0.5  # what precedes is not scored
+            made["near"][: 3 * RATE] = 0.5  # the part before is not scored
         for part, samples in made.items():
             (tmp_path / "stems" / part).mkdir(parents=True, exist_ok=True)
             sf.write(tmp_path / "stems" / part / f"{scene}.wav", samples, RATE, subtype="FLOAT")

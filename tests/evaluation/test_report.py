@@ -1,10 +1,11 @@
-"""The report page: what is in it, and that a browser shows and plays it without a word."""
+"""Report page: its content, and a browser that shows and plays it without console messages."""
 
 from __future__ import annotations
 
 import base64
 import io
 import re
+import sys
 
 import matplotlib.image
 import numpy as np
@@ -13,13 +14,14 @@ import soundfile as sf
 from hypothesis import given
 from hypothesis import strategies as st
 
-from dss_cli.evaluation.charts import Axis, Point, Series, chart, round_axis
+from dss_cli.evaluation.charts import Axis, Chart, Point, Series, round_axis
 from dss_cli.evaluation.media import loudest, png, spectrogram_uri, wav_uri
+from dss_cli.evaluation.report import load_template
 from tests.helpers import scenesets
 from tests.helpers.browser import CHROMIUM, browser
 from tests.helpers.synth import noise, tone
 
-ODD = "<b>&\"odd'"  # a name that must not become markup
+ODD = "<b>&\"odd'"  # name that must not be interpreted as markup
 
 
 def content(uri, kind):
@@ -94,7 +96,8 @@ def test_a_logarithmic_axis_gives_a_doubling_the_same_length_anywhere():
 def test_a_chart_draws_every_point_where_the_axes_say():
     axis = Axis("x", 0, 10, [(0, "0"), (10, "10")])
     points = [Point(0, 0, text=ODD), Point(10, 10, 5, 10)]
-    made = chart(ODD, axis, axis, [Series("near", "near", dots=points[:1], line=points)])
+    chart = Chart(ODD, axis, axis, [Series("near", "near", dots=points[:1], line=points)])
+    made = load_template().environment.get_template("chart.svg").render(chart=chart)
     assert ODD not in made and "&lt;b&gt;" in made
     centres = re.findall(r'<circle class="(?:dot|mark)" cx="([\d.]+)" cy="([\d.]+)"', made)
     (x0, y0), (x1, y1), (x2, y2) = [tuple(map(float, centre)) for centre in centres if centre[1] != "27"]
@@ -109,7 +112,7 @@ def test_a_chart_draws_every_point_where_the_axes_say():
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """A test set, stems of it that get worse from scene to scene, and nothing else."""
+    """Folder with only a test set and its stems, which get worse from scene to scene."""
     folder = tmp_path_factory.mktemp("report")
     lines = [
         scenesets.scene(f"both{n}", snr_db=[None, 10.0][n % 2], near_m=0.2 + 0.1 * n, far_m=1.5 + n)
@@ -153,6 +156,15 @@ def test_the_page_needs_nothing_from_elsewhere_and_takes_names_as_text(page):
     sources = re.findall(r'(?:src|href)="([^"]{0,9})', text)
     assert sources and all(source.startswith(("data:", "#")) for source in sources)
     assert "http" not in re.sub(r"http-equiv|base64,[^\"]*", "", text) and "{{" not in text
+
+
+def test_without_its_package_a_report_is_refused_before_scoring(folder, dss, monkeypatch, tmp_path):
+    monkeypatch.setitem(sys.modules, "jinja2", None)
+    report = tmp_path / "report.html"
+    status, out, err = dss("evaluate", folder / "set", "--stems", folder / "stems", "--report", report)
+    assert (status, out, len(err)) == (1, "", 1)
+    assert "--report needs more packages: pip install 'dss-cli[report]'" in err[0]
+    assert not report.exists()
 
 
 def test_the_page_is_not_written_over_another_file_unasked(folder, dss, tmp_path):

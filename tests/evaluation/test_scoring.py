@@ -203,7 +203,7 @@ def folder(tmp_path):
 
 @pytest.fixture
 def perfect(folder):
-    """Stems that are the references."""
+    """Folder of stems that equal the references."""
     for part in ("near", "far"):
         (folder.parent / "stems" / part).mkdir(parents=True)
         for path in (folder / part).iterdir():
@@ -264,7 +264,7 @@ def test_stems_that_do_not_fit_are_named(folder, perfect):
     with pytest.raises(DssError, match=r"far/b\.\*: missing"):
         run(folder, perfect)
     write(perfect / "near" / "a.wav", noise(4000))
-    with pytest.raises(DssError, match=r"near/a\.wav is there as well"):
+    with pytest.raises(DssError, match=r"near/a\.wav exists too"):
         run(folder, perfect)
 
 
@@ -289,13 +289,13 @@ def test_what_is_no_complete_test_set_is_refused(folder):
     refused("rate None", text=good_header.replace('"rate": 16000', '"rate": null'))
     refused("4 scenes where", lines, text=good_lines + good_lines.split("\n")[0].replace('"a"', '"d"') + "\n")
     refused(r"metadata\.jsonl: line 1: damaged", line=first[:-7])
-    refused("line 1: damaged: no JSON object", line="[]")
+    refused("line 1: damaged: not a JSON object", line="[]")
     refused("line 1: no 'stratum'", line=first.replace('"stratum"', '"layer"'))
-    refused("line 1: id '../a' is no file name", line=first.replace('"id": "a"', '"id": "../a"'))
+    refused("line 1: id '../a' is not a file name", line=first.replace('"id": "a"', '"id": "../a"'))
     for odd in ("../near/a.flac", "/etc/passwd", "near/../../a.flac", "", "a\\\\b.flac"):
         wrong = first.replace('"near/a.flac"', f'"{odd}"')
         assert wrong != first
-        refused("line 1: near .* is no path inside the test set's folder", line=wrong)
+        refused("line 1: near .* is not a path inside the test set's folder", line=wrong)
     refused("line 2: scene 'a' a second time", lines, text=good_lines.replace('"id": "b"', '"id": "a"'))
     refused("no scene in it", lines, text="")
     (folder / "near" / "b.flac").unlink()

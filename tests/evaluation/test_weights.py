@@ -19,6 +19,7 @@ def here_with_set(here):
     return here
 
 
+@pytest.mark.slow
 def test_keras_scores_the_weights_as_their_file_does(here_with_set, dss, capfd):
     pytest.importorskip("tensorflow", reason="Keras runs the weights")
     made = toy_context.network()
@@ -26,7 +27,7 @@ def test_keras_scores_the_weights_as_their_file_does(here_with_set, dss, capfd):
     (here_with_set / "toy.json").write_text('{"configuration": "toy"}')
     (here_with_set / "file").mkdir()
     toy_context.write(here_with_set / "file", made, "toy")
-    capfd.readouterr()  # TensorFlow looks for a GPU when a process first computes, and tells
+    capfd.readouterr()  # discard TensorFlow's message about its search for a GPU
     models = ("--model", "toy.weights.h5", "--model", "file/toy.tflite", "--delegate", "cpu")
     status, out, err = dss("evaluate", "set", *models, "--json")
     assert (status, err) == (0, [])
@@ -45,7 +46,7 @@ def test_keras_scores_the_weights_as_their_file_does(here_with_set, dss, capfd):
 @pytest.mark.parametrize(
     ("card", "message"),
     [
-        (None, "x.json: No such file or directory; it says what network x.weights.h5 is of"),
+        (None, "x.json: No such file or directory; it must name the configuration of x.weights.h5"),
         ("{", "x.json: not a model card"),
         ("[]", "x.json: names no `configuration`"),
         ('{"configuration": 3}', "x.json: names no `configuration`"),
@@ -69,7 +70,7 @@ def test_weights_without_a_card_say_the_way_out(here_with_set, dss, card, messag
         (
             ["--model", "tiny.tflite", "--write-card", "--gpu-precision", "float16"],
             2,
-            "of float32 arithmetic",
+            "from float32 arithmetic",
         ),
         (["--model", "tiny.tflite", "--delegate", "cpu", "--gpu-precision", "float16"], 2, "is the GPU's"),
     ],

@@ -1,4 +1,4 @@
-"""From Keras to a checked model file: conversion, GPU rules, inference-diff, card, command."""
+"""Export of a Keras network to a checked model file: conversion, GPU rules, inference-diff, card, command."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ def keras(tf):
 
 
 def small_network(keras, names=("near", "far"), seed=0):
-    """Two convolutions and a PReLU on chunks of six frames, with random weights."""
+    """Return two convolutions and a PReLU on chunks of six frames, with random weights."""
     keras.utils.set_random_seed(seed)
     layers = keras.layers
     mixture = keras.Input((6, 256, 3), batch_size=1, name="mixture")
@@ -46,7 +46,7 @@ def small_network(keras, names=("near", "far"), seed=0):
 
 
 def randomised(network, seed=0):
-    """Fresh networks pass half the mixture on, whatever the delegate gets wrong."""
+    """Give a network random weights: a new one passes half the mixture, which hides faults of a delegate."""
     generator = np.random.default_rng(seed)
     network.set_weights([w + 0.2 * generator.standard_normal(w.shape) for w in network.get_weights()])
     return network
@@ -66,7 +66,7 @@ def test_the_file_computes_what_keras_does_under_its_signature(keras, tmp_path, 
     found = LiteRTNetwork(model, "cpu").separate(mixture)  # checks signature, names and shapes
     expected = diff.KerasNetwork(network, tiny.SIGNAL).separate(mixture)
     assert diff.relative_error(expected, found) < (1e-6 if weights == "float32" else 1e-3)
-    assert diff.relative_error(expected[::-1], found) > 0.1  # near is near
+    assert diff.relative_error(expected[::-1], found) > 0.1  # near and far are not swapped
 
 
 def test_float16_weights_are_dequantised_to_float32(keras):
@@ -87,7 +87,7 @@ def test_the_same_weights_give_the_same_bytes(keras):
     network = small_network(keras)
     first = convert(network)
     assert convert(network) == first
-    assert convert(small_network(keras)) == first  # built anew
+    assert convert(small_network(keras)) == first  # built again
     assert convert(small_network(keras, seed=1)) != first
 
 
@@ -201,7 +201,7 @@ def test_the_card_says_what_architecture_promises():
 
 @pytest.fixture
 def trained(tmp_path_factory):
-    """A file that stands for trained weights."""
+    """File in place of trained weights."""
     path = tmp_path_factory.mktemp("trained") / "best.weights.h5"
     path.write_bytes(b"weights")
     return path
@@ -252,6 +252,7 @@ def toy_weights(keras, tmp_path_factory):
     return path
 
 
+@pytest.mark.slow
 def test_the_command_writes_and_reports(toy_weights, tmp_path, capsys):
     from dss_cli.cli.export import export
     from dss_cli.network import CONFIGURATIONS, build
@@ -282,7 +283,7 @@ def test_the_command_writes_nothing_when_a_check_fails(toy_weights, tmp_path, ca
     from dss_cli.cli.export import Weights, export
 
     monkeypatch.setattr(diff, "MAX_DECIBELS", -1.0)
-    with pytest.raises(DssError, match="toy: not written, for CPU, 1 thread: SI-SDR") as caught:
+    with pytest.raises(DssError, match="toy: not written, failed: CPU, 1 thread: SI-SDR") as caught:
         export(toy_weights, "toy", output=tmp_path / "out", stored=Weights.float32)
     assert caught.value.exit_code == 1
     assert "FAILED" in capsys.readouterr().out

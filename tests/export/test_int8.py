@@ -21,7 +21,7 @@ def keras():
 
 @pytest.fixture(scope="module")
 def network(keras):
-    """Convolutions that are large enough to be stored as int8 (1024 numbers), on chunks of six frames."""
+    """Network of convolutions large enough for int8 (1024 numbers), on chunks of six frames."""
     keras.utils.set_random_seed(0)
     layers = keras.layers
     mixture = keras.Input((6, 256, 3), batch_size=1, name="mixture")
@@ -74,12 +74,12 @@ def test_the_file_computes_nearly_what_keras_does(network, files):
     mixture = np.random.default_rng(1).standard_normal((1, 6, 256, 3)).astype(np.float32)
     found = LiteRTNetwork(files["int8"], "cpu").separate(mixture)
     expected = KerasNetwork(network, tiny.SIGNAL).separate(mixture)
-    assert 1e-3 < relative_error(expected, found) < 0.03  # 8 bits of the weights and of what they meet
+    assert 1e-3 < relative_error(expected, found) < 0.03  # 8 bits of weights and activations
 
 
 @pytest.fixture
 def gpu(monkeypatch):
-    """The CPU stands for a GPU."""
+    """Use the CPU in place of a GPU."""
     monkeypatch.setattr(
         litert, "_open_on_gpu", lambda model, *rest: (litert._open_on_cpu(model, 1, False), None)
     )

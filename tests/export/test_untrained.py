@@ -1,4 +1,4 @@
-"""`dss export --untrained`: a configuration's speed before anybody trains it."""
+"""`dss export --untrained`: a model for measuring the speed of a configuration before training."""
 
 from __future__ import annotations
 
@@ -12,6 +12,7 @@ from dss_cli.runtime.registry import find_model
 pytest.importorskip("tensorflow", reason="export needs the extra `train`")
 
 
+@pytest.mark.slow
 def test_an_untrained_model_runs_and_its_card_says_what_it_is(dss, tmp_path):
     status, out, err = dss("export", "--untrained", "--configuration", "toy", "-o", tmp_path, "--json")
     assert status == 0, err
@@ -26,5 +27,5 @@ def test_an_untrained_model_runs_and_its_card_says_what_it_is(dss, tmp_path):
 def test_weights_or_none_must_be_asked_for(dss, tmp_path, arguments):
     status, _, err = dss("export", *arguments, "-o", tmp_path)
     assert status == ExitCode.USAGE
-    assert err == ["dss: error: either WEIGHTS, the file of trained weights, or --untrained"]
+    assert err == ["dss: error: give either WEIGHTS, the file of trained weights, or --untrained"]
     assert not list(tmp_path.iterdir())

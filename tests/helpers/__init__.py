@@ -1,1 +1,1 @@
-"""Test signals, small models, fake machines: what several test files share."""
+"""Shared helpers: test signals, small models, fake machines."""

@@ -59,9 +59,9 @@ class Page:
         return value
 
     def run(self, script: str, worker: str | None = None) -> Any:
-        """The value of a JavaScript expression, awaited, as if the user had clicked.
+        """Return the awaited value of a JavaScript expression, evaluated with a user gesture.
 
-        It is evaluated in the page, or in its worker whose address ends with `worker`.
+        The expression is evaluated in the page, or in the worker with an address that ends with `worker`.
         """
         own = self._session
         if worker is not None:

@@ -1,4 +1,4 @@
-"""Clusters of real processes on this machine, and what becomes of their workers."""
+"""Clusters of real processes on this machine, whose workers can be frozen and killed."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ def local_cluster(workers, threads=1):
 
 
 def processing(cluster):
-    """Keys of the tasks that each worker has been given, by its address."""
+    """Return the keys of the tasks assigned to each worker, by the worker's address."""
     return {
         worker: {task.key for task in state.processing} for worker, state in cluster.scheduler.workers.items()
     }
@@ -26,7 +26,7 @@ def processing(cluster):
 
 @contextlib.contextmanager
 def frozen(cluster, begun):
-    """Every worker stopped as soon as `begun()`; gives their process numbers by address."""
+    """Stop every worker as soon as `begun()` is true; give their process numbers by address."""
     with distributed.Client(cluster, set_as_default=False) as client:
         pids = client.run(os.getpid)
     end = time.monotonic() + 60
@@ -44,7 +44,7 @@ def frozen(cluster, begun):
 
 
 def kill_one(cluster, begun, killed):
-    """Kill a worker that has something to do; adds its address to `killed`."""
+    """Kill a worker that has a task; append its address to `killed`."""
     with frozen(cluster, begun) as pids:
         address = next(address for address, keys in processing(cluster).items() if keys)
         killed.append(address)

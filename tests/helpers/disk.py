@@ -1,4 +1,4 @@
-"""A disk that has no more room."""
+"""Simulation of a full disk."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ resource = pytest.importorskip("resource", reason="limits the size of a file, as
 
 @contextmanager
 def full_disk(room=20_000):
-    """Every file ends at `room` bytes, as on a disk that has no more."""
+    """Limit every file to `room` bytes, as on a full disk."""
     soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (room, hard))
     try:

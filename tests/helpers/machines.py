@@ -6,7 +6,7 @@ import sys
 import types
 from pathlib import Path
 
-RANGE = 262_143_328_850  # uJ, of a desktop's package
+RANGE = 262_143_328_850  # uJ, typical of a desktop's package
 
 
 def files(folder: Path, **contents: object) -> Path:
@@ -27,7 +27,7 @@ def supply(root: Path, name: str = "BAT0", **contents: object) -> Path:
 
 
 class FakeNvml(types.ModuleType):
-    """A module `pynvml` with GPUs of 250 W, the energy counter of which may be missing."""
+    """Module `pynvml` with GPUs of 250 W; the energy counter can be missing."""
 
     class NVMLError(Exception):
         pass
@@ -69,7 +69,7 @@ class FakeNvml(types.ModuleType):
 
 
 def install(monkeypatch, module):
-    """Make `import pynvml` give the module, or fail for None; the machine has no `nvidia-smi`."""
+    """Make `import pynvml` return the module, or fail for None; hide `nvidia-smi`."""
     monkeypatch.setitem(sys.modules, "pynvml", module)
     monkeypatch.setattr("shutil.which", lambda name: None)
     return module

@@ -14,7 +14,7 @@ from tests.helpers.synth import Floats, tone
 av = pytest.importorskip("av", reason="the extra `formats` is not installed")
 
 _LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1"}
-_QSCALE = 2  # FFmpeg's flag of a codec that is given a quality instead of a bit rate
+_QSCALE = 2  # FFmpeg's flag for a codec with a quality instead of a bit rate
 _LAMBDA = 118  # FFmpeg's unit of that quality
 
 
@@ -27,7 +27,7 @@ def encode(
     options: dict[str, str] | None = None,
     quality: int | None = None,
 ) -> None:
-    """Write (frames, channels) samples, each array as a track; a quality makes the bit rate variable."""
+    """Write arrays (frames, channels), each as one track; a quality makes the bit rate variable."""
     file = target if isinstance(target, io.BytesIO) else str(target)
     with av.open(file, "w", format=container, options=options or {}) as output:
         streams = [
@@ -48,7 +48,7 @@ def encode(
 
 
 def piped_mp3(samples: Floats, rate: int = 16_000) -> bytes:
-    """An MP3 of variable rate without a Xing header, as FFmpeg writes it into a pipe."""
+    """Return an MP3 of variable rate without a Xing header, as FFmpeg writes it to a pipe."""
     pipe = io.BytesIO()
     options = {"write_xing": "0", "id3v2_version": "0"}
     encode(pipe, samples, rate=rate, codec="libmp3lame", container="mp3", options=options, quality=4)
@@ -56,7 +56,7 @@ def piped_mp3(samples: Floats, rate: int = 16_000) -> bytes:
 
 
 def crescendo(seconds: float, rate: int, channels: int = 1) -> Floats:
-    """A tone under hiss that grows loud, so that a variable rate grows with it."""
+    """Return a tone with hiss of growing level, so that a variable bit rate grows, too."""
     samples = tone(int(seconds * rate), rate, channels=channels, peak=0.2)
     generator = np.random.default_rng(1)
     hiss = generator.uniform(-0.4, 0.4, samples.shape) * np.linspace(0, 1, len(samples))[:, np.newaxis] ** 4

@@ -1,4 +1,4 @@
-"""What the tests of the page share."""
+"""Helpers for the tests of the page."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def sdr(estimate, reference):
 
 
 def worker_seconds():
-    """Computing time of all workers of the browsers that this process has begun."""
+    """Return the computing time of all workers of the browsers of this process."""
     parents = {int(path.name): stat(path)[1] for path in Path("/proc").iterdir() if path.name.isdigit()}
     own = {os.getpid()}
     while more := {child for child, parent in parents.items() if parent in own} - own:
@@ -34,7 +34,7 @@ def worker_seconds():
 
 
 def stat(path):
-    """Name, parent and ticks of a process or a thread; nothing of one that has ended."""
+    """Return name, parent and ticks of a process or a thread, or nothing after its end."""
     try:
         name, _, rest = (path / "stat").read_text().partition("(")[2].rpartition(")")
     except OSError:
@@ -102,7 +102,7 @@ class Visit:
         return *sf.read(path, dtype="float32"), path
 
     def complaints(self):
-        """What a developer would see in the console that is no mere information."""
+        """Return the warnings and errors in the console."""
         found = []
         for event in self.page.console():
             entry = event["params"].get("entry", event["params"])

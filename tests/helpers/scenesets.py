@@ -1,4 +1,4 @@
-"""Tiny test sets in the format of `dss simulate-test-set`, of noise bursts instead of talkers."""
+"""Tiny test sets in the format of `dss simulate-test-set`, with noise bursts instead of talkers."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ ROLES = {"near-only": ("near",), "far-only": ("far",), "1N+1F": ("near", "far")}
 
 
 def scene(name: str, kind: str = "1N+1F", **changes: Any) -> dict[str, Any]:
-    """The line of one scene, with its files' names."""
+    """Return the metadata line of one scene."""
     distances = {"near": changes.pop("near_m", 0.4), "far": changes.pop("far_m", 3.0)}
     talkers = [{"role": role, "distance_m": distances[role]} for role in ROLES[kind]]
     return {
@@ -33,7 +33,7 @@ def scene(name: str, kind: str = "1N+1F", **changes: Any) -> dict[str, Any]:
 
 
 def write(folder: Path, scenes: Iterable[dict[str, Any]], **changes: Any) -> Path:
-    """Write the test set; 16-bit files in which the parts and a little noise add up to the mixture."""
+    """Write the test set as 16-bit files; the parts and a little noise sum to the mixture."""
     scenes = list(scenes)
     for part in ("mixture", "near", "far"):
         (folder / part).mkdir(parents=True, exist_ok=True)

@@ -1,4 +1,4 @@
-"""Results held against the schemas that the package promises."""
+"""Validation of results against the package's JSON schemas."""
 
 from __future__ import annotations
 
@@ -12,6 +12,6 @@ BENCH = json.loads(files("dss_cli.benchmark").joinpath("schema.json").read_text(
 
 
 def valid(result: Any) -> Any:
-    """The results of `dss bench` if they are what its schema says."""
+    """Return the results of `dss bench` after validation against their schema."""
     jsonschema.Draft202012Validator(BENCH).validate(result)
     return result

@@ -1,4 +1,4 @@
-"""URLs of a kind of their own, `shelf:///PATH`: this machine's files, which several processes see."""
+"""URL scheme `shelf:///PATH` for local files, which several processes can share."""
 
 from __future__ import annotations
 
@@ -7,7 +7,7 @@ from fsspec.implementations.local import LocalFileSystem
 
 
 class Shelf(LocalFileSystem):
-    """Local files under another name, whose copies are not atomic: as on an SFTP server."""
+    """File system of local files whose copies are not atomic, as on an SFTP server."""
 
     protocol = ("shelf",)
 
@@ -17,5 +17,5 @@ class Shelf(LocalFileSystem):
 
 
 def register():
-    """Have fsspec know the URLs in this process."""
+    """Register the URL scheme with fsspec in this process."""
     fsspec.register_implementation("shelf", Shelf, clobber=True)

@@ -20,7 +20,7 @@ from dss_cli.training.data import Sources  # noqa: E402
 
 
 def toy_run(*changes, **parts):
-    """Settings of a short run of the toy: changes as of `--set`, then whole parts of the settings."""
+    """Return the settings of a short run of the toy, changed as by `--set` and in whole parts."""
     return replace(read_config("toy", changes), **parts)
 
 
@@ -36,7 +36,7 @@ SIGNAL = configuration("toy").signal
 
 
 def voices(count=6, seconds=4, seed=0):
-    """Talkers that no two share a pitch: harmonics under a slow syllable rhythm."""
+    """Return talkers with different pitches: harmonics with a slow syllable rhythm."""
     rng = np.random.default_rng(seed)
     t = np.arange(seconds * 16_000) / 16_000
     pieces = []
@@ -61,7 +61,7 @@ def sources():
 
 @contextmanager
 def untraced():
-    """A few steps without a graph, which takes longer to make than they do."""
+    """Run a few steps eagerly: tracing a graph would take longer than the steps."""
     tf.config.run_functions_eagerly(True)
     try:
         yield

@@ -12,9 +12,9 @@ SMALL = SignalConfig(frames=20)  # chunks of 0.16 s keep the tests fast
 
 
 class Stub:
-    """Looks like a loaded LiteRTNetwork: three quarters near, an eighth far.
+    """Stand-in for a loaded LiteRTNetwork: three quarters near, an eighth far.
 
-    `pause` seconds a chunk slow it down.
+    Each chunk takes `pause` seconds longer.
     """
 
     asked, used = "auto", "cpu"
@@ -31,7 +31,7 @@ class Stub:
 
 
 class Recorder:
-    """Passes the mixture to near and nothing to far, multiplied by a gain per call."""
+    """Network that passes the mixture to near with one gain per call and nothing to far; records chunks."""
 
     def __init__(self, signal=SMALL, gains=None):
         self.signal, self.overlap = signal, 0.25
@@ -45,20 +45,20 @@ class Recorder:
 
 
 class Mixer:
-    """Its output depends on the whole chunk and on each bin: any misplaced frame shows."""
+    """Network whose output depends on the whole chunk and on each bin, which reveals misplaced frames."""
 
-    def __init__(self, signal=SMALL, overlap=0.25):
-        self.signal, self.overlap = signal, overlap
+    def __init__(self, signal=SMALL, overlap=0.25, timings=()):
+        self.signal, self.overlap, self.timings = signal, overlap, timings
 
     def separate(self, mixture):
         mean = mixture[..., 0].mean(axis=(1, 2), dtype=np.float64).astype(np.float32)
-        ramp = np.linspace(0, 1, self.signal.frames, dtype=np.float32)[:, None, None]
+        ramp = np.linspace(0, 1, mixture.shape[1], dtype=np.float32)[:, None, None]
         near = mixture[..., 1:] * ramp * mean[:, None, None, None]
         return near, mixture[..., 1:] - near
 
 
 class Remembering:
-    """Near is the mixture times the share of the chunks heard so far that were loud."""
+    """Network whose near is the mixture times the share of loud chunks so far."""
 
     overlap = 0.25
 
@@ -83,5 +83,5 @@ class Remembering:
 
 
 def files(folder):
-    """Every file under a folder, hidden ones as well, by its path from there."""
+    """Return the relative paths of all files in a folder, including hidden files."""
     return sorted(p.relative_to(folder).as_posix() for p in folder.rglob("*") if p.is_file())

@@ -1,4 +1,4 @@
-"""Test signals and damaged files, made on the spot."""
+"""Synthetic test signals and damaged files."""
 
 from __future__ import annotations
 
@@ -12,19 +12,19 @@ Floats = npt.NDArray[np.float32]
 
 
 def noise(frames: int, channels: int = 1, *, seed: int = 0, peak: float = 0.5) -> Floats:
-    """Reproducible white noise between -peak and peak, float32 (frames, channels)."""
+    """Return reproducible white noise between -peak and peak, float32 (frames, channels)."""
     generator = np.random.default_rng(seed)
     return generator.uniform(-peak, peak, (frames, channels)).astype(np.float32)
 
 
 def tone(frames: int, rate: int, frequency: float = 440.0, channels: int = 1, peak: float = 0.5) -> Floats:
-    """A sine in every channel, each a little higher than the last, float32 (frames, channels)."""
+    """Return a sine per channel with increasing frequencies, float32 (frames, channels)."""
     cycles = np.arange(frames)[:, np.newaxis] * (frequency * (1 + 0.1 * np.arange(channels))) / rate
     return (peak * np.sin(2 * np.pi * cycles)).astype(np.float32)
 
 
 def quantised(samples: Floats, bits: int = 16) -> Floats:
-    """The same samples where an encoding of `bits` bits can hold them exactly."""
+    """Return the samples rounded to values that an encoding of `bits` bits holds exactly."""
     scale = np.float32(2 ** (bits - 1))
     return (np.round(samples * scale) / scale).astype(np.float32)
 
@@ -51,6 +51,6 @@ def cut(path: Path, percent: float) -> Path:
 
 
 def read(path: Path) -> Floats:
-    """All samples of a file as float32 (frames, channels)."""
+    """Return all samples of a file as float32 (frames, channels)."""
     samples: Floats = sf.read(path, dtype="float32", always_2d=True)[0]
     return samples

@@ -1,4 +1,4 @@
-"""Small material for `dss simulate-test-set`, and what a test set holds."""
+"""Small material for `dss simulate-test-set`, and readers of test sets."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tests.helpers import synth
 
 
 def talker(seed, seconds=3.0, rate=16_000):
-    """A hoarse hum under a syllable rhythm."""
+    """Return a hoarse hum with a syllable rhythm, float32 (samples, 1)."""
     t = np.arange(int(seconds * rate)) / rate
     hum = sum(np.sin(2 * np.pi * (110 + 23 * seed) * k * t) / k for k in range(1, 12))
     breath = synth.noise(len(t), seed=seed)[:, 0]
@@ -18,7 +18,7 @@ def talker(seed, seconds=3.0, rate=16_000):
 
 
 def write_material(root):
-    """Folders `speech` (six talkers) and `noise` (rain, wind), without manifests."""
+    """Write the folders `speech` (six talkers) and `noise` (rain, wind), without manifests."""
     for seed in range(6):
         (root / "speech" / f"t{seed}").mkdir(parents=True)
         synth.write(root / "speech" / f"t{seed}" / "a.wav", talker(seed))
@@ -29,7 +29,7 @@ def write_material(root):
 
 
 def write_rooms(folder):
-    """Room A: near, far at two microphones, calibrated; B: near alone; C: far alone."""
+    """Write room A (near and far at two microphones, calibrated), B (near only) and C (far only)."""
     lines = ["path,room,distance_m,calib_gain_db"]
     for name, room, distance, gain in (
         ("A_near_ch1", "A", 0.5, 0.0),
@@ -42,7 +42,7 @@ def write_rooms(folder):
         response = np.zeros((8000, 1), np.float32)
         time = np.arange(6000) / 16_000
         response[2000:, 0] = 0.05 * synth.noise(6000, seed=len(lines))[:, 0] * 10 ** (-3 * time / 0.3)
-        response[2000] = 0.5  # each file at full scale: the calibration says what it was
+        response[2000] = 0.5  # each file is at full scale; the calibration gives the original level
         synth.write(folder / f"{name}.wav", response, subtype="FLOAT")
         lines.append(f"{name}.wav,{room},{distance},{gain}")
     (folder / "MANIFEST.csv").write_text("\n".join(lines) + "\n")

@@ -1,4 +1,4 @@
-"""The smallest model (`tools.probe_model`), for tests to damage, and a card for it."""
+"""Smallest model (`tools.probe_model`) with its card, which tests may damage."""
 
 from __future__ import annotations
 
@@ -40,7 +40,7 @@ def card(data: bytes, name: str = "tiny", signal: SignalConfig = SIGNAL) -> dict
 
 
 def write(folder: Path, name: str = "tiny", data: bytes | None = None, signal: SignalConfig = SIGNAL) -> Path:
-    """`NAME.tflite` and its card in a folder; the path of the first."""
+    """Write `NAME.tflite` and its card to a folder; return the path of the model."""
     data = pack(graph()) if data is None else data
     path = folder / f"{name}.tflite"
     path.write_bytes(data)
@@ -49,6 +49,6 @@ def write(folder: Path, name: str = "tiny", data: bytes | None = None, signal: S
 
 
 def model(folder: Path, data: bytes | None = None, signal: SignalConfig = SIGNAL) -> Model:
-    """A model that no store has looked at: whatever `data` holds, LiteRT is the first to see it."""
+    """Return a model without the registry's checks, so that LiteRT is the first to read `data`."""
     path = write(folder, data=data)
     return Model("tiny", path, {}, signal)

@@ -1,4 +1,4 @@
-"""The `toy` configuration with random weights, for tests that need trained ones."""
+"""Network of the `toy` configuration with random weights, for tests that need trained weights."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ import numpy as np
 
 
 def network() -> Any:
-    """The Keras network, always the same one; fresh weights would pass half the mixture on."""
+    """Return the Keras network with constant random weights; new weights would pass half the mixture."""
     import keras
 
     from dss_cli.network import build
@@ -23,7 +23,7 @@ def network() -> Any:
 
 
 def write_weights(folder: Path) -> Path:
-    """`toy.weights.h5`, and beside it as much of a card as tells what they are."""
+    """Write `toy.weights.h5` and a card that names the configuration; return the path of the weights."""
     path = folder / "toy.weights.h5"
     network().save_weights(path)
     (folder / "toy.json").write_text(json.dumps({"configuration": "toy"}))

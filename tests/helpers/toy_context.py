@@ -1,4 +1,4 @@
-"""The `toy` configuration with context, as Keras networks and as a model file; always the same weights."""
+"""Network of the `toy` configuration with context, as Keras networks and as a file, with constant weights."""
 
 from __future__ import annotations
 
@@ -13,10 +13,10 @@ from tests.helpers import tiny
 
 
 def network() -> Any:
-    """The two forms of the network, `separate` and `listen`; fresh weights would pass half the mixture on."""
+    """Return the forms `separate` and `listen` of the network; new weights would pass half the mixture."""
     from dss_cli.network.keras_backend import load_keras
 
-    load_keras("tensorflow")  # without a word on stderr, which tests of commands look at
+    load_keras("tensorflow")  # prints nothing to stderr, which tests of commands check
     import keras
 
     from dss_cli.network import build_for_inference, configuration
@@ -30,13 +30,15 @@ def network() -> Any:
 
 
 def write(folder: Path, made: Any, name: str = "toy-context") -> Model:
-    """The model file of such a network with its card."""
+    """Write the model file of the network and its card; return the model."""
     from dss_cli.export.convert import convert
-    from dss_cli.export.pipeline import states
+    from dss_cli.export.pipeline import states, timings
     from dss_cli.network import configuration
 
     path = tiny.write(folder, name, convert(made, "float32"), configuration("toy").signal)
     card = json.loads(path.with_suffix(".json").read_text())
+    signal = configuration("toy").signal
+    card["latencies"] = [timing.to_dict(signal) for timing in timings(made)]
     card["state"] = {state: list(shape) for state, shape in states(made).items()}
     path.with_suffix(".json").write_text(json.dumps(card))
     return find_model(path)

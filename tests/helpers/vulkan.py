@@ -1,4 +1,4 @@
-"""A Vulkan driver that renders on the CPU: SwiftShader, which Debian's `chromium` package carries."""
+"""Vulkan driver that renders on the CPU: SwiftShader from Debian's `chromium` package."""
 
 from pathlib import Path
 

@@ -1,4 +1,4 @@
-"""The baselines of the literature and the switches of ablations."""
+"""Baselines of the literature, and switches of ablations."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ RECURRENT = RecurrentConfig(signal=SMALL.signal, depth=2, units=5)
 
 
 def spectrum(batch=1, seed=0):
-    """Compressed, the magnitude that of the complex number."""
+    """Return a random compressed spectrum with consistent magnitude and complex parts."""
     shape = (batch, SMALL.signal.frames, SMALL.signal.bins, 2)
     parts = np.random.default_rng(seed).standard_normal(shape).astype(np.float32)
     return np.concatenate([np.linalg.norm(parts, axis=-1, keepdims=True), parts], axis=-1)
@@ -39,7 +39,7 @@ def shaken(network, seed=5, scale=0.2):
 
 
 def run(network, x):
-    """Untraced, which is faster where a network runs once or twice."""
+    """Run a network eagerly, which is faster for one or two runs."""
     return keras.tree.map_structure(np.asarray, network(x))
 
 
@@ -89,9 +89,9 @@ def test_the_recurrent_baseline_keeps_the_contract():
     assert network.input_shape == (None, *mixture.shape[1:])
     estimates = run(network, mixture)
     assert set(estimates) == {"near", "far"}
-    for estimate in estimates.values():  # fresh, it gives half of the mixture to each
+    for estimate in estimates.values():  # a new network gives half of the mixture to each output
         np.testing.assert_allclose(estimate, mixture[..., 1:] * 0.5**RECURRENT.signal.exponent, rtol=1e-5)
-    mixture[..., 0] = 0  # the mask is heard from the magnitudes, and acts on the complex numbers
+    mixture[..., 0] = 0  # the mask depends on the magnitudes and acts on the complex numbers
     assert not np.allclose(run(shaken(network), mixture)["near"], estimates["near"])
 
 
@@ -139,7 +139,7 @@ def test_recurrent_weights_go_where_they_came_from(tmp_path):
 @pytest.mark.parametrize(
     ("other", "reason"),
     [
-        (SMALL, "it holds none of its layers"),
+        (SMALL, "it has none of its layers"),
         (replace(RECURRENT, units=4), "its layer blstm1/backward_lstm/lstm_cell has the shapes"),
         (
             replace(RECURRENT, depth=1),
@@ -160,13 +160,13 @@ def test_other_weights_are_refused_by_the_layer_that_differs(tmp_path, other, re
 def test_recurrent_weights_are_none_of_a_two_stage_network(tmp_path):
     path = tmp_path / "blstm.weights.h5"
     build(RECURRENT).save_weights(path)
-    with pytest.raises(DssError, match="not weights of configuration toy: it holds none of its layers"):
+    with pytest.raises(DssError, match="not weights of configuration toy: it has none of its layers"):
         begin_with(build("toy"), path, "toy")
 
 
 def test_a_baseline_that_no_gpu_takes_is_not_exported():
     assert exportable("quadratic") is configuration("quadratic")
-    with pytest.raises(UsageError, match=r"'blstm' cannot become a model: .*; `dss evaluate --model"):
+    with pytest.raises(UsageError, match=r"'blstm' cannot be exported: .*; `dss evaluate --model"):
         exportable("blstm")
     with pytest.raises(UsageError, match="unknown configuration 'huge'"):
         exportable("huge")
@@ -192,7 +192,7 @@ def test_a_configuration_may_differ_in_some_fields():
         ("lite,norm=7", 'norm=7: "layer" or "rms"'),
         ("lite,norm=batch", 'norm=batch: "layer" or "rms"'),
         ("lite,attention=full", 'attention=full: "linear" or "quadratic"'),
-        ("lite,near_after=5", "near_after 5 is none of 4 blocks"),
+        ("lite,near_after=5", "near_after 5 is not one of 4 blocks"),
         ("lite,heads=5", "64 channels are not 5 heads of an even size"),
         ("lite,band_stride=7", "256 bins are not tokens of 7"),
     ],
@@ -234,5 +234,5 @@ def test_configurations_of_either_kind_are_listed(monkeypatch, capsys):
 def test_the_command_refuses_a_baseline_that_no_gpu_takes(dss, tmp_path):
     status, _, err = dss("export", "--untrained", "--configuration", "blstm", "-o", tmp_path)
     assert status == ExitCode.USAGE
-    assert "'blstm' cannot become a model" in err[0] and "dss evaluate --model" in err[0]
+    assert "'blstm' cannot be exported" in err[0] and "dss evaluate --model" in err[0]
     assert not list(tmp_path.iterdir())

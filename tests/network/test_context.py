@@ -1,4 +1,4 @@
-"""Context of linear attention: exact from chunk to chunk, the same in training scenes, blind to silence."""
+"""Context of linear attention: exact across chunks, equal in training scenes, unaffected by silence."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ def shaken(network, seed=0):
 
 
 def sound(chunks, seed=0, level=1.0):
-    """Compressed spectra of noise (chunks, FRAMES, 256, 3)."""
+    """Return compressed spectra of noise (chunks, FRAMES, 256, 3)."""
     rng = np.random.default_rng(seed)
     real, imaginary = level * rng.standard_normal((2, chunks, FRAMES, 256))
     return compress((real + 1j * imaginary).astype(np.complex64), TOY.signal.exponent)
@@ -39,7 +39,7 @@ def fresh(network):
 
 
 def carried(network, chunks, state=None):
-    """Near of chunks that follow each other, and the state behind them."""
+    """Return near of consecutive chunks, and the final state."""
     state = fresh(network) if state is None else state
     near = []
     for chunk in chunks:
@@ -51,7 +51,7 @@ def carried(network, chunks, state=None):
 
 @pytest.fixture(scope="module")
 def networks():
-    """Three forms of the same weights: alone, carried (separate, listen), over scenes."""
+    """Three networks with equal weights: without context, with carried context, over scenes."""
     made = build_carried(TOY)
     alone, scenes = build(TOY, batch=1), build_for_scenes(TOY)
     shaken(made.separate)
@@ -91,7 +91,7 @@ def test_listening_leaves_the_state_that_separating_leaves(networks):
 
 
 def test_a_mean_carried_over_chunks_is_the_mean_of_all_frames():
-    """Two chunks of the same sound leave the context of one, with twice the weight (the closed form)."""
+    """Two chunks of the same sound give the context of one with twice the weight (closed form)."""
     made = build_carried(TOY)
     shaken(made.separate)
     chunk = sound(1)
@@ -108,8 +108,8 @@ def test_a_mean_carried_over_chunks_is_the_mean_of_all_frames():
 def test_training_over_scenes_is_inference_chunk_by_chunk(networks):
     _, made, scenes = networks
     chunks = sound(4)
-    chunks[1] *= 0.05  # nearly silent beside the others
-    chunks[3] *= 4.0  # louder than all before, which count less from then on
+    chunks[1] *= 0.05  # nearly silent compared with the others
+    chunks[3] *= 4.0  # louder than all before, which then count less
     near, _ = carried(made.separate, chunks)
     found = scenes.predict_on_batch({"scenes": chunks[None], "whole": np.zeros(1, np.float32)})
     np.testing.assert_allclose(found["near"], near, atol=2e-5)
@@ -141,7 +141,7 @@ def test_scenes_are_cut_into_chunks_of_any_length(networks, parts):
 
 @pytest.mark.parametrize("level", [0.0, 1e-4])
 def test_silence_in_front_changes_nothing(networks, level):
-    """Neither digital silence nor a noise 80 dB down counts once somebody speaks."""
+    """Neither digital silence nor noise at -80 dB counts as soon as somebody speaks."""
     _, made, _ = networks
     speech = sound(2)
     silence = sound(5, seed=1, level=level)

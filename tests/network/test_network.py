@@ -1,4 +1,4 @@
-"""The Keras network: its shape, its start, its attention, the GPU rules by construction."""
+"""Keras network: shapes, initial outputs, attention, compliance with the GPU rules."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def test_the_outputs_have_the_shape_of_the_spectrum(toy):
 
 
 def test_the_near_decoder_does_not_hear_the_later_blocks(toy):
-    config = replace(configuration("toy"), zoom=None)  # which is told by the last block
+    config = replace(configuration("toy"), zoom=None)  # the zoom depends on the last block
     mixture = spectrum(config)
     network = build(config)
     rng = np.random.default_rng(3)
@@ -83,7 +83,7 @@ def test_attention_is_the_published_formula(kind):
     query, key, value = np.split(merged, 3, axis=-1)
     heads = []
     for q, k, v in zip(*(np.split(p, 3, axis=-1) for p in (query, key, value)), strict=True):
-        # The linear one in the quadratic form of the same product; sqrt(d), d = 4.
+        # Linear attention in the quadratic form of the same product; sqrt(d), d = 4.
         if kind == "linear":
             scores = products(softmax(turned(q), -1), softmax(turned(k), -2)) / 2.0
         else:
@@ -104,7 +104,7 @@ def softmax(x, axis):
 
 
 def turned(x):
-    """Rotary embedding by complex numbers: pair i turns by position * 10000^(-i / pairs)."""
+    """Return the rotary embedding by complex numbers: pair i turns by position * 10000^(-i / pairs)."""
     pairs = x.shape[-1] // 2
     angles = np.arange(x.shape[-2])[:, None] * 10_000.0 ** (-np.arange(pairs) / pairs)
     z = (x[..., :pairs] + 1j * x[..., pairs:]) * np.exp(1j * angles)
@@ -152,7 +152,7 @@ def shaken(network, seed=5):
 
 def test_layers_that_the_weights_lack_begin_without_changing_what_is_computed(tmp_path):
     config, path = configuration("toy"), tmp_path / "coarse.weights.h5"
-    coarse = shaken(build(replace(config, fine=0)))  # it has the zoom
+    coarse = shaken(build(replace(config, fine=0)))  # this network has the zoom
     coarse.save_weights(path)
     network = build(config)
     beginning = begin_with(network, path, "toy")
@@ -187,7 +187,7 @@ def test_bands_hold_every_bin_once(name):
 
 
 def test_without_tokens_a_bin_hears_its_neighbours_alone():
-    """The fine path: 3 x 3 bins wide, where the tokens say nothing."""
+    """Without an effect of the tokens, only the fine path acts, which is 3 x 3 bins wide."""
     config = configuration("toy")
     network = shaken(build(config))
     for layer in network.layers:

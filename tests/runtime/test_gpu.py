@@ -52,7 +52,7 @@ print(json.dumps({
 
 
 def compare(model: registry.Model, delegate: str, driver: Path = DRIVER):
-    """What became of a model on a delegate, and how far it is from the CPU; nothing on stderr."""
+    """Run a model on a delegate; return the outcome and the difference from the CPU; require empty stderr."""
     variables = dict.fromkeys(("VK_DRIVER_FILES", "VK_ICD_FILENAMES"), str(driver))
     done = subprocess.run(
         [
@@ -79,6 +79,7 @@ def test_the_hand_made_model_runs_wholly_on_the_gpu(tmp_path):
     assert_whole_on_gpu(result)
 
 
+@pytest.mark.slow
 def test_the_toy_model_runs_wholly_on_the_gpu(toy_model):
     result = compare(toy_model, "gpu")
     assert_whole_on_gpu(result)

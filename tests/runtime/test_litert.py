@@ -1,4 +1,4 @@
-"""LiteRT on the CPU, the fallback where there is no GPU, and silence towards the terminal."""
+"""LiteRT on the CPU, the fallback without a GPU, and a silent terminal."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ def test_chunks_come_out_separated_and_stay_so(tmp_path, threads):
     assert network.signal == tiny.SIGNAL
     first = network.separate(chunk(0))
     assert_separated(chunk(1), network.separate(chunk(1)))
-    assert_separated(chunk(0), first)  # the buffers are used again, what was returned is not
+    assert_separated(chunk(0), first)  # the buffers are reused, the returned arrays are not
 
 
 def test_a_strided_chunk_is_taken_as_it_reads(tmp_path):
@@ -147,7 +147,7 @@ def test_what_is_no_model_is_refused_by_name(tmp_path, no_gpu, content, delegate
     said: list[str] = []
     with pytest.raises(DssError, match=r"tiny\.tflite: not a model that LiteRT can load: \w"):
         LiteRTNetwork(tiny.model(tmp_path, content), delegate, warn=said.append)
-    assert said == []  # the CPU does not run it either
+    assert said == []  # the CPU cannot run the model either
 
 
 def rename_signature(model):
@@ -226,6 +226,17 @@ def test_the_reason_is_one_plain_line(lines, failure, reason):
     assert plain_reason(lines, failure) == reason
 
 
+def test_a_model_that_fails_while_it_runs_is_named_by_its_file(tmp_path, monkeypatch):
+    network = LiteRTNetwork(tiny.model(tmp_path), "cpu")
+
+    def fail(mixture, state, update):
+        raise RuntimeError("CompiledModel error: code=3, message=Failed to invoke the compiled model")
+
+    monkeypatch.setattr(network._session, "separate", fail)
+    with pytest.raises(DssError, match=r"tiny\.tflite: LiteRT failed on the CPU: CompiledModel error"):
+        network.separate(chunk(0))
+
+
 WILD = """
 import sys
 from pathlib import Path
@@ -240,7 +251,7 @@ except DssError as error:
 
 @pytest.mark.parametrize("place", [0, 4 + 40, 200])
 def test_a_file_with_wild_offsets_is_refused_though_its_card_vouches_for_it(tmp_path, place):
-    """LiteRT follows them out of the file: in a process of its own."""
+    """LiteRT would follow the offsets out of the file, so the test uses a separate process."""
     data = bytearray(tiny.pack(tiny.graph()))
     data[place : place + 4] = b"\xf0\xff\xff\x7f"
     path = tiny.write(tmp_path, data=bytes(data))

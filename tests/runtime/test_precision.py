@@ -1,4 +1,4 @@
-"""What a GPU computes in: asked for, tried, and told as it is."""
+"""Precision of a GPU: request, trial, and report of the effective precision."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tests.helpers import tiny
 
 
 class Gpu:
-    """Stands for LiteRT's GPU accelerator, run by the CPU; keeps halves of the numbers if it may."""
+    """Stand-in for LiteRT's GPU accelerator on the CPU; rounds to float16 if permitted."""
 
     def __init__(self, monkeypatch, halves):
         self.halves, self.asked = halves, []
@@ -49,7 +49,7 @@ def test_float32_is_not_tried(tmp_path, monkeypatch):
 @pytest.mark.parametrize("delegate", ["gpu", "auto"])
 def test_a_gpu_that_computes_in_float16_is_told_by_its_rounding(tmp_path, monkeypatch, delegate):
     gpu, said = Gpu(monkeypatch, halves=True), []
-    for _ in range(2):  # the trial is one for the process
+    for _ in range(2):  # one trial per process
         network = LiteRTNetwork(tiny.model(tmp_path), delegate, warn=said.append, gpu_precision="float16")
         assert (network.used, network.gpu_precision, said) == ("gpu", "float16", [])
     assert gpu.asked == [("tiny", "float16"), ("probe", "float16"), ("tiny", "float16")]

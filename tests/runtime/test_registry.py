@@ -1,4 +1,4 @@
-"""Which models are found, and what is refused before LiteRT sees it."""
+"""Search for models, and refusals before LiteRT reads a file."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ CONTENT = tiny.pack(tiny.graph())
 
 @pytest.fixture
 def shelves(tmp_path, monkeypatch):
-    """An empty bundled folder and an empty folder of the user's."""
+    """Empty bundled folder and empty user folder."""
     bundled, own = tmp_path / "bundled", tmp_path / "own"
     bundled.mkdir()
     own.mkdir()

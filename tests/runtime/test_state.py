@@ -1,4 +1,4 @@
-"""Models whose states are inputs and outputs: LiteRT against Keras over a sequence, and what is refused."""
+"""Models with states as inputs and outputs: LiteRT equals Keras over a sequence; refusals."""
 
 from __future__ import annotations
 
@@ -15,6 +15,7 @@ from dss_cli.export.keras_network import KerasNetwork
 from dss_cli.runtime.litert import LiteRTNetwork
 from dss_cli.runtime.network import carries_context
 from dss_cli.runtime.registry import find_model
+from dss_cli.separation.streaming import StreamingSeparator
 from dss_cli.tflite.gpu_rules import graph_violations
 from dss_cli.tflite.graph import read_graph, stored
 from tests.helpers import toy_context
@@ -42,7 +43,7 @@ def chunks(model):
 def in_sequence(network, chunks):
     state = network.begin()
     network.listen(chunks[0], state)
-    return np.array([network.separate(chunk, state) for chunk in chunks[1:]])
+    return [np.array(network.separate(chunk, state)) for chunk in chunks[1:]]
 
 
 def test_a_sequence_of_chunks_gives_what_keras_gives(model, keras_network, chunks):
@@ -103,21 +104,56 @@ def test_a_model_without_states_carries_no_context(toy_model, model):
 
 def test_a_state_of_another_model_is_refused(model, chunks):
     network, other = LiteRTNetwork(model, "cpu"), LiteRTNetwork(model, "cpu")
-    with pytest.raises(UsageError, match="a state of another model than this toy-context"):
+    with pytest.raises(UsageError, match="the state belongs to another model, not to toy-context"):
         network.separate(chunks[0], other.begin())
 
 
-def test_both_signatures_share_their_weights_and_keep_the_rules_of_a_gpu(model):
+def test_all_signatures_share_their_weights_and_keep_the_rules_of_a_gpu(model):
     graph = read_graph(model.path.read_bytes())
     assert graph_violations(graph) == []
-    separate, listen = graph.all
-    assert [s.key for g in graph.all for s in g.signatures] == ["separate", "listen"]
+    separate, *others = graph.all
+    listen, shorter = others
+    assert [s.key for g in graph.all for s in g.signatures] == ["separate", "listen", "separate_7"]
+    assert set(shorter.signatures[0].outputs) == {"near", "far", *model.state}
     assert set(listen.signatures[0].outputs) == set(model.state)
     assert set(separate.signatures[0].outputs) == {"near", "far", *model.state}
     kept = {tensor.buffer for tensor in stored(separate)}
-    shared = [tensor for tensor in stored(listen) if tensor.buffer in kept]
-    big = [tensor for tensor in stored(listen) if tensor.content.size > 256]
-    assert big and all(tensor in shared for tensor in big)
+    for other in others:
+        shared = [tensor for tensor in stored(other) if tensor.buffer in kept]
+        big = [tensor for tensor in stored(other) if tensor.content.size > 256]
+        assert big and all(tensor in shared for tensor in big)
+
+
+def test_shorter_chunks_give_what_keras_gives_and_go_on_with_the_same_states(model, keras_network, chunks):
+    network, reference = LiteRTNetwork(model, "cpu"), KerasNetwork(keras_network, model.signal)
+    assert network.timings == reference.timings != ()
+    length = network.timings[0].frames
+    mixed = [chunk[:, : length if n % 2 else model.signal.frames].copy() for n, chunk in enumerate(chunks)]
+    for expected, found in zip(in_sequence(reference, mixed), in_sequence(network, mixed), strict=True):
+        np.testing.assert_allclose(found, expected, atol=2e-5)
+    alone = network.separate(mixed[3])
+    assert not np.allclose(in_sequence(network, mixed)[2], alone, atol=1e-5), "what was heard before counts"
+
+
+def test_chunks_of_other_lengths_are_refused(model, chunks):
+    network = LiteRTNetwork(model, "cpu")
+    known = r"\(1, 15, 256, 3\) or \(1, 7, 256, 3\)"
+    with pytest.raises(UsageError, match=f"a chunk is float32 of shape {known}, not float32 .1, 8, 256, 3"):
+        network.separate(chunks[0][:, :8].copy())
+    with pytest.raises(UsageError, match=r"not float32 .1, 7, 256, 3"):
+        network.listen(chunks[0][:, :7].copy(), network.begin())
+
+
+def test_the_engine_keeps_to_the_latencies_of_the_card(model, toy_model):
+    network = LiteRTNetwork(model, "cpu", latency=0.05)
+    stream = StreamingSeparator(network)
+    assert stream.latency == network.timings[-1].latency(model.signal) <= 0.05 * 16_000
+    near, far = stream.push(0.1 * np.ones(16_000, np.float32))
+    assert len(near) == len(far) >= 16_000 - stream.latency
+    with pytest.raises(UsageError, match=r"latency 0\.01: the model offers"):
+        LiteRTNetwork(model, "cpu", latency=0.01)
+    with pytest.raises(UsageError, match="the model has one latency alone"):
+        LiteRTNetwork(toy_model, "cpu", latency=0.01)
 
 
 @pytest.mark.parametrize(
@@ -139,6 +175,35 @@ def test_a_card_that_tells_other_states_is_refused(tmp_path, model, change, erro
     path.write_bytes(model.path.read_bytes())
     card = json.loads(model.path.with_suffix(".json").read_text())
     card["state"] = {k: v for k, v in (card["state"] | change).items() if v is not None} if change else {}
+    path.with_suffix(".json").write_text(json.dumps(card))
+    with pytest.raises(DssError, match=error):
+        LiteRTNetwork(find_model(path), "cpu")
+
+
+@pytest.mark.parametrize(
+    ("latencies", "error"),
+    [
+        (3, "latencies is 3, not a list"),
+        ([3], "a latency is 3, not advance, ahead, frames, seconds, shared"),
+        ([{"seconds": 1, "frames": 7}], "a latency is "),
+        (
+            [{"seconds": 1, "frames": 7, "advance": 0, "shared": 0, "ahead": 0}],
+            "does not consist of whole numbers",
+        ),
+        (
+            [{"seconds": 1, "frames": 99, "advance": 1, "shared": 0, "ahead": 0}],
+            "a latency of 99 frames, more than",
+        ),
+        (
+            [{"seconds": 1, "frames": 5, "advance": 1, "shared": 0, "ahead": 0}],
+            r"no signature `separate_5\(mixture\)",
+        ),
+    ],
+)
+def test_a_card_that_tells_other_latencies_is_refused(tmp_path, model, latencies, error):
+    path = tmp_path / model.path.name
+    path.write_bytes(model.path.read_bytes())
+    card = json.loads(model.path.with_suffix(".json").read_text()) | {"latencies": latencies}
     path.with_suffix(".json").write_text(json.dumps(card))
     with pytest.raises(DssError, match=error):
         LiteRTNetwork(find_model(path), "cpu")

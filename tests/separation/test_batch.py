@@ -1,4 +1,4 @@
-"""Which inputs become which outputs, and what is refused before anything runs."""
+"""Names of outputs for given inputs, and refusals before a run."""
 
 from __future__ import annotations
 
@@ -143,7 +143,7 @@ def test_half_finished_recordings_are_refused_unless_they_may_be_replaced():
         (["a.wav"], {"near": "n.wav"}, {"extension": "ogg"}, "--output-dir and --format"),
         (["folder"], {}, {}, "folder: a folder; --recursive"),
         (["folder"], {"near": "n.wav"}, {"recursive": True}, "folder: a folder; .* --output-dir"),
-        (["empty"], {}, {"recursive": True}, "empty: no recording in it"),
+        (["empty"], {}, {"recursive": True}, "empty: no recordings in it"),
         (["a.wav"], {"near": "x.wav", "far": "./x.wav"}, {}, "x.wav: the output of both a.wav"),
         (["a.wav", "b/a.wav"], {}, {}, r"both a\.wav \(near\) and b.a\.wav \(near\)"),
         (["a.wav", "a.wav"], {}, {}, r"a\.near\.wav: the output of both"),

@@ -1,4 +1,4 @@
-"""`dss separate --engine dask`: the stems of one machine from a cluster of real processes, come what may."""
+"""`dss separate --engine dask`: a cluster of real processes gives the same stems as one machine."""
 
 from __future__ import annotations
 
@@ -26,15 +26,9 @@ from tests.helpers.clusters import kill_one, local_cluster, meanwhile
 POSIX = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 
 
-@pytest.fixture(scope="module")
-def cluster():
-    with local_cluster(2) as cluster:
-        yield cluster
-
-
 @pytest.fixture
 def separate(dss, here):
-    """`separate(cluster or None, *arguments)` runs the smallest model: exit code, stdout, stderr lines."""
+    """`separate(cluster or None, *arguments)`: run the smallest model; exit code, stdout, stderr lines."""
     tiny.write(here)
 
     def run(cluster, *arguments):
@@ -48,7 +42,7 @@ def separate(dss, here):
 
 @pytest.fixture
 def folder(recording, here):
-    """`folder(count, seconds)` fills the folder `in` with recordings, some of them in subfolders."""
+    """`folder(count, seconds)`: fill the folder `in` with recordings, some of them in subfolders."""
 
     def fill(count, seconds=0.3):
         for number in range(count):
@@ -125,7 +119,7 @@ def test_a_run_goes_on_where_it_stopped(separate, cluster, folder, here):
     status, _, err = separate(cluster, *options)
     assert (status, err[-1]) == (0, "3 separated, 2 left out (2 outputs exist)")
     assert before.items() <= {p: (here / "out" / p).stat().st_mtime_ns for p in files(here / "out")}.items()
-    status, out, _ = separate(cluster, *options, "--json")  # nothing is left: no worker loads the model
+    status, out, _ = separate(cluster, *options, "--json")  # nothing is left to do: no worker loads the model
     assert (status, json.loads(out)["delegate"]["used"]) == (0, None)
     assert sorted(entry["input"] for entry in lines(here / "m.jsonl")) == [
         f"in/{n}" for n in files(here / "in")
@@ -144,11 +138,11 @@ def test_outputs_that_exist_are_refused_before_anything_runs(separate, cluster, 
     assert len(files(here / "out")) == 6
 
 
-# What becomes of workers and schedulers.
+# Losses of workers and schedulers.
 
 
 def stems(folder):
-    """Whether the first stem is there."""
+    """Return a function that says whether a first stem exists."""
     return lambda: any(folder.rglob("*.far.wav"))
 
 
@@ -156,7 +150,7 @@ def stems(folder):
 def test_the_recordings_of_a_killed_worker_are_separated_by_another(separate, folder, here):
     folder(12, 10)
     killed = []
-    leftover = here / "many" / "2" / ".0011.near.wav.0123abcd.part"  # as a killed worker may leave it
+    leftover = here / "many" / "2" / ".0011.near.wav.0123abcd.part"  # possible remains of a killed worker
     leftover.parent.mkdir(parents=True)
     leftover.touch()
     with local_cluster(2) as cluster, meanwhile(kill_one, cluster, stems(here / "many"), killed):
@@ -187,7 +181,7 @@ def test_a_recording_that_costs_too_many_workers_fails_alone(separate, folder, h
     left = {f"out/{name}" for name in files(here / "out")}
     told = {path for entry in entries for path in entry.get("outputs", {}).values() if "error" not in entry}
     assert len(told) == 2 * (8 - len(errors))
-    assert told <= left  # a worker killed between its last rename and its report leaves whole stems more
+    assert told <= left  # a worker killed between its last rename and its report leaves complete stems
     assert {len(list((here / "out").rglob(f"{n:04}.*.wav"))) for n in range(8)} <= {0, 2}
 
 
@@ -217,7 +211,7 @@ def test_a_lost_scheduler_is_one_line_and_leaves_no_half_file(separate, folder, 
     assert {entry["input"] for entry in lines(here / "m.jsonl")} <= {f"in/{n}" for n in files(here / "in")}
 
 
-# What is refused.
+# Refusals.
 
 
 def test_options_that_do_not_go_together(dss, recording, here):
@@ -251,7 +245,7 @@ def test_workers_with_another_model_are_refused(separate, cluster, folder, here,
     monkeypatch.setattr(on_cluster, "separate_there", another_model)
     status, _, err = separate(cluster, "-r", "in", "-o", "out")
     assert (status, len(err)) == (1, 1)
-    assert "tiny.tflite: another model than that of the machine that asks" in err[0]
+    assert "tiny.tflite: not the same model as on the requesting machine" in err[0]
     assert not (here / "out").exists()
 
 
@@ -274,6 +268,20 @@ def tell_context(job, *, options, **rest):
     raise DssError(f"decided on the {options['context']}")
 
 
+def test_verbose_tells_what_workers_say(separate, cluster, folder, here):
+    folder(3)
+    said = {}
+    for name, where in (("one", None), ("many", cluster)):
+        status, _, err = separate(where, "-r", "in", "-o", name, "--verbose")
+        assert status == 0
+        said[name] = [line for line in err if ", frames: " in line]
+    assert len(said["one"]) == 3
+    there = [line.partition("): ") for line in said["many"]]
+    assert all(worker.startswith("dss: info: worker tcp://") for worker, _, _ in there)
+    assert [what for _, _, what in there] == [line.removeprefix("dss: info: ") for line in said["one"]]
+    assert not any("worker" in line for line in separate(cluster, "-r", "in", "-o", "quiet")[2])
+
+
 def test_workers_with_other_versions_are_refused(separate, cluster, folder, monkeypatch):
     folder(2)
     monkeypatch.setattr(on_cluster, "WORK", replace(on_cluster.WORK, packages=("pytest",)))
@@ -290,7 +298,7 @@ def test_outputs_that_are_not_seen_here_are_errors(separate, cluster, folder, he
     status, _, err = separate(cluster, "-r", "in", "-o", "out")
     assert status == 1
     assert err[-1] == "0 separated, 2 failed"
-    assert "who separates must see the same folder" in err[0]
+    assert "all machines must see the same folder" in err[0]
 
 
 def separate_elsewhere(job, **options):

@@ -1,4 +1,4 @@
-"""The engine and context: whatever the blocks, a state for each channel; ahead for files, past for pipes."""
+"""Context in the engine: any blocks, one state per channel, recording for files, past for pipes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SECOND = SIGNAL.sample_rate
 
 @pytest.fixture
 def ahead(monkeypatch):
-    """Four chunks are heard ahead."""
+    """Set the look-ahead to four chunks."""
     monkeypatch.setattr(listening, "AHEAD_SECONDS", 4 * SIGNAL.chunk_seconds)
     return 4 * SIGNAL.frames * SIGNAL.hop
 
@@ -54,11 +54,11 @@ def test_as_many_samples_leave_as_came_whatever_is_ahead(ahead, length):
     samples = noise(length)
     near, far = streamed(Remembering(), samples, "recording", [])
     assert len(near) == len(far) == length
-    np.testing.assert_allclose(near + far, samples, atol=1e-6)  # the shares of this network add up to one
+    np.testing.assert_allclose(near + far, samples, atol=1e-6)  # the shares of this network sum to one
 
 
 def test_the_recording_is_heard_before_its_first_chunk_is_separated(ahead):
-    """Three of four chunks are loud, the last ones: the past knows nothing of them, the recording does."""
+    """The last three of four chunks are loud: only the context `recording` includes them from the start."""
     faint = np.zeros(ahead // 4, np.float32)
     faint[::100] = 1e-7
     samples = np.concatenate([faint, noise(3 * ahead // 4)])
@@ -120,7 +120,7 @@ def test_a_model_without_context_is_told_where_context_was_asked_for(tmp_path, s
     assert separate_file(tmp_path / "in.wav", **options).context == "none"
     assert said == []
     assert separate_file(tmp_path / "in.wav", context="past", **options).context == "none"
-    assert said == ["the model carries no context: each chunk is decided alone"]
+    assert said == ["the model carries no context: each chunk is separated alone"]
 
 
 def test_chunks_ahead_are_whole_and_at_least_one():

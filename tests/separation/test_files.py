@@ -1,4 +1,4 @@
-"""One recording from file to stems, on a network whose output is known."""
+"""Separation of one recording from file to stems, on a network with known output."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.helpers.synth import noise, quantised, read, tone, write
 
 
 class Shouting:
-    """Gives each stem more than the mixture, so that they clip."""
+    """Network whose stems are louder than the mixture, so that they clip."""
 
     signal, overlap = SMALL, 0.25
 
@@ -26,7 +26,7 @@ class Shouting:
 
 
 class Failing:
-    """Breaks in the middle of a recording."""
+    """Network that fails in the middle of a recording."""
 
     signal, overlap = SMALL, 0.25
 
@@ -80,9 +80,9 @@ def test_identical_channels_are_separated_once(tmp_path, scaling_network, channe
     [(Mixer, "none"), (Remembering, "none"), (Remembering, "past"), (Remembering, "recording")],
 )
 def test_channels_that_part_on_the_way_are_as_if_they_had_always_been_apart(tmp_path, network, context):
-    """Three channels begin alike; one leaves after a second, another after two."""
+    """Three channels start equal; one differs after a second, another after two seconds."""
     samples = np.repeat(noise(200_000), 3, axis=1)
-    samples[:50_000] = 0  # which a context has heard
+    samples[:50_000] = 0  # included in a context
     samples[70_000:, 1] = noise(130_000, seed=1)[:, 0]
     samples[140_000:, 2] = noise(60_000, seed=2)[:, 0]
     path = write(tmp_path / "a.wav", samples, 44_100, "FLOAT")
@@ -215,7 +215,7 @@ def test_an_interruption_leaves_only_the_input(tmp_path, error):
 
 def test_nothing_asked_for(tmp_path, network):
     path = write(tmp_path / "a.wav", noise(1000))
-    with pytest.raises(UsageError, match="no output asked for"):
+    with pytest.raises(UsageError, match="no output requested"):
         separate_file(path, network=network)
 
 

@@ -1,4 +1,4 @@
-"""Many recordings in several processes: the same stems, lines in order, one loss for one death."""
+"""Many recordings in several processes: the same stems, ordered lines, one loss per dead process."""
 
 from __future__ import annotations
 
@@ -15,12 +15,12 @@ from dss_cli.runtime.registry import list_models
 from dss_cli.separation.separator import load_model
 from dss_cli.separation.workers import default_jobs, shared_threads
 from dss_cli.utils import machine
-from tests.helpers import tiny
+from tests.helpers import terminal, tiny
 from tests.helpers.stub import files
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="processes of POSIX")
 
-# What a recording called so meets in the process that separates it.
+# Fault in the separating process, by the name of the recording.
 ODDITIES = """
 import os, signal
 import dss_cli.separation.files as library
@@ -48,7 +48,7 @@ Stub = lambda: os.kill(os.getpid(), 9)
 
 @pytest.fixture
 def batch(stubbed, recording):
-    """`batch(names, *options)` separates such recordings on the stub: exit code, stdout, stderr lines."""
+    """`batch(names, *options)`: separate recordings on the stub; exit code, stdout, stderr lines."""
 
     def run(names, *options, timeout=60):
         for name in names:
@@ -145,6 +145,29 @@ def test_a_signal_ends_all_processes_and_leaves_nothing(stubbed, recording, here
     assert files(here) == names
 
 
+def test_workers_under_nohup_outlive_their_terminal(stubbed, recording, here):
+    for name in ("a.wav", "b.wav"):
+        recording(name, seconds=4)
+    started = "print('started', file=sys.stderr, flush=True)\nStub.pause = 0.02"
+    command = ["nohup", *stubbed(started), "separate", "a.wav", "b.wav", "--jobs", "2"]
+    process = subprocess.Popen(
+        command,
+        stdin=subprocess.DEVNULL,
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.PIPE,
+        start_new_session=True,
+    )
+    while process.stderr.readline() != b"started\n":
+        pass
+    while len(children(process)) < 2:
+        time.sleep(0.01)
+    time.sleep(0.2)
+    os.killpg(process.pid, signal.SIGHUP)
+    process.stderr.read()
+    assert process.wait(60) == 0
+    assert len(files(here)) == 6
+
+
 def test_a_model_that_cannot_be_loaded_is_one_line(dss, recording, here):
     path = tiny.write(here)
     path.write_bytes(b"short")
@@ -162,7 +185,7 @@ def test_a_worker_that_dies_while_it_loads_is_one_line(stubbed, recording):
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert done.returncode == 1
     (line,) = done.stderr.splitlines()
-    assert line.startswith("dss: error: a worker process died while it loaded the model: killed by SIGKILL")
+    assert line.startswith("dss: error: a worker process died while loading the model: killed by SIGKILL")
 
 
 def test_warnings_of_the_network_are_said_once(dss, stub, recording):
@@ -189,32 +212,17 @@ def test_a_gpu_is_not_shared_unless_asked(dss, stub, recording, here):
 
 
 def test_one_bar_shows_the_whole_batch(stubbed, recording):
-    import pty
-
-    for name in ("a.wav", "b.wav", "c.wav"):
+    names = ("a.wav", "b.wav", "c.wav")
+    for name in names:
         recording(name, seconds=5)
-    ours, theirs = pty.openpty()
-    process = subprocess.Popen(
-        [*stubbed("Stub.pause = 0.01"), "separate", "a.wav", "b.wav", "c.wav", "--jobs", "2"],
-        stdout=subprocess.DEVNULL,
-        stderr=theirs,
-        env={**os.environ, "TERM": "xterm"},
-    )
-    os.close(theirs)
-    seen = b""
-    try:
-        while chunk := os.read(ours, 65_536):
-            seen += chunk
-    except OSError:  # how Linux says that the other end has closed
-        pass
-    os.close(ours)
-    assert process.wait(60) == 0
+    status, out, seen = terminal.run([*stubbed("Stub.pause = 0.01"), "separate", *names, "--jobs", "2"])
+    assert (status, out) == (0, b"")
     assert b"3 recordings" in seen
     assert b"separating" not in seen
     assert b"3 separated" in seen
 
 
-# How many processes and threads.
+# Numbers of processes and threads.
 
 
 @pytest.mark.parametrize(
@@ -240,7 +248,7 @@ def test_a_containers_quota_counts(tmp_path):
 
 @pytest.mark.parametrize("model", list_models(), ids=lambda model: model.name)
 def test_results_are_the_same_to_the_bit_whatever_the_threads(model):
-    """Of the bundled models: three chunks on one thread and on several."""
+    """The bundled models run three chunks on one thread and on several."""
     outputs = []
     for threads in (1, 2, 3, 4):
         network = load_model(model.path, "cpu", threads)

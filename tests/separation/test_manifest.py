@@ -1,4 +1,4 @@
-"""The manifest of a batch: lines that are whole, whatever ended the run before."""
+"""Manifest of a batch: complete lines, however the previous run ended."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ def test_a_line_that_a_crash_cut_short_is_removed_aloud(tmp_path, cut):
     first, second = path.read_bytes().splitlines(keepends=True)
     path.write_bytes(first + second[:cut])
     (note,) = write(path, DONE | {"input": "c.wav"})
-    assert note == f"{path}: line 2 was cut short by a crash, and is removed"
+    assert note == f"{path}: line 2 was truncated by a crash, and is removed"
     assert [entry["input"] for entry in read(path)] == ["a.wav", "c.wav"]
 
 
@@ -88,7 +88,7 @@ def test_a_place_that_cannot_be_written_is_one_line(tmp_path):
 
 def test_devices_and_folders_are_refused(tmp_path):
     for path in (Path(os.devnull), tmp_path):
-        with pytest.raises(UsageError, match="a manifest is a plain file"):
+        with pytest.raises(UsageError, match="a manifest must be a regular file"):
             write(path, DONE)
 
 

@@ -1,4 +1,4 @@
-"""Hours of audio in bounded memory: the whole command with LiteRT, in a process of its own."""
+"""Hours of audio in bounded memory: the whole command with LiteRT, in a separate process."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ pytestmark = [
 RATE = 8000
 LIMIT = 350  # MB of resident memory
 TOLERANCE = 10  # MB between two runs
-ALLOWANCE = 20  # MB for the table of packets that an MP4 has: some 10 for each hour
-CHUNKS = SignalConfig(hop=256, frames=188)  # of three seconds, on a network that costs next to nothing
+ALLOWANCE = 20  # MB for the packet table of an MP4: about 10 MB per hour
+CHUNKS = SignalConfig(hop=256, frames=188)  # chunks of three seconds, for a network with very little work
 
-# VmHWM is of this program alone; ru_maxrss would start at what pytest had in memory.
+# VmHWM belongs to this program only; ru_maxrss would include the memory of pytest.
 COMMAND = """
 import sys
 from pathlib import Path
@@ -40,7 +40,7 @@ sys.exit(code)
 
 
 def silence(path: Path, seconds: int) -> Path:
-    """A 16-bit mono WAV that takes no room on the disk."""
+    """Write a sparse 16-bit mono WAV of silence."""
     size = seconds * RATE * 2
     layout = struct.pack("<IHHIIHH", 16, 1, 1, RATE, 2 * RATE, 2, 16)
     sizes = (struct.pack("<I", number) for number in (36 + size, size))
@@ -51,7 +51,7 @@ def silence(path: Path, seconds: int) -> Path:
 
 
 def peak_memory(folder: Path, model: Path, source: Path) -> float:
-    """Of `dss separate` on that recording, in MB."""
+    """Return the peak memory of `dss separate` on a recording, in MB."""
     target = folder / "near.flac"
     options = ["--near", target, "--model", model, "--delegate", "cpu", "--overwrite", "--quiet"]
     command = [sys.executable, "-c", COMMAND, "separate", source, *options]

@@ -1,4 +1,4 @@
-"""Whole recordings in memory, on networks whose output is known."""
+"""Whole recordings in memory, on networks with known output."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def test_a_fallback_is_one_warning_and_nothing_else(tmp_path, no_gpu):
     done = subprocess.run(command, capture_output=True, text=True, timeout=60)
     assert (done.returncode, done.stdout) == (0, "")
     said = [line for line in done.stderr.splitlines() if not line.startswith(" ")]
-    (warning,) = said  # the indented line is the place in the source
+    (warning,) = said  # the indented line is the line of source code
     assert warning.endswith("UserWarning: running on the CPU: no GPU adapter was found")
 
 
@@ -94,7 +94,7 @@ def test_a_model_that_was_never_trained_is_told(tmp_path):
     card = json.loads(path.with_suffix(".json").read_text())
     path.with_suffix(".json").write_text(json.dumps({**card, "training": {"untrained": True, "seed": 0}}))
     load_model(path, "cpu", warn=said.append)
-    assert said == ["tiny: its weights are fresh: it separates nothing"]
+    assert said == ["tiny: the model is untrained: it separates nothing"]
 
 
 @pytest.mark.parametrize("rate", [8000, 16_000, 22_050, 44_100, 96_000])

@@ -1,4 +1,4 @@
-"""Jobs with files behind URLs, and jobs that were cut short before they could tell."""
+"""Jobs with files at URLs, and jobs that ended before their report."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.helpers.testsets import contents
 
 @pytest.fixture
 def job(here):
-    """A job whose near stem is there, its far stem not yet."""
+    """Job with an existing near stem and a missing far stem."""
     (here / "near.wav").write_bytes(b"near")
     return Job("a.wav", {stem: str(here / f"{stem}.wav") for stem in ("near", "far")})
 
@@ -58,7 +58,7 @@ def test_errors_have_the_names_that_the_user_gave(job):
 
 @pytest.fixture
 def separate(dss, here, memory, recording):
-    """`separate(*arguments)` runs the smallest model; the recordings of `in` also lie at memory://in."""
+    """`separate(*arguments)`: run the smallest model; the recordings of `in` are also at memory://in."""
     tiny.write(here)
     for name in ("a.wav", "b/c.flac"):
         recording(f"in/{name}")

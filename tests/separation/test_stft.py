@@ -1,4 +1,4 @@
-"""Streaming analysis and synthesis: perfect reconstruction, whatever the partition."""
+"""Streaming analysis and synthesis: perfect reconstruction for any division into blocks."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ def test_reconstruction_is_perfect_and_of_equal_length(hop, length, noise):
     assert frames.shape == (-(-length // hop) + signal.window // hop - 1, signal.bins + 1)
 
     synthesis = StreamingISTFT(signal)
-    early, late = np.split(frames, [length // hop])  # what push gave, and flush
+    early, late = np.split(frames, [length // hop])  # from push, from flush
     output = np.concatenate((synthesis.push(early), synthesis.flush(late, length)))
 
     assert output.dtype == np.float32
@@ -58,7 +58,7 @@ def test_frame_k_covers_the_samples_the_contract_names(hop):
         frames = analyse(samples, signal)
         k = np.arange(len(frames))
         covered = (k * hop - (signal.window - hop) <= place) & (place < k * hop + hop)
-        # The window is zero at its very first sample, which a frame covers but does not see.
+        # The window is zero at its first sample, which has no effect on the frame.
         seen = covered & (place > k * hop - (signal.window - hop))
         np.testing.assert_array_equal(np.abs(frames).sum(axis=1) > 1e-3, seen)
 

@@ -1,4 +1,4 @@
-"""The streaming engine and the array API, on networks whose output is known."""
+"""Streaming engine and array API, on networks with known output."""
 
 from __future__ import annotations
 
@@ -93,7 +93,7 @@ def test_chunks_advance_by_what_is_not_shared(noise):
     assert len(network.seen) == 6
     analysis = StreamingSTFT(SMALL)
     frames = np.concatenate((analysis.push(noise(128 * 80)), analysis.flush()))
-    starts = [0, 15, 30, 45, 60, 83 - 20]  # the last chunk reaches back for full context
+    starts = [0, 15, 30, 45, 60, 83 - 20]  # the last chunk starts earlier, so that it is complete
     for chunk, start in zip(network.seen, starts, strict=True):
         expected = compress(frames[start : start + 20, :-1], SMALL.exponent)
         np.testing.assert_array_equal(chunk[0], expected)
@@ -108,13 +108,13 @@ def test_short_recording_is_padded_with_silence_at_its_end(noise):
 
 
 def test_crossfade_weights_are_a_raised_cosine(noise):
-    """A first chunk at gain one and a second at gain zero bare the fading weights."""
+    """A first chunk with gain one and a second with gain zero reveal the crossfade weights."""
     samples = np.full(128 * 60, 0.5, np.float32)
     near, _ = run(Recorder(gains=[1.0, 0.0, 0.0, 0.0, 0.0, 0.0]), samples, overlap=0.5)
     gain = near / samples
     np.testing.assert_allclose(gain[: 10 * 128 - 384], 1, atol=1e-5)
     np.testing.assert_allclose(gain[20 * 128 :], 0, atol=1e-5)
-    # Frames 10 to 19 fade; a hop of samples is the Hann-weighted mean of four frames' weights.
+    # Frames 10 to 19 are crossfaded; each hop of samples has the Hann-weighted mean of four frames' weights.
     weights = np.concatenate(
         (np.ones(10), 0.5 + 0.5 * np.cos(np.pi * (np.arange(10) + 0.5) / 10), np.zeros(10))
     )
@@ -134,7 +134,7 @@ def test_no_overlap_joins_without_a_fade(noise):
 
 
 def test_nyquist_follows_its_neighbours_mask():
-    """Of a tone at 8 kHz alone: its neighbour holds half of it and is scaled, so it is as well."""
+    """A tone at 8 kHz also fills the neighbour bin, whose scaling is applied to the Nyquist bin."""
     samples = np.tile(np.array([0.5, -0.5], np.float32), 4000)
     near, far = run(Recorder(gains=[0.25]), samples)
     np.testing.assert_allclose(near, 0.25 * samples, atol=1e-6)
@@ -172,7 +172,7 @@ def test_nothing_in_nothing_out(scaling_network):
 
 @pytest.mark.parametrize("block", [48_000, 16_000 * 120])
 def test_memory_does_not_grow_with_the_recording(block, scaling_network):
-    """Two minutes take what six seconds take, in blocks or at once (besides the output itself)."""
+    """Two minutes need as much memory as six seconds, in blocks or at once (apart from the output itself)."""
     samples = np.zeros(16_000 * 120, np.float32)
     separator = StreamingSeparator(scaling_network(SignalConfig()))
     separator.push(samples[: 16_000 * 6])
@@ -182,7 +182,7 @@ def test_memory_does_not_grow_with_the_recording(block, scaling_network):
         kept += sum(stem.nbytes for stem in separator.push(samples[start : start + block]))
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    output = 0 if block < len(samples) else 2 * kept  # the parts, and the whole made of them
+    output = 0 if block < len(samples) else 2 * kept  # the parts, and their concatenation
     assert peak - output < 40e6
 
 
@@ -207,7 +207,7 @@ def test_a_network_that_overflows_is_an_error(noise):
         def separate(self, mixture):
             return np.full_like(mixture[..., 1:], self.value), mixture[..., 1:]
 
-    for value in (np.nan, np.inf, 1e38):  # the last one overflows when it is decompressed
+    for value in (np.nan, np.inf, 1e38):  # the last value overflows in the decompression
         network = Overflowing()
         network.value = value
         with warnings.catch_warnings(), pytest.raises(DssError, match="not finite"):

@@ -1,4 +1,4 @@
-"""The simulator of protocol 2 against geometry and textbook acoustics."""
+"""Simulator of protocol 2 against geometry and textbook acoustics."""
 
 from __future__ import annotations
 
@@ -49,21 +49,21 @@ def sphere(count=4000):
 
 
 def delay_of(samples, around):
-    """Time of the loudest value within 3 of `around` samples, after 32-fold interpolation."""
+    """Return the time of the largest value within 3 samples of `around`, after 32-fold interpolation."""
     fine = np.abs(np.fft.irfft(np.fft.rfft(samples), 32 * len(samples)))
     first = round(32 * (around - 3))
     return (first + int(np.argmax(fine[first : first + 6 * 32]))) / 32
 
 
 def octave(samples, band):
-    """What an octave's own weight leaves of a response."""
-    size = len(samples) + RATE  # the weights ring to both sides
+    """Return a response filtered with the weight of one octave."""
+    size = len(samples) + RATE  # the weights ring on both sides
     weight = band_weights(np.fft.rfftfreq(size, 1 / RATE))[band]
     return np.fft.irfft(np.fft.rfft(samples, size) * weight, size)[: len(samples)]
 
 
 def decay_time(samples):
-    """RT60 from -5 to -25 dB of the backward-integrated decay."""
+    """Return the RT60 from -5 to -25 dB of the backward-integrated decay."""
     energy = np.cumsum(samples[::-1] ** 2)[::-1]
     decibels = 10 * np.log10(energy / energy[0] + 1e-30)
     begin, end = (int(np.argmax(decibels < limit)) for limit in (-5, -25))
@@ -153,7 +153,7 @@ class TestImages:
             np.testing.assert_allclose(bare, np.sqrt(1 - share), rtol=1e-6)
 
     def test_a_mirrored_talker_looks_the_mirrored_way(self):
-        """A talker who speaks at a wall is loudest by way of that wall."""
+        """For a talker who faces a wall, the reflection from this wall is the loudest."""
         source = HERE + 0.7 * EAST
         box = Shoebox(SIZE, np.zeros((6, 7)), order=1)
         at_wall = find_images(rng(), box, source, mouth(EAST), omni(HERE), 40)
@@ -162,7 +162,7 @@ class TestImages:
         i = 1 + int(np.argmin(np.abs(at_wall.distances[1:] - wall)))
         behind = mouth(EAST).gains(np.array([[-1.0, 0, 0]]))[0]
         bare = np.exp(-AIR * wall / 2) / wall
-        np.testing.assert_allclose(at_wall.gains[i], bare, rtol=1e-6)  # straight at the wall, straight back
+        np.testing.assert_allclose(at_wall.gains[i], bare, rtol=1e-6)  # perpendicular to the wall and back
         np.testing.assert_allclose(away.gains[i], bare * behind, rtol=1e-6)
         np.testing.assert_allclose(at_wall.gains[0] / away.gains[0], behind, rtol=1e-6)
 
@@ -190,7 +190,7 @@ class TestDecay:
             assert found == pytest.approx(asked[band], rel=0.15), f"octave {BANDS[band]:g} Hz"
 
     def test_late_energy_is_what_the_volume_says(self):
-        """Without absorption the energy per metre of path is 4 pi / V, whatever the distance."""
+        """Without absorption the energy per metre of path is 4 pi / V at every distance."""
         box = even_room(0.0)
         images = find_images(rng(), box, HERE + 0.7, point(), omni(HERE), 60)
         late = (images.distances > 40) & (images.distances < 60)
@@ -209,7 +209,7 @@ class TestDecay:
         np.testing.assert_allclose((images.gains[there] ** 2).sum(axis=0), expected, rtol=0.2)
 
     def test_the_noise_joins_the_images_without_a_step(self, monkeypatch):
-        """In each octave, 20 ms before and after the seam differ by no more than the decay and chance."""
+        """In each octave, 20 ms before and after the seam differ only by the decay and by chance."""
         import dss_cli.simulation.image_sources as module
 
         monkeypatch.setattr(module, "MOST_IMAGES", 6000)
@@ -246,7 +246,7 @@ class TestDecay:
 
 class TestRendering:
     def test_alike_in_all_octaves_is_a_train_of_pulses(self):
-        """The filters of the octaves leave no trace where no octave differs: the trains are the response."""
+        """If all octaves are equal, their filters cancel: the response equals the pulse trains."""
         box = Shoebox(SIZE, np.full((6, 7), 0.4), order=3)
         response, images = respond(rng(), box, [HERE + 0.8], [point()], omni(HERE), 0.1)
         bare = replace(images[0], gains=images[0].gains * np.exp(AIR * images[0].distances[:, None] / 2))

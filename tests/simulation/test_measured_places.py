@@ -1,4 +1,4 @@
-"""Places of measured responses in a bank: who is paired with whom, at what level, and what is refused."""
+"""Places of measured responses in a bank: pairs, levels, refusals."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ pytest.importorskip("pyroomacoustics")
 from dss_cli.errors import DssError
 from dss_cli.simulation.measured_places import load_training_rooms
 from dss_cli.simulation.measured_rirs import load_rooms, read_rows
+from dss_cli.simulation.recipe import Recipe
 from dss_cli.simulation.rir import onset, split_at_onset
 from dss_cli.simulation.rir_bank import Bank, simulate_bank
-from dss_cli.simulation.scene_sampling import Recipe
 from tests.helpers import synth
 
 COUNTS = (3, 4)
@@ -20,7 +20,7 @@ HEAD = "path,room,distance_m,rt60_s,split"
 
 
 def response(seed, ratio, rt60=0.3, gain=1.0):
-    """A pulse and a decay `ratio` dB below it, at any level."""
+    """Return a pulse and a decay `ratio` dB below the pulse, at any level."""
     time = np.arange(6000) / 16_000
     decay = np.random.default_rng(seed).standard_normal(6000) * 10 ** (-3 * time / rt60)
     decay *= 10 ** (-ratio / 20) / np.sqrt(np.sum(decay[60:] ** 2))
@@ -33,7 +33,7 @@ def response(seed, ratio, rt60=0.3, gain=1.0):
 
 @pytest.fixture
 def write(tmp_path):
-    """`write(name, distances, at_one_metre, rt60, split)`: a room; writes the manifest anew."""
+    """`write(name, distances, at_one_metre, rt60, split)`: add a room; rewrite the manifest."""
     lines = [HEAD]
 
     def room(name, distances, at_one_metre=5.0, rt60=0.3, split="train"):
@@ -100,7 +100,7 @@ def test_what_cannot_be_made_of_a_folder_is_told_in_one_line(write, tmp_path):
     with pytest.raises(DssError, match=r"no room has 3 responses at 0\.2 to 0\.8 m and 4 at 1\.2 to 15 m"):
         load_training_rooms(folder, COUNTS)
     write("live", [1.5, 2.0, 2.5, 3.0], rt60=1.2)
-    with pytest.raises(DssError, match="in it or in one like it"):
+    with pytest.raises(DssError, match="in the same or a similar room"):
         load_training_rooms(folder, COUNTS)
     with pytest.raises(DssError, match="no line of split 'test'; there is train"):
         load_training_rooms(folder, COUNTS, "test")

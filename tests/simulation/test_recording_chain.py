@@ -1,4 +1,4 @@
-"""Devices that level, clip and narrow what they record, with the parts of a scene still adding up."""
+"""Devices that level, clip and band-limit a recording; the parts of a scene still sum to the mixture."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.helpers import short_runs
 
 pytest.importorskip("keras")
 
-from dss_cli.simulation.mixing import Recipe
+from dss_cli.simulation.recipe import Recipe
 from dss_cli.simulation.recording_chain import (
     BANDS,
     Capture,
@@ -104,7 +104,7 @@ def test_a_captured_scene_still_adds_up_and_says_what_it_went_through(sources):
         device = scene.drawn["device"]
         if band := device["band"]:
             power = np.abs(np.fft.rfft(scene.noise * np.hanning(RATE))) ** 2
-            # They spread a little of it beyond.
+            # The filters spread a little of the band beyond its limits.
             spread = device["drive"] or device["levelling"] or device["companded"]
             assert power[int(band) + 20 :].sum() < (1e-2 if spread else 1e-5) * power.sum()
         assert "device" not in other.drawn

@@ -37,7 +37,7 @@ def room():
 
 
 def peak(samples, delay):
-    """Time of the loudest value within 3 of `delay` samples, after 32-fold interpolation."""
+    """Return the time of the largest value within 3 samples of `delay`, after 32-fold interpolation."""
     fine = np.abs(np.fft.irfft(np.fft.rfft(samples), 32 * len(samples)))
     first = round(32 * (delay - 3))
     return (first + int(np.argmax(fine[first : first + 6 * 32]))) / 32
@@ -55,7 +55,7 @@ def test_the_direct_path_comes_after_r_over_c(seed):
 
 @pytest.mark.parametrize("seed", range(8))
 def test_the_direct_path_falls_with_one_over_r(seed):
-    """Amplitude times distance, freed of directivity and air, is 1 near and far."""
+    """Amplitude times distance, corrected for directivity and air, is 1 near and far."""
     place = outdoors(seed)
     for samples, distance, gain, reflections in zip(
         place.responses, place.distances, place.gains, place.reflections, strict=True
@@ -66,7 +66,7 @@ def test_the_direct_path_falls_with_one_over_r(seed):
 
 
 def test_twice_as_far_is_six_decibels_less():
-    """Without the fit: the energy up to the peak, before the ground answers."""
+    """The energy up to the peak, before the ground reflection, is used without the fit."""
     energies = []
     for distance in (0.4, 0.8):
         place = outdoors(1, [(distance, distance)], facing=[True])
@@ -116,7 +116,7 @@ def test_rooms_reverberate_as_long_as_asked(room):
 
 
 def test_a_talker_of_a_room_stands_where_it_stands(room):
-    """Randomised image positions move the reflections alone."""
+    """Randomised image positions move only the reflections."""
     for i, distance in enumerate(room.distances):
         expected = LEAD + distance * RATE / SOUND
         delay, level, _ = direct_path(room.responses[i], expected, room.reflections[i] + LEAD)
@@ -145,7 +145,7 @@ def test_wrong_reverberation_is_found(room):
 def test_who_faces_the_microphone_is_near_full_level():
     facing = outdoors(2, [(1.0, 2.0)] * 12, facing=[True] * 12).gains
     anywhere = outdoors(2, [(1.0, 2.0)] * 12, facing=[False] * 12).gains
-    assert facing.min() > 0.74  # 50 degrees aside, 53 degrees above or below, the narrowest talker
+    assert facing.min() > 0.74  # 50 degrees to the side, 53 degrees above or below, the narrowest directivity
     assert anywhere.min() < 0.6
     assert max(facing.max(), anywhere.max()) <= 1.0
 
@@ -172,7 +172,7 @@ class TestAbsorption:
         )
 
     def test_it_is_at_least_eyrings(self):
-        """Mixing directions is the fastest decay there is; a cube of even walls is near it."""
+        """Mixed directions decay fastest; a cube with equal walls is close to that."""
         area, volume = 2 * (5 * 4 + 5 * 3 + 4 * 3), 60
         eyring = 24 * np.log(10) / SOUND * volume / (-area * np.log(1 - 0.3))
         assert eyring < image_source_rt60(self.size, np.full(6, 0.3)) < 1.25 * eyring

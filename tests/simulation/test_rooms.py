@@ -1,4 +1,4 @@
-"""What places a bank asks for: reverberation, directivity, half of the far talkers facing the microphone."""
+"""Places requested by a bank: reverberation, directivity, half of the far talkers facing the microphone."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from dss_cli.simulation import rir_bank, rooms_protocol1
 
 @pytest.fixture
 def asked(monkeypatch):
-    """What `simulate_place` is asked for, in 300 places."""
+    """Arguments of `simulate_place` for 300 places."""
     calls = []
 
     def simulate_place(rng, environment, ranges, rt60, seconds, facing, mouth):

@@ -1,4 +1,4 @@
-"""Rooms of protocol 2: what is drawn, what is checked, and that they cover what was measured."""
+"""Rooms of protocol 2: drawing, checks, and coverage of the measured rooms."""
 
 from __future__ import annotations
 
@@ -113,7 +113,7 @@ class TestChecks:
         assert "reverberates" in check_room(replace(room, rt60=room.rt60 / 1.6))[2][0]
 
     def test_a_level_is_found_whatever_the_directivity(self, rooms):
-        """The fit is told geometry and patterns alone, and finds what the simulator made of them."""
+        """The fit receives only geometry and patterns, and finds the simulator's level."""
         for room in rooms:
             for i, samples in enumerate(room.responses):
                 delay = room.distances[i] * RATE / SOUND
@@ -173,19 +173,21 @@ class TestTable:
     @pytest.fixture(scope="class")
     @staticmethod
     def many():
-        """100 rooms as a bank has them, the noise beginning earlier, which is faster."""
+        """100 rooms as in a bank, but with an earlier start of the noise, which is faster."""
         before = image_sources.MOST_IMAGES
         image_sources.MOST_IMAGES = 2500
         yield [simulated(1, index) for index in range(100)]
         image_sources.MOST_IMAGES = before
 
+    @pytest.mark.slow
     @pytest.mark.parametrize("band", MEASURED)
     def test_direct_sound_covers_that_of_measured_rooms(self, many, band):
         found, count = figure_percentiles(many, band)
         assert count >= 50
-        # Percentiles of so few responses are known to one or two decibels.
+        # Percentiles of so few responses are accurate to one or two decibels.
         assert covers(found, MEASURED[band], slack=2.0), (found, MEASURED[band])
 
+    @pytest.mark.slow
     def test_reverberation_falls_with_frequency(self, many):
         low, middle, high = np.percentile(treble(many), (10, 50, 90))
         assert middle == pytest.approx(0.7, abs=0.06)

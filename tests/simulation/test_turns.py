@@ -1,4 +1,4 @@
-"""Conversations: who speaks when, and how loud the rest is against who speaks."""
+"""Conversations: turns of the talkers, and levels of the other sounds relative to the talker."""
 
 from __future__ import annotations
 
@@ -11,8 +11,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from dss_cli.simulation.corpus import SPEECH_RMS, Material
-from dss_cli.simulation.mixing import TYPICAL_GAIN, TYPICAL_NEAR, mix
-from dss_cli.simulation.scene_sampling import CONVERSATIONS, Recipe, draw
+from dss_cli.simulation.mixing import mix
+from dss_cli.simulation.recipe import CONVERSATIONS, Recipe
+from dss_cli.simulation.rendering import TYPICAL_GAIN, TYPICAL_NEAR
+from dss_cli.simulation.scene_sampling import draw
 from dss_cli.simulation.turns import ALWAYS, FOREVER, RAMP, Turns, draw_turns, gate
 
 RATE = 16_000
@@ -23,7 +25,7 @@ PLAIN = Recipe(
 
 
 def noise(count, seconds, seed=0):
-    """Talkers of white noise, `seconds` each, at about -26 dBFS."""
+    """Return talkers of white noise, `seconds` each, at about -26 dBFS."""
     rng = np.random.default_rng(seed)
     lengths = [round(s * RATE) for s in np.broadcast_to(seconds, count)]
     ends = np.cumsum(lengths)
@@ -46,7 +48,7 @@ def level(samples):
     return 10 * np.log10(np.mean(np.square(samples, dtype=np.float64)) + 1e-30)
 
 
-SMEAR = RATE // 20  # samples: the microphone's high-pass has no phase, and rings ahead
+SMEAR = RATE // 20  # samples: the microphone's zero-phase high-pass rings before an onset
 
 
 def audible(samples):
@@ -54,7 +56,7 @@ def audible(samples):
 
 
 def turns(drawn):
-    """Intervals by role within the scene, in samples."""
+    """Return the intervals by role within the scene, in samples."""
     return {
         role: [
             np.clip(np.subtract(s, TAPS), 0, drawn.length)

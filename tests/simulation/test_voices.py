@@ -1,4 +1,4 @@
-"""What a recipe does to voices before they are placed: their pace and their timbre."""
+"""Changes of voices before they are placed: pace and timbre."""
 
 from __future__ import annotations
 
@@ -8,7 +8,9 @@ import pytest
 pytest.importorskip("scipy")
 
 from dss_cli.simulation.corpus import Material
-from dss_cli.simulation.mixing import KNOTS, Recipe, render
+from dss_cli.simulation.mixing import render
+from dss_cli.simulation.recipe import Recipe
+from dss_cli.simulation.scene_sampling import KNOTS
 
 RATE = 16_000
 QUIET = {"colour": 0.0, "level_spread": 0.0}
@@ -58,7 +60,7 @@ def test_a_voice_of_another_timbre_is_coloured_as_drawn():
             power.append(np.mean(spectrum[np.abs(hertz / knot - 1) < 0.03]))
         levels.append(10 * np.log10(power[0] / power[1]))
     expected = drawn[2:7]
-    np.testing.assert_allclose(np.diff(levels), np.diff(expected), atol=1.0)  # but for the device's gain
+    np.testing.assert_allclose(np.diff(levels), np.diff(expected), atol=1.0)  # apart from the device's gain
     assert np.ptp(expected) > 3
 
 

@@ -1,4 +1,4 @@
-"""Talkers with another vocal tract: their formants move, their pitch and their words stay."""
+"""Change of the vocal tract: formants move, pitch and words stay."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ PITCH, FORMANT = 125, 1500  # Hz
 
 
 def vowel(seconds, formant=FORMANT):
-    """Pulses through a resonance."""
+    """Return pulses filtered by a resonance."""
     pulses = np.zeros(int(seconds * RATE))
     pulses[:: RATE // PITCH] = 1.0
     width = np.exp(-np.pi * 150 / RATE)
@@ -26,7 +26,7 @@ def vowel(seconds, formant=FORMANT):
 
 
 def peak(samples):
-    """Where a smooth spectrum is highest, in Hz, above the voice's first harmonics."""
+    """Return the frequency in Hz of the maximum of a smooth spectrum, above the first harmonics."""
     hertz, power = signal.welch(samples, RATE, nperseg=128)
     return hertz[power.argmax()]
 

@@ -1,4 +1,4 @@
-"""Test sets: what is in the files, and that they are the same whoever makes them."""
+"""Test sets: contents of the files, and equal files from every way of making them."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def integers(path):
     return sf.read(path, dtype="int32")[0].astype(np.int64) >> 8
 
 
-# What is in the files.
+# Contents of the files.
 
 
 def test_the_parts_add_up_to_the_mixture_exactly(made):
@@ -79,7 +79,7 @@ def test_the_noise_is_as_loud_as_asked(made):
     for record in records(made):
         near, far, noise = (integers(made / record[part]).astype(float) for part in ("near", "far", "noise"))
         ratio = 10 * np.log10(np.mean((near + far) ** 2) / np.mean(noise**2))
-        if record["snr_db"] is None:  # the microphone's own noise alone
+        if record["snr_db"] is None:  # only the microphone's own noise
             assert ratio == pytest.approx(-record["floor_db"], abs=0.3)
         else:
             assert ratio == pytest.approx(record["snr_db"], abs=0.1)
@@ -131,7 +131,7 @@ def test_the_scorer_reads_it(made):
     assert scenes[2].near_m == pytest.approx(0.6)
 
 
-# The same files, whoever makes them.
+# Reproducibility of the files.
 
 
 def test_a_set_says_of_which_protocol_its_rooms_are(made, plan, tmp_path):
@@ -148,8 +148,8 @@ def test_a_set_says_of_which_protocol_its_rooms_are(made, plan, tmp_path):
     (tmp_path / "set" / "test-set.json").write_text(
         (tmp_path / "set" / "test-set.json").read_text().replace('"protocol": 1,', "")
     )
-    _folder(tmp_path / "set", former)  # as written when there was no other protocol
-    with pytest.raises(UsageError, match=r"whose protocol differs \(1, not 2\)"):
+    _folder(tmp_path / "set", former)  # as written before protocol 2
+    with pytest.raises(UsageError, match=r"a different protocol \(1, not 2\)"):
         _folder(tmp_path / "set", replace(former, protocol=2))
 
 
@@ -200,7 +200,7 @@ def test_other_settings_want_another_folder(made, plan):
 @pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 @pytest.mark.parametrize("number", [signal.SIGKILL, signal.SIGINT])
 def test_an_interrupted_run_goes_on(made, plan, material, tmp_path, number):
-    """It stalls in the fourth scene, with its files half written; the signal comes then."""
+    """The run stalls in the fourth scene, with partially written files; the signal arrives then."""
     script = tmp_path / "stall.py"
     script.write_text(
         "import pickle, sys, time\n"
@@ -320,7 +320,7 @@ def test_measured_rooms_hold_near_and_far_of_one_microphone(material, rooms, tmp
 def test_calibrated_levels_are_those_of_the_room(rooms):
     near, far, _ = load_rooms(rooms).draw(np.random.default_rng(0), 1, 1)
     levels = [np.abs(side[0].samples).max() for side in (near, far)]
-    assert levels[0] * 0.5 == pytest.approx(1, rel=0.05)  # 1 / r, as simulated ones have it
+    assert levels[0] * 0.5 == pytest.approx(1, rel=0.05)  # 1 / r, as in simulated rooms
     assert 20 * np.log10(levels[0] / levels[1]) == pytest.approx(12, abs=0.01)
 
 

@@ -1,4 +1,4 @@
-"""`--engine dask`: the same files from a cluster of real processes, whatever becomes of its workers."""
+"""`--engine dask`: a cluster of real processes gives the same files, even if workers are lost."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ POSIX = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 
 
 @pytest.fixture(scope="module")
-def cluster(material):  # for its cache, which the workers share
+def cluster(material):  # sets the cache, which the workers share
     with local_cluster(2) as cluster:
         yield cluster
 
@@ -57,7 +57,7 @@ def made(plan, tmp_path_factory):
 
 
 def begun(path):
-    """Whether the first scene is there."""
+    """Return a function that says whether the first scene exists."""
     return lambda: any((path / ".scenes").glob("*-*.json"))
 
 
@@ -65,7 +65,7 @@ def begun(path):
 
 
 def test_engines_make_no_difference(dss, cluster, material, tmp_path, monkeypatch):
-    """With a scheduler file, and with relative paths: the workers have another working directory."""
+    """The test uses a scheduler file and relative paths; the workers have another working directory."""
     monkeypatch.chdir(tmp_path)
     Path("scheduler.json").write_text(json.dumps({"address": cluster.scheduler_address}))
     speech = os.path.relpath(material / "speech")
@@ -78,7 +78,7 @@ def test_engines_make_no_difference(dss, cluster, material, tmp_path, monkeypatc
         ("cluster", ("--engine", "dask", "--scheduler", "scheduler.json")),
     ):
         status, out, err = dss("simulate-test-set", name, *arguments, *options)
-        assert (status, len(err)) == (0, 1)  # that there is no noise
+        assert (status, len(err)) == (0, 1)  # the line about missing noise
         reports[name] = json.loads(out)
     assert contents(tmp_path / "one") == contents(tmp_path / "two") == contents(tmp_path / "cluster")
     assert [report["engine"] for report in reports.values()] == ["processes", "processes", "dask"]
@@ -105,7 +105,7 @@ def test_workers_may_come_late_and_have_threads(plan, made, tmp_path):
 
 
 def test_threads_of_a_worker_take_turns(material, tmp_path):
-    """Rooms need it, which are made with pyroomacoustics' one generator for the whole process."""
+    """Rooms need turns, because pyroomacoustics has one random generator per process."""
     whole, _ = draw_up(material / "speech", seconds=1.0)
     plan = replace(whole, strata=(Stratum("near-only", "indoor"),), count=3)
     build_test_set(tmp_path / "alone", plan)
@@ -121,7 +121,7 @@ def test_threads_of_a_worker_take_turns(material, tmp_path):
     assert contents(tmp_path / "set") == contents(tmp_path / "alone")
 
 
-# What becomes of workers, clients and schedulers.
+# Losses of workers, clients and schedulers.
 
 
 @POSIX
@@ -163,7 +163,7 @@ def test_an_interrupted_run_is_cancelled_and_goes_on(cluster, plan, made, tmp_pa
     process = subprocess.Popen(
         [*command, "--scheduler", cluster.scheduler_address], stderr=subprocess.PIPE, text=True
     )
-    with frozen(cluster, begun(path)):  # nobody can come to an end before the signal
+    with frozen(cluster, begun(path)):  # no worker can finish before the signal
         assert any(processing(cluster).values())
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=30)
@@ -185,7 +185,7 @@ def test_a_lost_scheduler_is_said(plan, tmp_path):
         closer.join()
 
 
-# What is refused.
+# Refusals.
 
 
 def refused(dss, *arguments):
@@ -219,7 +219,7 @@ def test_dask_that_is_not_installed(dss, material, tmp_path, monkeypatch):
 
 @contextlib.contextmanager
 def web_server():
-    """Such as Dask's dashboard, whose port is the next one."""
+    """Server like Dask's dashboard, which uses the next port."""
     silent = type("Silent", (http.server.BaseHTTPRequestHandler,), {"log_message": lambda *_: None})
     server = http.server.HTTPServer(("127.0.0.1", 0), silent)
     with server, meanwhile(server.serve_forever, 0.01):
@@ -287,8 +287,8 @@ def make_on_another_machine(path, plan, numbers, claim):
 
 def test_a_worker_that_sees_another_folder(cluster, plan, tmp_path, monkeypatch):
     monkeypatch.setattr("dss_cli.testset.build.make_scenes", make_on_another_machine)
-    expected = r"worker tcp://\S+ \(.+\): .*other: no such run here; .* must see the same folder"
-    for begun in (False, True):  # nothing at all there, or the remains of an earlier run
+    expected = r"worker tcp://\S+ \(.+\): .*other: no active run in this folder; .* must see the same folder"
+    for begun in (False, True):  # no folder, or the remains of an earlier run
         if begun:
             _folder(tmp_path / "other", plan).begin()
         before = contents(tmp_path / "other")
@@ -304,13 +304,13 @@ def make_nothing(path, plan, numbers, claim):
 def test_scenes_that_are_not_seen_here(cluster, plan, tmp_path, monkeypatch):
     monkeypatch.setattr("dss_cli.testset.build.make_scenes", make_nothing)
     monkeypatch.setattr("dss_cli.testset.build.SHARING", 0.0)
-    with pytest.raises(DssError, match="20 scenes were made and are not there"):
+    with pytest.raises(DssError, match="20 scenes were made, but are not found"):
         build_test_set(tmp_path / "set", plan, scheduler=cluster.scheduler_address)
     assert not (tmp_path / "set" / "test-set.json").exists()
 
 
 def test_a_worker_that_outlives_its_run_leaves_the_next_one_alone(plan, tmp_path, monkeypatch):
-    """The run ends, its folder goes, another one begins in its place: all as a late scene is rendered."""
+    """While a late scene is rendered, the run ends, its folder is removed, and another run replaces it."""
     path, other, seen = tmp_path / "set", replace(plan, seed=1), []
     _folder(path, plan).begin()
 
@@ -323,7 +323,7 @@ def test_a_worker_that_outlives_its_run_leaves_the_next_one_alone(plan, tmp_path
 
     with build_module._claimed(path) as claim:
         monkeypatch.setattr(build_module, "make_scene", late)
-        with pytest.raises(DssError, match="no such run"):
+        with pytest.raises(DssError, match="no active run"):
             make_scenes(path, plan, [0, 1], claim)
     assert [contents(path)] == seen
 
@@ -334,5 +334,5 @@ def test_a_killed_run_leaves_a_claim_that_the_next_one_sweeps(plan, tmp_path):
     with build_module._claimed(tmp_path / "set") as claim:
         assert claim.exists()
         folder.begin()
-        with pytest.raises(DssError, match="no such run"):
+        with pytest.raises(DssError, match="no active run"):
             make_scenes(tmp_path / "set", plan, [0], claim)

@@ -1,4 +1,4 @@
-"""Test sets of conversations: who takes part, and what is put beside them."""
+"""Test sets of conversations: talkers and additional sounds."""
 
 from __future__ import annotations
 
@@ -208,11 +208,14 @@ def test_conversations_in_measured_rooms_keep_to_the_split(material, rooms, tmp_
     rows = [f"{p},{p.parent.name},dev" for p in sorted((material / "speech").glob("*/*.wav"))]
     (speech / "MANIFEST.csv").write_text("\n".join(["path,speaker,split", *rows]))
     asked["split"] = "dev"
-    made, _ = draw_up(speech, rirs=tmp_path / "a", **asked)
+    made, notes = draw_up(speech, rirs=tmp_path / "a", **asked)
+    assert not any("split" in note for note in notes)
+    unsplit = draw_up(speech, rirs=rooms, **asked)[1]
+    assert f"{rooms / 'MANIFEST.csv'}: no column split: its responses are used for every split" in unsplit
     assert made.ingredients().rooms.most_far(1) == 1
     with pytest.raises(DssError, match="no line of split 'dev'"):
         draw_up(speech, rirs=tmp_path / "b", **asked)
     asked["name"] = "first"
-    draw_up(speech, rirs=tmp_path / "b", protocol=1, **asked)  # of all rooms, as ever
+    draw_up(speech, rirs=tmp_path / "b", protocol=1, **asked)  # all rooms, as before
     with pytest.raises(DssError, match="no line of split 'dev'"):
         draw_up(speech, rirs=tmp_path / "b", **asked)

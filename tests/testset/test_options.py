@@ -1,4 +1,4 @@
-"""Test sets whose strata, rate and format are options: what they make, and what they refuse."""
+"""Test sets with options for strata, rate and format: results and refusals."""
 
 from __future__ import annotations
 
@@ -15,10 +15,11 @@ from tests.helpers.testsets import contents, records
 
 pytest.importorskip("pyroomacoustics")
 
+from dss_cli.distances import UR0
 from dss_cli.errors import UsageError
 from dss_cli.evaluation.testset import read_test_set
-from dss_cli.simulation.limits import UR0
-from dss_cli.simulation.mixing import KINDS, render
+from dss_cli.simulation.mixing import render
+from dss_cli.simulation.recipe import KINDS
 from dss_cli.testset.build import build_test_set
 from dss_cli.testset.plan import draw_up
 from dss_cli.testset.render import FULL_SCALE, PEAK, make_scene
@@ -35,7 +36,7 @@ def sounds(material):
 
 @pytest.fixture(scope="module")
 def sets(sounds, tmp_path_factory):
-    """Makes the same two scenes at some rate and in some format, once."""
+    """Make the same two scenes once per rate and format."""
     made = {}
 
     def make(rate=16_000, format="flac"):
@@ -51,7 +52,7 @@ def sets(sounds, tmp_path_factory):
 
 
 def samples(path, record):
-    """The parts of a scene as integers of 24 bits, and their rate."""
+    """Return the parts of a scene as integers of 24 bits, and their rate."""
     read = {part: sf.read(path / record[part], dtype="float64") for part in PARTS}
     (rate,) = {rate for _, rate in read.values()}
     scaled = {part: data * FULL_SCALE for part, (data, _) in read.items()}
@@ -93,7 +94,7 @@ def test_what_is_not_given_is_as_in_quick():
 
 
 def words(stratum):
-    """The options that ask for one stratum."""
+    """Return the options for one stratum."""
     return Cells(
         (stratum.kind,),
         (stratum.environment,),
@@ -107,7 +108,7 @@ def words(stratum):
 @pytest.mark.parametrize("name", PRESETS)
 def test_options_reach_every_stratum_of_a_preset_under_its_name(name):
     for stratum in preset(name)[0]:
-        if stratum.facade or stratum.company:  # what presets alone have
+        if stratum.facade or stratum.company:  # only presets have these
             continue
         threshold = 1.5 if name == "patterson" else None
         (asked,) = words(stratum).strata(threshold)
@@ -185,7 +186,7 @@ def test_the_help_names_every_kind(dss):
         (["--near", "0.4", "0.9"], "--near 0.4 0.9: near ends at 0.8 m"),
         (["--near", "1", "1.3", "--kind", "near-only"], "--near 1 1.3: far begins at 1.2 m"),
         (["--near", "1", "1.6", "--threshold", "1.5"], "--near 1 1.6: beyond --threshold 1.5"),
-        (["--near", "0.4", "0.5", "--kind", "far-only"], "nobody is near in far-only"),
+        (["--near", "0.4", "0.5", "--kind", "far-only"], "there is no near talker in far-only"),
         (["--category", "traffic_street"], "--category traffic_street: one word"),
         (["--category", "../rain"], "--category ../rain: one word"),
         (["--category", "rain", "--snr", "clean"], "--category rain: without effect"),
@@ -207,7 +208,7 @@ def test_what_cannot_be_made_is_refused_in_one_line(dss, sounds, tmp_path, argum
 
 def test_measured_rooms_refuse_places(sounds, rooms):
     for cells in (Cells(environments=("indoor",)), Cells(near=(0.4, 0.6))):
-        with pytest.raises(UsageError, match="and --rirs: measured rooms have the distances"):
+        with pytest.raises(UsageError, match="and --rirs: the distances of measured rooms"):
             draw_up(*sounds, rooms, cells=cells)
     plan, _ = draw_up(*sounds, rooms, cells=Cells(("1N+1F",), snrs=("clean", "0")))
     assert [s.name for s in plan.strata] == ["measured-1n1f-clean-n02-08", "measured-1n1f-snr0-n02-08"]
@@ -248,7 +249,7 @@ def test_float_files_hold_the_same_values(sets):
 
 def test_a_rate_changes_nothing_but_the_rate(sets):
     for one, other in zip(records(sets(16_000)), records(sets(44_100)), strict=True):
-        drawn = {"samples", "gain_db"}  # the peak between samples may lower the gain
+        drawn = {"samples", "gain_db"}  # a peak between samples may lower the gain
         assert {k: v for k, v in one.items() if k not in drawn} == {
             k: v for k, v in other.items() if k not in drawn
         }
@@ -263,7 +264,7 @@ def test_a_rate_changes_nothing_but_the_rate(sets):
 
 
 def test_a_resampled_scene_does_not_clip(sounds, monkeypatch):
-    """Of a scene that fills the range at 16 kHz, the peaks between the samples lie higher."""
+    """A scene that fills the range at 16 kHz has higher peaks between its samples."""
     plan, _ = draw_up(*sounds, cells=CELLS, seconds=1.0)
     tone = (0.998 * np.sqrt(2) * np.sin(2 * np.pi * (np.arange(16_000) + 0.5) / 4)).astype(np.float32)
     assert np.abs(tone).max() < PEAK
@@ -281,7 +282,7 @@ def test_a_resampled_scene_does_not_clip(sounds, monkeypatch):
 def test_the_time_of_day_does_not_change_float_files(sets, sounds, tmp_path):
     path = sets(44_100, "wav")
     plan, _ = draw_up(*sounds, cells=CELLS, rate=44_100, format="wav", seconds=1.0, count=2, noise_stems=True)
-    time.sleep(1.1)  # a header with the second in it would differ
+    time.sleep(1.1)  # a header with a time stamp would differ
     build_test_set(tmp_path / "set", plan)
     assert contents(tmp_path / "set") == contents(path)
 
@@ -325,6 +326,6 @@ def test_evaluate_scores_at_the_sets_own_rate(sets, dss, tmp_path, rate, format)
     assert (status, err) == (0, [])
     (run,) = json.loads(out)["runs"]
     assert run["test_set"]["rate"] == rate
-    for row in run["scenes"]:  # half the mixture and minus a quarter of it: no better, and no worse
+    for row in run["scenes"]:  # half the mixture and minus a quarter of it give no change in SI-SDR
         assert row["near_si_sdri"] == pytest.approx(0, abs=0.5)
         assert row["far_si_sdri"] == pytest.approx(0, abs=0.5)

@@ -1,4 +1,4 @@
-"""`dss simulate-test-set`: what it refuses, in one line, and what it says about its material."""
+"""`dss simulate-test-set`: refusals in one line, and messages about the material."""
 
 from __future__ import annotations
 
@@ -104,7 +104,7 @@ def test_what_was_changed_or_left_out_is_said(dss, tmp_path, rooms):
             f"{speech}: 1 of 4 files not at 16 kHz: resampled",
             f"{speech}: 1 of 4 files of several channels: the first is used",
             f"{speech}: 1 of 4 files silent: left out",
-            "without --noise every scene is clean but for the microphone's own noise",
+            "without --noise scenes have only the microphone's own noise",
         ]
         assert err == [f"dss: warning: {line}" for line in report["warnings"]]
         assert report["scenes"] == len(report["strata"]) == 3

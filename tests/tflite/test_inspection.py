@@ -93,13 +93,13 @@ BROKEN = [
     (rank_five_constant, "operators", ["far_weights: 5 dimensions (2, 1, 1, 3, 1), more than 4"]),
     (batch_of_two, "batch", ["near: batch size in (2, 3, 256, 2) is not 1"]),
     (open_length, "batch", ["near: its shape (1, -1, 256, 2) is not fixed"]),
-    (second_subgraph, "operators", ["2 subgraphs, where the GPU takes one"]),
+    (second_subgraph, "operators", ["2 subgraphs; the GPU takes one"]),
 ]
 
 
 @pytest.fixture
 def damaged(tmp_path):
-    """`damaged(change)`: the path of the tiny model after a change, without a card."""
+    """`damaged(change)`: path of the tiny model after a change, without a card."""
 
     def write(change) -> Path:
         model = tiny.graph()
@@ -141,7 +141,7 @@ def test_the_file_says_of_a_bundled_model_what_its_card_says(model):
 
 
 def single(kind, shapes, output, options=None, contents=None):
-    """A graph of one operator: parameters are the inputs (by number) that have content."""
+    """Return a graph of one operator; `parameters` are the inputs (by number) with content."""
     contents = contents or {}
     model = tiny.graph()
     main = model.subgraphs[0]
@@ -190,11 +190,11 @@ def test_multiply_accumulates_of_one_operator(kind, shapes, output, options, exp
     ("kind", "shape", "values", "expected"),
     [
         ("CONV_2D", (2, 1, 1, 3), np.ones(6), 6),
-        ("CONV_2D", (2, 1, 1, 3), np.zeros(6), 0),  # as a converter's biases
+        ("CONV_2D", (2, 1, 1, 3), np.zeros(6), 0),  # bias written by a converter
         ("PRELU", (1, 1, 1), np.ones(1), 1),
-        ("MUL", (3,), np.ones(3), 3),  # a norm's scale
+        ("MUL", (3,), np.ones(3), 3),  # scale of a norm
         ("MUL", (1,), np.ones(1), 0),
-        ("MUL", (1, 1, 8, 3), np.ones(24), 0),  # a rotary embedding's table
+        ("MUL", (1, 1, 8, 3), np.ones(24), 0),  # table of a rotary embedding
     ],
 )
 def test_parameters_are_what_training_sets(kind, shape, values, expected):
@@ -204,7 +204,7 @@ def test_parameters_are_what_training_sets(kind, shape, values, expected):
 
 def test_the_tiny_model_is_counted_by_hand(tmp_path):
     found = inspect_model(tiny.write(tmp_path))
-    assert found.parameters == 2 * 2 * 3  # the shared bias is all zeros
+    assert found.parameters == 2 * 2 * 3  # the shared bias is zero
     assert found.macs == 2 * (6 * 256) * 2 * 3
     assert found.macs_per_second == round(found.macs / tiny.SIGNAL.chunk_seconds)
     assert found.storage == {"float32": {"numbers": 12 + 2, "bytes": 4 * 14}}
@@ -213,7 +213,7 @@ def test_the_tiny_model_is_counted_by_hand(tmp_path):
 
 @given(st.integers(0, len(CONTENT) - 1), st.integers(0, 255))
 def test_damage_is_told_or_harmless(place, value):
-    """Never another exception than ValueError: every byte may be anything."""
+    """Any damaged byte causes no exception other than ValueError."""
     data = CONTENT[:place] + bytes([value]) + CONTENT[place + 1 :]
     for content in (data, CONTENT[:place]):
         try:
@@ -262,7 +262,7 @@ def test_violations_are_listed_and_end_badly(dss, damaged):
         "GPU rules: broken",
         *(f"  {violation}" for violation in BROKEN[0][2]),
     ]
-    assert err == [f"dss: error: {path}: 2 violations of the GPU rules: no GPU delegate runs the whole of it"]
+    assert err == [f"dss: error: {path}: 2 violations of the GPU rules: no GPU delegate runs the whole graph"]
 
 
 def test_json_holds_everything_also_of_a_broken_graph(dss, damaged):

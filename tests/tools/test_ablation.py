@@ -1,4 +1,4 @@
-"""Short runs that differ in one choice: what is planned, what is told, and a toy one end to end."""
+"""Ablations: plan, table, and a toy run from start to end."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ def test_every_run_differs_from_the_first_of_its_group_in_what_it_says():
 
 
 def rows(gain):
-    """Scores of three scenes, `gain` dB better than none."""
+    """Return scores of three scenes with an improvement of `gain` dB."""
     figures = {}
     for stratum, figure in ablation.SCORES.values():
         figures.setdefault(stratum, [{}, {}, {}])
@@ -50,7 +50,7 @@ def test_a_table_tells_medians_and_paired_differences():
 
 @pytest.fixture
 def toy_plan(monkeypatch, sources):
-    """One group of two toy runs of two steps."""
+    """Plan of one group of two toy runs of two steps."""
     settings = (
         "toy",
         "training.seed=1",
@@ -65,10 +65,11 @@ def toy_plan(monkeypatch, sources):
     monkeypatch.setattr(ablation, "SCENES", 2)
     monkeypatch.setattr("dss_cli.simulation.corpus.load_speech", lambda folder, split: sources.speech)
     monkeypatch.setattr("dss_cli.simulation.corpus.load_noise", lambda folder, split: sources.noise)
-    # Keras' global state is other tests' as well.
+    # Restore Keras' global state for other tests.
     monkeypatch.setattr(keras.utils, "clear_session", lambda: None)
 
 
+@pytest.mark.slow
 def test_runs_are_made_once_and_the_document_has_them_all(toy_plan, sources, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     sources.bank.save(tmp_path / "bank.npz")

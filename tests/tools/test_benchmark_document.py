@@ -1,4 +1,4 @@
-"""What becomes of one result in a document: its views, the speed targets, a network's operations."""
+"""Presentation of a result in a document: views, speed targets, operations of a network."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ SHARES = dict(zip((*PARTS, REST), (0.25, 0.125, 0.5, 0.0625, 0.03125, 0.03125), 
 
 
 def entry(threads, rtf, network, start_ups=(), profile=None):
-    """A row of the CPU, each of its runs of 16 s of audio: factors of that are exact."""
+    """Return a row of the CPU with runs of 16 s of audio, for which the factors are exact."""
     runs = [
         Run(Opening(0.5, 0.25, 0.125), 16.0, 16 * file, (16 * inside,), 1.0, 1000)
         for file, inside in zip(rtf, network, strict=True)
@@ -58,7 +58,7 @@ def pair(one, two, inside, start_ups):
 
 @pytest.fixture
 def page(tmp_path, monkeypatch):
-    """`page(text)` writes the document; `COMMAND` gives `page.result` and leaves a line in `runs`."""
+    """`page(text)`: write the document; `COMMAND` prints `page.result` and appends a line to `runs`."""
     monkeypatch.chdir(tmp_path)
     monkeypatch.setenv("PATH", "")
     script = "import sys\nopen('runs', 'a').write(sys.argv[1] + '\\n')\nprint(open(sys.argv[1]).read())"
@@ -148,7 +148,7 @@ def test_targets_tell_what_was_measured():
     assert [(target.wanted, target.measured) for target in targets(result(one, two))] == [
         ("floor: at most 0.042", "0.03 (0.02 to 0.04)"),
         ("goal: at most 0.014", "0.03 (0.02 to 0.04)"),
-        ("at least 1.6", "2 (1.5 to 4)"),  # of each turn
+        ("at least 1.6", "2 (1.5 to 4)"),  # per turn
         ("less than 10%", "20.0%"),
         ("less than 1", "0.5 (0.25 to 0.75)"),
     ]
@@ -159,7 +159,7 @@ def test_targets_without_both_rows_in_order_are_an_error(threads):
     measured = result(*(entry(count, [0.02], [0.01]) for count in threads))
     with pytest.raises(DssError) as error:
         targets(measured)
-    told = "speed targets are of the CPU on one thread, then on two: `dss bench --threads 1,2`"
+    told = "speed targets need the CPU on one thread, then on two: `dss bench --threads 1,2`"
     assert str(error.value) == told
 
 
@@ -189,7 +189,7 @@ def test_the_profile_is_a_part_of_the_table_where_there_is_one(page):
 
 def test_operations_are_counted_by_kind_the_costliest_first(tmp_path):
     model = tiny.graph()
-    values = 6 * 256 * 3  # what the tiny model computes: 2 convolutions of 3 channels to 2
+    values = 6 * 256 * 3  # work of the tiny model: 2 convolutions of 3 channels to 2
     found = inspect_model(tiny.write(tmp_path, data=tiny.pack(model))).to_dict()
     cheap = {"kind": "ADD", "macs": 0}
     dear = {"kind": "BATCH_MATMUL", "macs": 8 * values}

@@ -1,4 +1,4 @@
-"""The man page and the completions: every option of every command, and what a shell makes of them."""
+"""Man page and completions: every option of every command, tested in real shells."""
 
 from __future__ import annotations
 

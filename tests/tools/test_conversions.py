@@ -1,4 +1,4 @@
-"""Quality after each conversion: the figures, the table, its place in a document."""
+"""Quality after each conversion: figures, table, section of a document."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ def row(kind, **figures):
 
 
 def made(name, shift=0.0, time=None):
-    """Two mixed scenes, a lone near one and two lone far ones; `shift` moves the scores."""
+    """Return scores of two mixed, one near-only and two far-only scenes; `shift` moves the scores."""
     rows = [
         row("1N+1F", near_si_sdr=9.0, near_si_sdri=5.0 + shift, far_si_sdr=1.0, far_si_sdri=2.0),
         row("1N+1F", near_si_sdr=9.0, near_si_sdri=6.0 + shift, far_si_sdr=1.0 - 3 * shift, far_si_sdri=3.0),
@@ -105,6 +105,7 @@ def test_times_are_medians_of_turns_against_the_first(monkeypatch):
     assert order == ["a", "b"] * 4
 
 
+@pytest.mark.slow
 def test_the_command_scores_every_conversion(here, no_gpu, capsys):
     pytest.importorskip("tensorflow", reason="TensorFlow converts")
     toy.write_weights(here)

@@ -1,4 +1,4 @@
-"""The fuzzer of `make fuzz` itself: it finds what it is to find, and a short run of it finds nothing."""
+"""Fuzzer of `make fuzz`: finds planted faults, and finds nothing in a short run on the package."""
 
 from __future__ import annotations
 

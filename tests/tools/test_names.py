@@ -1,4 +1,4 @@
-"""No two public things of the package share a name, and its probe model is what the script makes."""
+"""Unique public names in the package, and a probe model equal to the script's output."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from dss_cli.runtime.probe_model import FILE
 from tools.probe_model import graph, pack
 
 PACKAGE = Path(dss_cli.__file__).parent
-ALIKE = {"find"}  # energy meters of any kind are found by the same call
+ALIKE = {"find"}  # every kind of energy meter has the same function
 
 
 def public_names(package):
-    """Modules by public class or function; those of `cli` are commands, which are called as what they run."""
+    """Return modules by public class or function, without the commands of `cli`, which share names."""
     found = defaultdict(set)
     for path in package.rglob("*.py"):
         if path.parent.name == "cli":

@@ -1,4 +1,4 @@
-"""What a release is made of: the same bytes twice, sums to check, an image without rights, workflows."""
+"""Parts of a release: reproducible bytes, checksums, an unprivileged image, workflows."""
 
 from __future__ import annotations
 
@@ -82,13 +82,13 @@ def test_the_wheel_of_the_page_has_the_version_of_the_command_and_holds_the_page
 
 
 def instructions(text):
-    """Pairs of instruction and what follows, comments left out, continued lines joined."""
+    """Return pairs of instruction and arguments, without comments and with continued lines joined."""
     lines = [line for line in text.replace("\\\n", " ").splitlines() if line and not line.startswith("#")]
     return [tuple(line.split(maxsplit=1)) for line in lines]
 
 
 def lint(text):
-    """What is wrong with a Dockerfile."""
+    """Return the faults of a Dockerfile."""
     steps = instructions(text)
     of = {name: [what for one, what in steps if one == name] for name, _ in steps}
     wrong = [

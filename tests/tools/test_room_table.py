@@ -1,4 +1,4 @@
-"""The table of simulated beside measured rooms, and the part of a document that it is written to."""
+"""Table of simulated and measured rooms, and the section of a document for it."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tools.room_table import main, tables
 
 
 def figures(shift, count=5):
-    """Rooms whose ratios are `shift` dB from those to be covered, five to a band of distances."""
+    """Return rooms with ratios `shift` dB from the targets, five per band of distances."""
     spread = (-4.0, 0.0, 4.0)
     return [
         RoomFigures(

@@ -1,4 +1,4 @@
-"""What many hours cost, calculated from a run that is measured here."""
+"""Cost of many hours of audio, calculated from a run measured here."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What a run leaves behind where it cannot go on: the last good checkpoint, a whole log, one line."""
+"""Remains of a failed run: the last good checkpoint, a complete log, one line."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from tools.average_checkpoints import mean_weights
 
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
-    """A run with a checkpoint of step 0."""
+    """Run with a checkpoint of step 0."""
     small = replace(configuration("toy"), blocks=1, near_after=1, fine=0, zoom=None)
     run = TrainingRun(toy_run(network=small), tmp_path_factory.mktemp("run"))
     run.save()
@@ -96,7 +96,7 @@ def test_weights_that_are_not_numbers_are_never_saved(saved, monkeypatch):
     before = path.read_bytes()
     monkeypatch.setattr(saved, "average", [np.full(2, np.nan)])
     monkeypatch.setattr(saved, "step", 100)
-    with pytest.raises(DssError, match="weights are not numbers after step 100; the last good checkpoint is"):
+    with pytest.raises(DssError, match="weights are not finite after step 100; the last good checkpoint is"):
         saved.save()
     assert path.read_bytes() == before
 

@@ -1,4 +1,4 @@
-"""The bundled configurations: complete, consistent, and the same recipe wherever they are read."""
+"""Bundled configurations: complete, consistent, and read as the same recipe everywhere."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ pytest.importorskip("scipy")
 
 from dss_cli.errors import UsageError
 from dss_cli.network.config import CONFIGS, CONFIGURATIONS, TwoStageConfig
-from dss_cli.simulation.scene_sampling import Recipe
+from dss_cli.simulation.recipe import Recipe
 from dss_cli.training.config import TrainingConfig, read_config
 from dss_cli.utils.layers import read_layers
 from dss_cli.utils.toml_text import to_table, to_toml
@@ -21,7 +21,7 @@ NAMES = sorted(path.stem for path in CONFIGS.glob("*.toml"))
 
 
 def lacking(settings, table, name=""):
-    """Dotted names of the settings that a table does not have."""
+    """Return the dotted names of the settings missing in a table."""
     found = []
     for f in fields(settings):
         value = getattr(settings, f.name)
@@ -77,13 +77,13 @@ def test_a_stage_is_the_common_scenes_but_for_what_it_says():
 @pytest.mark.parametrize(
     ("change", "told"),
     [
-        ("scenes.outdoor=0.1", "the stages 0, 1, 3 say otherwise; --set stages.0.outdoor=VALUE"),
-        ("stages.0.kinds={ choir = 1.0 }", "kinds: 'choir' is none of near-only, far-only"),
+        ("scenes.outdoor=0.1", "the stages 0, 1, 3 have other values; --set stages.0.outdoor=VALUE"),
+        ("stages.0.kinds={ choir = 1.0 }", "kinds: 'choir' is not one of near-only, far-only"),
         ("stages.0.kinds={}", "kinds: there is none"),
-        ("stages.0.preamble={ none = 0.0 }", "preamble: the shares come to nothing"),
+        ("stages.0.preamble={ none = 0.0 }", "preamble: the sum of the shares is 0"),
         ("curriculum.begins=[0, 1]", "curriculum.begins = [0, 1]: a step for each of the 4 stages"),
         ("curriculum.begins=[1, 1, 1, 1]", "0 for the first"),
-        ("schedule.hold=30000", "hold = 30000 lies behind the last step, steps = 2000"),
+        ("schedule.hold=30000", "hold = 30000 lies after the last step, steps = 2000"),
         ("network.kind=lstm", 'network.kind=lstm: "two-stage" or "recurrent"'),
         ("network.signal.hop=100", "network.signal: hop=100 does not divide half of window=512"),
         ("name=a/b", "name = 'a/b': letters, digits"),

@@ -1,4 +1,4 @@
-"""Mixing on the accelerator renders what NumPy does, and trains as scenes from the host do."""
+"""Mixing on the accelerator: same scenes as NumPy, and same training as with scenes from the host."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ pytest.importorskip("scipy")
 
 from dss_cli.network import configuration  # noqa: E402
 from dss_cli.simulation.corpus import Material  # noqa: E402
+from dss_cli.simulation.recipe import CONVERSATIONS, KINDS, PREAMBLES, Recipe  # noqa: E402
 from dss_cli.simulation.rir_bank import Bank  # noqa: E402
-from dss_cli.simulation.scene_sampling import CONVERSATIONS, KINDS, PREAMBLES, Recipe  # noqa: E402
 from dss_cli.simulation.turns import Turns  # noqa: E402
 from dss_cli.training.config import read_config  # noqa: E402
 from dss_cli.training.cut import inputs_of, whole_scenes  # noqa: E402
@@ -51,7 +51,7 @@ def material(pieces, names):
 
 @pytest.fixture(scope="module")
 def sources():
-    """Voices below 4 kHz, some shorter than a scene, hiss, and responses of places of one kind each."""
+    """Voices below 4 kHz (some shorter than a scene), hiss, and responses for one kind of place each."""
     rng = np.random.default_rng(0)
     voices = []
     for talker in range(6):
@@ -81,12 +81,12 @@ def mixing(desk):
 
 
 def coded(pair):
-    """A codec rounds to steps: a difference in the last bit can become one of a whole step."""
+    """A codec rounds to steps, so a difference in the last bit can become a whole step."""
     return pair[1].capture is not None and pair[1].capture.companded
 
 
 def narrow(pair):
-    """Above a device's band there is only what transforms round, which pauses let count for more."""
+    """Above a device's band there are only rounding errors, which weigh more in pauses."""
     return pair[1].capture is not None and pair[1].capture.band > 0
 
 
@@ -100,7 +100,7 @@ def test_a_batch_is_what_numpy_makes_of_its_draws(kind, sources, desk, mixing):
     draws = [d for d in desk.draws(replace(EVERYTHING, kinds={kind: 1.0}), 8, [7]) if not coded(d)]
     mixed = mixing(desk.numbers(draws))
     inputs, targets = examples([sources.mix(*pair) for pair in draws], desk.signal)
-    # Compressed, what rounding leaves above a narrow device's band counts for more.
+    # Compression raises the rounding errors above a narrow device's band.
     assert distance(mixed["inputs"], inputs) < 3e-4
     for stem, target in targets.items():
         assert distance(mixed["targets"][stem], target) < 1e-4
@@ -113,7 +113,7 @@ def test_a_batch_is_what_numpy_makes_of_its_draws(kind, sources, desk, mixing):
 
 @pytest.fixture(scope="module")
 def long(sources):
-    """Desk and renderer for scenes of 6 s."""
+    """Return a desk and a renderer for scenes of 6 s."""
     desk = Desk(sources, SMALL.signal, 96_000)
     return desk, Mixing(desk)
 
@@ -211,7 +211,7 @@ def test_any_voice_is_consecutive_on_the_tape(lengths, samples, data):
 
 @pytest.fixture
 def untraced():
-    """A few steps without a graph, which takes longer to make than they do."""
+    """Run a few steps eagerly: tracing a graph would take longer than the steps."""
     tf.config.run_functions_eagerly(True)
     yield
     tf.config.run_functions_eagerly(False)

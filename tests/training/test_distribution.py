@@ -1,4 +1,7 @@
-"""One batch on two simulated devices: the same step as on one. In another process: JAX counts them once."""
+"""One batch on two simulated devices gives the same step as on one.
+
+A separate process is needed, because JAX counts devices once per process.
+"""
 
 from __future__ import annotations
 
@@ -94,7 +97,7 @@ def test_two_devices_step_as_one_does(tmp_path):
     assert told["apart"] < 1e-5
     assert told["resumed"]
     assert told["3 of 3"] == "3 devices: 2 found (cpu:0, cpu:1)"
-    assert told["2 of 3"] == "a batch of 3 scenes cannot be shared evenly by 2 devices"
+    assert told["2 of 3"] == "a batch of 3 scenes cannot be divided evenly between 2 devices"
 
 
 @pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX is the backend that distributes")

@@ -1,4 +1,4 @@
-"""The commands of docs/development/training.md, run on a small synthetic set: folders to stems."""
+"""Commands of docs/development/training.md on a small synthetic set, from folders to stems."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ TALKERS, FRAMES = 12, 22_050
 
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
-    """Speech as LibriTTS and VCTK have it, at a rate that has to be converted, noise, and a recording."""
+    """Speech in the layout of LibriTTS and VCTK at a rate that needs conversion, noise, and a recording."""
     root = tmp_path_factory.mktemp("guide")
     for number in range(TALKERS):
         short = talker(number, 1.0, FRAMES)
@@ -68,7 +68,7 @@ def test_the_guide_from_folders_to_stems(folder):
 
     manifest = (folder / "speech" / "MANIFEST.csv").read_text().splitlines()
     assert len(manifest) == 1 + TALKERS // 2 * 3, "a talker has two chapters, or one of two microphones"
-    assert sum(line.endswith(",dev") for line in manifest) == 3  # of the first and the eleventh name
+    assert sum(line.endswith(",dev") for line in manifest) == 3  # the first and the eleventh name
 
     run = folder / "runs" / "mine"
     rows = [json.loads(line) for line in (run / "log.jsonl").read_text().splitlines()]
@@ -97,7 +97,7 @@ def test_the_guide_from_folders_to_stems(folder):
 
 
 def test_every_variable_of_the_guide_is_explained():
-    """And none is explained that no command has."""
+    """No other variable is explained."""
     (explained,) = re.findall(r"^```sh\n(SPEECH=.*?)^```$", GUIDE.read_text(encoding="utf-8"), re.M | re.S)
     names = set(re.findall(r"^([A-Z]+)=", explained, re.M))
     assert names == set(SMALL) | set(NAMES)

@@ -1,4 +1,4 @@
-"""Training: batches by seed, the loss, the schedule, and a run that stops and resumes."""
+"""Training: batches by seed, loss, schedule, and a run that stops and resumes."""
 
 from __future__ import annotations
 
@@ -20,10 +20,11 @@ from dss_cli.errors import DssError  # noqa: E402
 from dss_cli.metrics import si_sdr  # noqa: E402
 from dss_cli.network import build, configuration  # noqa: E402
 from dss_cli.separation.stft import compress  # noqa: E402
-from dss_cli.simulation.mixing import Recipe  # noqa: E402
+from dss_cli.simulation.recipe import Recipe  # noqa: E402
 from dss_cli.training.config import DataConfig, MachineConfig, read_config  # noqa: E402
 from dss_cli.training.cut import inputs_of, whole_scenes  # noqa: E402
 from dss_cli.training.data import examples, spectra  # noqa: E402
+from dss_cli.training.device_batches import Desk  # noqa: E402
 from dss_cli.training.loop import TrainingRun, train  # noqa: E402
 from dss_cli.training.losses import separation_loss  # noqa: E402
 from dss_cli.training.optimiser import ConvolutionMuon  # noqa: E402
@@ -124,22 +125,23 @@ def test_scenes_of_any_length_are_a_function_of_their_seed(sources, seconds):
 
 
 def until(step):
-    """The settings of a run that ends at a step."""
+    """Return the settings of a run that ends at a step."""
     return replace(SETTINGS, schedule=replace(SETTINGS.schedule, steps=step, hold=step))
 
 
 @pytest.fixture(scope="module")
 @untraced()
 def stopped(sources, tmp_path_factory):
-    """A run of three steps, and its folder."""
+    """Run of three steps, and its folder."""
     folder = tmp_path_factory.mktemp("stopped")
     return train(until(3), sources, folder), folder
 
 
+@pytest.mark.slow
 @untraced()
 def test_a_resumed_run_ends_where_an_unbroken_one_does(sources, stopped, tmp_path):
     whole = train(SETTINGS, sources, tmp_path / "whole")
-    # The stopped run was to end at step 3, but up to there both schedules are on the same plateau.
+    # The schedule of the stopped run ends at step 3, but up to this step both schedules are equal.
     parts = tmp_path / "parts"
     shutil.copytree(stopped[1], parts)
     resumed = train(replace(SETTINGS, machine=MachineConfig(mixers=3)), sources, parts)
@@ -156,7 +158,7 @@ def test_validation_scores_the_fresh_network_as_the_mixture(sources):
     validation = Validation.draw(sources, configuration("toy"), 2, seed=4)
     scores = validation.score(build("toy"))
     both = scores["indoor 1N+1F 20 dB"]
-    assert both["near_si_sdri"] == pytest.approx(0, abs=0.1)  # half of the mixture: nothing gained
+    assert both["near_si_sdri"] == pytest.approx(0, abs=0.1)  # half of the mixture gives no improvement
     assert both["far_si_sdri"] == pytest.approx(0, abs=0.1)
     assert scores["indoor near-only"]["far_attenuation"] == pytest.approx(6.02, abs=0.1)
     assert "near_si_sdr" not in scores["indoor far-only"]
@@ -168,12 +170,11 @@ def test_a_checkpoint_of_another_configuration_is_refused(stopped):
         TrainingRun(replace(SETTINGS, network=other), stopped[1])
 
 
-def test_the_share_of_outdoor_scenes_is_that_of_the_stage(sources, tmp_path):
+def test_the_share_of_outdoor_scenes_is_that_of_the_stage(sources):
+    desk = Desk(sources, SIGNAL)
     for outdoor in (0.0, 1.0):
-        step = replace(SETTINGS.training, mixing="device")
         stages = tuple(replace(stage, outdoor=outdoor) for stage in SETTINGS.stages)
-        run = TrainingRun(replace(SETTINGS, training=step, stages=stages), tmp_path, sources)
-        numbers, _ = run.batch(sources, 9)
+        numbers = desk.numbers(desk.draws(replace(SETTINGS, stages=stages).scenes_at(9), 8, [9]))
         places = numbers["response"][numbers["level"] > 0] // 7
         assert (sources.bank.outdoor[places] == outdoor).all()
 
@@ -200,7 +201,8 @@ def test_layers_begun_afresh_and_left_out_are_told(sources, tmp_path):
     train(config, sources, tmp_path / "run", report=told.append)
     line = log_line(told[0])
     assert (
-        f"layers begun afresh: {', '.join(told[0]['fresh'][:3])} and {len(told[0]['fresh']) - 3} more" in line
+        f"layers with new weights: {', '.join(told[0]['fresh'][:3])} and {len(told[0]['fresh']) - 3} more"
+        in line
     )
     assert ", layers left out: block3_" in line
     assert all(name.startswith("block3") for name in told[0]["left"])
@@ -232,7 +234,7 @@ def test_muon_turns_the_matrices_and_adam_the_rest():
 
 @pytest.mark.slow
 def test_lite_overfits_one_hard_batch(sources):
-    """A network that cannot learn two reverberant scenes by heart will not learn the task."""
+    """A network that cannot memorise two reverberant scenes cannot learn the task."""
     config = configuration("lite")
     config = replace(config, signal=replace(config.signal, frames=32))
     recipe = Recipe(

@@ -1,4 +1,4 @@
-"""`dss train`: what it refuses, in one line, before it computes; and what a full disk leaves behind."""
+"""`dss train`: refusals in one line before any computation, and remains after a full disk."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ from dss_cli.training.run import _begun_with  # noqa: E402
 
 @pytest.fixture(autouse=True)
 def cache(tmp_path_factory, monkeypatch):
-    """Nothing is cached in anybody's home."""
+    """Use a temporary folder as the cache."""
     folder = tmp_path_factory.mktemp("cache")
     for name in ("XDG_CACHE_HOME", "HOME", "LOCALAPPDATA"):
         monkeypatch.setenv(name, str(folder))
@@ -36,7 +36,7 @@ def cache(tmp_path_factory, monkeypatch):
 
 @pytest.fixture(autouse=True)
 def trained(monkeypatch):
-    """What training was asked to do: it does nothing but hand out a network of one weight."""
+    """Record the arguments of training, which only returns a network of one weight."""
     calls = []
 
     class Done:
@@ -57,7 +57,7 @@ def trained(monkeypatch):
 
 @pytest.fixture
 def speech(tmp_path):
-    """Five talkers in a folder each, and a manifest that nothing is wrong with."""
+    """Five talkers in one folder each, and a correct manifest."""
     folder = tmp_path / "speech"
     for number in range(5):
         (folder / f"t{number}").mkdir(parents=True)
@@ -83,7 +83,7 @@ def a_bank(outdoor=(False, True), **changes):
 
 
 def change(**settings):
-    """`--set` options: `change(validation__scenes=0)` is --set validation.scenes=0."""
+    """Return `--set` options: `change(validation__scenes=0)` is --set validation.scenes=0."""
     names = {key.replace("__", "."): value for key, value in settings.items()}
     return [part for name, value in names.items() for part in ("--set", f"{name}={value}")]
 
@@ -94,7 +94,7 @@ def steps(count):
 
 @pytest.fixture
 def begin(dss, tmp_path, speech):
-    """`begin(*options)`: a run of the toy without validation and with a bank that is there."""
+    """`begin(*options)`: run of the toy without validation and with an existing bank."""
     a_bank().save(tmp_path / "bank.npz")
 
     def run(*options, run=tmp_path / "run", speech=speech):
@@ -106,7 +106,7 @@ def begin(dss, tmp_path, speech):
 
 @pytest.fixture
 def refused(begin, tmp_path, trained):
-    """`refused(*options)`: exit code and the one line of stderr; nothing was trained, no file begun."""
+    """`refused(*options)`: exit code and the line of stderr; checks that nothing was trained or written."""
 
     def run(*options, **changes):
         before = {p: p.read_bytes() for p in tmp_path.rglob("*") if p.is_file()}
@@ -147,7 +147,7 @@ def test_files_that_cannot_be_read(refused, speech):
     assert error.startswith("speech/t3/a.wav: cannot be read: ")
     assert error.endswith("; mend it or leave it out")
     synth.write(speech / "t3" / "a.wav", np.full((3200, 1), np.nan, np.float32), subtype="FLOAT")
-    assert refused() == (1, "speech/t3/a.wav: samples that are not numbers; mend it or leave it out")
+    assert refused() == (1, "speech/t3/a.wav: samples that are not numbers; repair it or leave it out")
     for number in range(5):
         synth.write(speech / f"t{number}" / "a.wav", np.zeros((3200, 1), np.float32))
     assert refused() == (1, "speech: every audio file there is silent")
@@ -212,9 +212,7 @@ def test_what_is_said_of_the_material(begin, speech, tmp_path):
     a_bank().save(tmp_path / "run" / "bank-dev.npz")
     status, _, err = begin(*steps(1), "--quiet", *change(validation__scenes=1))
     assert status == 0
-    assert err[1:] == [
-        f"dss: warning: {speech}: no MANIFEST.csv, so validation hears the talkers of training"
-    ]
+    assert err[1:] == [f"dss: warning: {speech}: no MANIFEST.csv, so validation uses the talkers of training"]
 
 
 @pytest.mark.parametrize("damage", ["half", "empty", "text", "array", "keys", "shapes"])
@@ -248,7 +246,7 @@ def test_a_bank_that_may_not_be_read(refused, tmp_path):
 @pytest.mark.parametrize(("outdoor", "lacking"), [(False, "outdoors"), (True, "indoors")])
 def test_banks_of_one_kind_of_place(refused, tmp_path, outdoor, lacking):
     a_bank((outdoor, outdoor)).save(tmp_path / "bank.npz")
-    there = f"bank.npz: no place {lacking}, and scenes are in both; name another --bank"
+    there = f"bank.npz: no place {lacking}, but scenes need both; name another --bank"
     assert refused() == (1, there)
 
 
@@ -292,7 +290,7 @@ def test_distances(refused, begin, tmp_path, trained):
         ),
         ({"rooms__far": [1.2, 30]}, "--set rooms.far=[1.2, 30]: a number from 0.05"),
         ({"rooms__near": [0.2, 1.3]}, "rooms: near ends at 1.3 m, after far begins at 1.2 m"),
-        ({"rooms__far": [6, 15]}, "rooms: far begins at 6 m; at 5 m at the latest: rooms hold no more"),
+        ({"rooms__far": [6, 15]}, "rooms: far begins at 6 m; rooms allow at most 5 m"),
     ):
         status, error = refused(*change(**settings))
         assert status == 2 and told in error
@@ -321,7 +319,7 @@ def test_weights_to_begin_with(refused, begin, tmp_path):
     weights = tmp_path / "old.weights.h5"
     assert refused("--weights", weights) == (
         1,
-        "old.weights.h5: no such file; --weights names others, and --set data.weights=false begins afresh",
+        "old.weights.h5: no such file; --weights names others, --set data.weights=false none",
     )
     weights.touch()
     (tmp_path / "training.json").write_text("[]")
@@ -363,8 +361,8 @@ def test_a_run_of_an_earlier_version_is_resumed_aloud(begin, tmp_path, trained):
     status, _, err = begin(*steps(9), "--quiet")
     assert (status, len(trained)) == (0, 1)
     assert err == [
-        f"dss: warning: {tmp_path / 'run'}: no config.toml, the run of an earlier version: whether settings "
-        "differ is not known"
+        f"dss: warning: {tmp_path / 'run'}: no config.toml, the run is of an earlier version: changed "
+        "settings are not detected"
     ]
 
 

@@ -1,4 +1,4 @@
-"""Settings from TOML: files that extend others, `--set`, and one line for each thing that is wrong."""
+"""Settings from TOML: files that extend others, `--set`, and one line per fault."""
 
 from __future__ import annotations
 
@@ -18,14 +18,14 @@ from dss_cli.utils.toml_text import changed_settings, to_table, to_toml
 
 @dataclass(frozen=True)
 class Tyre:
-    """A part that there may be."""
+    """Optional part."""
 
     width: Annotated[float, Bounds(1, 9)] = 4.0
 
 
 @dataclass(frozen=True)
 class Wagon:
-    """Settings of every type that there is."""
+    """Settings of every supported type."""
 
     wheels: Count = 4
     load: Share = 0.5
@@ -47,7 +47,7 @@ class Wagon:
 
 @pytest.fixture
 def read(tmp_path):
-    """`read(text, *changes)`: the settings of a file, and of a bundled one called `usual` below it."""
+    """`read(text, *changes)`: settings of a file that may extend a bundled file `usual`."""
     (tmp_path / "usual.toml").write_text("wheels = 6\nshares = { a = 1.0 }\n[tyre]\nwidth = 3.0\n")
 
     def run(text, *changes):

@@ -1,4 +1,4 @@
-"""Files behind URLs: found, copied whole or not at all, and told of in one line where they cannot be."""
+"""Files at URLs: search, complete copies or none, and one line per error."""
 
 from __future__ import annotations
 
@@ -34,7 +34,7 @@ def test_files_come_back_as_they_went(memory, tmp_path):
     path = tmp_path / "a.bin"
     path.write_bytes(b"sound" * 1000)
     urls.upload({"memory://x/deep/a.bin": path, "memory://x/b.bin": path})
-    assert urls.find("memory://x") == ["b.bin", "deep/a.bin"]  # and nothing under a temporary name
+    assert urls.find("memory://x") == ["b.bin", "deep/a.bin"]  # no file with a temporary name
     assert urls.is_folder("memory://x") and not urls.is_folder("memory://x/b.bin")
     assert urls.exists("memory://x/b.bin") and not urls.exists("memory://x/c.bin")
     urls.download("memory://x/deep/a.bin", tmp_path / "back.bin")

@@ -38,7 +38,7 @@ def server(site):
 
 @pytest.fixture
 def visit(server, tmp_path):
-    """`visit(query="", switches="", address=...)` opens the page in a browser of its own."""
+    """`visit(query="", switches="", address=...)`: open the page in a separate browser."""
     if CHROMIUM is None:
         pytest.skip("no chromium: the page cannot be opened")
     with contextlib.ExitStack() as opened:

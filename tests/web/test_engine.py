@@ -149,7 +149,7 @@ def test_stems_are_those_of_python_with_every_context(engine, noise, context, le
 
 
 def test_the_player_can_be_written_into_one_script(tmp_path):
-    """As a page that is one file needs it: no name stands twice, and nothing else is imported."""
+    """For a page in one file, names are unique and there are no other imports."""
     page = ROOT / "web" / "page"
     names = ("signal/fft", "player/mixing", "player/playback", "player/spectrogram", "player/player")
     text = "".join((page / f"{name}.js").read_text(encoding="utf-8") for name in names)

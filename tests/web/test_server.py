@@ -21,7 +21,7 @@ PAGE = Path(__file__).parents[2] / "web" / "page"
 
 @pytest.fixture
 def folder(tmp_path):
-    """As much of a built page as a server needs."""
+    """Folder with the part of a built page that a server needs."""
     made = tmp_path / "page"
     (made / "sub").mkdir(parents=True)
     (made / "headers.json").write_bytes((PAGE / "headers.json").read_bytes())
@@ -105,7 +105,7 @@ def test_a_page_of_another_version_is_told(monkeypatch, tmp_path, folder):
     monkeypatch.setitem(sys.modules, "dss_cli_web", package)
     monkeypatch.setattr(web_site.importlib.metadata, "version", lambda name: "0.0.1")
     assert web_site.find_site(said.append) == folder
-    assert re.match(r"the page is of version 0\.0\.1, dss of ", said[0])
+    assert re.match(r"the page has version 0\.0\.1, dss of ", said[0])
 
 
 def test_the_command_prints_the_address_and_ends_at_ctrl_c(folder):

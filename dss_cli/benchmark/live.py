@@ -1,0 +1,164 @@
+"""Cost of a live signal: time per call and late blocks, with an idle or busy other core."""
+
+from __future__ import annotations
+
+import contextlib
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator, Sequence
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from ..energy import Meter, find_meters, measure
+from ..live.separator import LiveSeparator
+from ..live.session import BLOCK_SECONDS, MARGIN_SECONDS, computing_seconds
+from ..runtime.registry import find_model
+from ..runtime.timing import whole_chunks
+from ..separation.separator import load_model
+from .recording import synthetic
+from .statistics import PERCENTILES
+
+RATE = 48_000  # Hz, rate of most sound cards
+OTHER_CORE = (0.0, 0.5, 0.9)  # load of the other core
+SCHEMA = 1  # version of the results
+# Spins for a share of every 10 ms, on the last permitted processor if the system supports that.
+_BUSY = """
+import os, sys, time
+share = float(sys.argv[1])
+if hasattr(os, "sched_setaffinity"):
+    os.sched_setaffinity(0, {max(os.sched_getaffinity(0))})
+while True:
+    until = time.perf_counter() + 0.01 * share
+    while time.perf_counter() < until:
+        pass
+    time.sleep(0.01 * (1 - share))
+"""
+
+
+def measure_live(
+    model: str,
+    delegates: Sequence[str],
+    duration: float,
+    *,
+    loads: Sequence[float] = OTHER_CORE,
+    tell: Callable[[str], None] = lambda message: None,
+    warn: Callable[[str], None] = lambda message: None,
+) -> dict[str, Any]:
+    """Run a live signal in real time and measure the time of every call.
+
+    Args:
+        model: name or path of the model.
+        delegates: delegates as in `load_model`.
+        duration: seconds of sound per row.
+        loads: loads of another core, 0 to 1, with one row each.
+        tell: receives one line before each row.
+        warn: receives the warnings, one line each.
+
+    Returns:
+        Results ready for JSON: `schema`, `model`, `rate`, `duration` and `rows`; see `live_row`.
+
+    Raises:
+        DssError: the model or a delegate cannot be used.
+    """
+    found = find_model(model)
+    timings = found.timings or (whole_chunks(found.signal, found.overlap),)
+    meters = find_meters()
+    for problem in meters.problems:
+        warn(problem)
+    rows = []
+    with contextlib.closing(meters):
+        for delegate in delegates:
+            network = load_model(model, delegate, 1, strict_delegate=delegate == "gpu", warn=warn)
+            for timing in timings:
+                separator = LiveSeparator(network, RATE, timing.seconds(found.signal))
+                for load in loads:
+                    tell(f"{delegate}, latency {timing.seconds(found.signal):g} s, other core {load:.0%}")
+                    with busy_core(load):
+                        row = live_row(separator, duration, meters.meters)
+                    rows.append({"delegate": network.used, "other_core": load, **row})
+    return {"schema": SCHEMA, "model": found.name, "rate": RATE, "duration": duration, "rows": rows}
+
+
+def live_row(separator: LiveSeparator, duration: float, meters: Sequence[Meter] = ()) -> dict[str, Any]:
+    """Measure one separator.
+
+    Returns:
+        `latency` of model and rate conversion; `end_to_end`, latency including the queue for the 99th
+        percentile of the chunks; `load`, computing time per second of sound; `call_ms`, percentiles and
+        maximum; `budget_ms` between chunks; `late`, number of blocks after the end of the loudspeaker's
+        queue, and `late_per_hour`; `joules` by meter.
+    """
+    size = round(BLOCK_SECONDS * separator.rate)
+    sound = synthetic(10.0, separator.rate)
+    queue = computing_seconds(separator) + MARGIN_SECONDS
+    count = max(1, round(duration / BLOCK_SECONDS))
+    calls: npt.NDArray[np.float64] = np.zeros(count)
+    late = 0
+    separator.reset()
+    with measure(list(meters)) as energy:
+        begun = time.perf_counter()
+        for number in range(count):
+            due = begun + (number + 1) * BLOCK_SECONDS  # time at which the block is complete
+            if (ahead := due - time.perf_counter()) > 0:
+                time.sleep(ahead)
+            start = time.perf_counter()
+            first = number * size % (len(sound) - size)
+            separator.push(sound[first : first + size])
+            calls[number] = time.perf_counter() - start
+            behind = time.perf_counter() - due - queue
+            if behind > 0:  # the loudspeaker's queue was empty and starts again
+                late += 1
+                begun += behind
+    percentiles = {f"p{p}": float(np.percentile(calls, p)) * 1000 for p in PERCENTILES}
+    slowest = float(np.percentile(calls[calls > np.median(calls)], 99)) if count > 1 else float(calls[0])
+    return {
+        "latency": separator.latency,
+        "end_to_end": separator.latency + slowest + MARGIN_SECONDS + BLOCK_SECONDS,
+        "load": float(calls.sum()) / (count * BLOCK_SECONDS),
+        "call_ms": {**percentiles, "max": float(calls.max()) * 1000},
+        "budget_ms": 1000 * separator.advance_seconds,
+        "late": late,
+        "late_per_hour": late * 3600 / (count * BLOCK_SECONDS),
+        "joules": {one.meter: one.joules for one in energy.energies if one.joules is not None},
+    }
+
+
+def live_table(result: dict[str, Any]) -> list[list[str]]:
+    """Return the rows as text, beginning with the header."""
+    head = ["DELEGATE", "LATENCY", "END TO END", "OTHER CORE", "LOAD"]
+    head += [f"CALL {name.upper()}" for name in ("p50", "p95", "p99", "max")]
+    head += ["BUDGET", "LATE PER HOUR", "JOULES"]
+    lines = [head]
+    for row in result["rows"]:
+        energies = "; ".join(f"{name} {value:.1f}" for name, value in row["joules"].items())
+        lines.append(
+            [
+                row["delegate"],
+                f"{row['latency']:.3f} s",
+                f"{row['end_to_end']:.3f} s",
+                f"{row['other_core']:.0%}",
+                f"{row['load']:.0%}",
+                *(f"{value:.1f} ms" for value in row["call_ms"].values()),
+                f"{row['budget_ms']:.0f} ms",
+                f"{row['late_per_hour']:.0f}",
+                energies or "no meter",
+            ]
+        )
+    return lines
+
+
+@contextlib.contextmanager
+def busy_core(share: float) -> Iterator[None]:
+    """Occupy another processor for a share of the time."""
+    if not share:
+        yield
+        return
+    process = subprocess.Popen([sys.executable, "-c", _BUSY, str(share)])
+    try:
+        yield
+    finally:
+        process.kill()
+        process.wait()
