@@ -185,6 +185,7 @@ def test_a_recording_that_costs_too_many_workers_fails_alone(separate, folder, h
     assert {len(list((here / "out").rglob(f"{n:04}.*.wav"))) for n in range(8)} <= {0, 2}
 
 
+@pytest.mark.slow
 def test_a_lost_scheduler_is_one_line_and_leaves_no_half_file(separate, folder, here):
     folder(24, 10)
     with local_cluster(2) as cluster:
