@@ -100,8 +100,8 @@ class Recipe:
             ("preamble", self.preamble, PREAMBLES),
         ):
             if odd := [key for key in given if key not in known]:
-                raise ValueError(f"{name}: {odd[0]!r} is none of {', '.join(known)}")
+                raise ValueError(f"{name}: {odd[0]!r} is not one of {', '.join(known)}")
             if given and not sum(given.values()) > 0:
-                raise ValueError(f"{name}: the shares come to nothing")
+                raise ValueError(f"{name}: the sum of the shares is 0")
         if not self.kinds:
             raise ValueError("kinds: there is none")

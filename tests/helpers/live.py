@@ -1,4 +1,4 @@
-"""What the tests of a live signal have in common: a network of no cost, and a tone."""
+"""Helpers for the tests of a live signal: a network without cost, and a tone."""
 
 from __future__ import annotations
 
