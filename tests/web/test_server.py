@@ -105,7 +105,7 @@ def test_a_page_of_another_version_is_told(monkeypatch, tmp_path, folder):
     monkeypatch.setitem(sys.modules, "dss_cli_web", package)
     monkeypatch.setattr(web_site.importlib.metadata, "version", lambda name: "0.0.1")
     assert web_site.find_site(said.append) == folder
-    assert re.match(r"the page has version 0\.0\.1, dss of ", said[0])
+    assert re.match(r"the page has version 0\.0\.1, dss has ", said[0])
 
 
 def test_the_command_prints_the_address_and_ends_at_ctrl_c(folder):
