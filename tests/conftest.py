@@ -24,6 +24,8 @@ from tests.helpers.stub import Stub
 
 # A shell that runs the tests in the background makes them, and every process they start, ignore Ctrl-C.
 signal.signal(signal.SIGINT, signal.default_int_handler)
+if hasattr(signal, "SIGHUP"):
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # `nohup` has the end of the terminal ignored, likewise
 
 # The timing on a loaded machine says nothing about the code.
 settings.register_profile("dss", deadline=None, max_examples=30)

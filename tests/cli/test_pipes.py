@@ -42,6 +42,7 @@ def test_every_pipe_of_the_documents_works_with_the_real_programs(here, command)
         if program in command and shutil.which(program) is None:
             pytest.skip(f"{program} is not installed")
     write(here / "in.wav", tone(64_000, 16_000))
+    write(here / "talk.wav", tone(64_000, 16_000))
     for name in ("call.m4a", "call.wav", "talk.mp3"):
         if name in command:
             subprocess.run(["ffmpeg", "-v", "error", "-i", "in.wav", name], check=True, cwd=here)

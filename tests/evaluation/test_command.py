@@ -298,7 +298,7 @@ def test_scores_within_a_latency_are_an_entry_of_their_own_and_tell_the_one_that
     entry = json.loads(Path("tiny.json").read_text())["scores"]["tiny, seed 7, latency 0.112 s"]
     assert entry["command"] == "dss evaluate set --model tiny --latency 0.112"
     status, _, err = dss(*COMMAND, "--latency", "0.1")
-    assert (status, err) == (2, ["dss: error: latency 0.1: the model has one latency alone, 0.112 s"])
+    assert (status, err) == (2, ["dss: error: latency 0.1: the model offers only 0.112 s"])
     status, _, err = dss(*COMMAND, "--latency", "0.2", "--context", "recording")
     assert (status, len(err)) == (2, 1) and "exclude each other" in err[0]
 

@@ -152,7 +152,7 @@ def test_the_engine_keeps_to_the_latencies_of_the_card(model, toy_model):
     assert len(near) == len(far) >= 16_000 - stream.latency
     with pytest.raises(UsageError, match=r"latency 0\.01: the model offers"):
         LiteRTNetwork(model, "cpu", latency=0.01)
-    with pytest.raises(UsageError, match="the model has one latency alone"):
+    with pytest.raises(UsageError, match="the model offers only"):
         LiteRTNetwork(toy_model, "cpu", latency=0.01)
 
 
@@ -184,15 +184,15 @@ def test_a_card_that_tells_other_states_is_refused(tmp_path, model, change, erro
     ("latencies", "error"),
     [
         (3, "latencies is 3, not a list"),
-        ([3], "a latency is 3, not advance, ahead, frames, seconds, shared"),
-        ([{"seconds": 1, "frames": 7}], "a latency is "),
+        ([3], "latency 3 has not the keys advance, ahead, frames, seconds, shared"),
+        ([{"seconds": 1, "frames": 7}], "has not the keys"),
         (
             [{"seconds": 1, "frames": 7, "advance": 0, "shared": 0, "ahead": 0}],
-            "does not consist of whole numbers",
+            "the numbers must be integers of at least 0",
         ),
         (
             [{"seconds": 1, "frames": 99, "advance": 1, "shared": 0, "ahead": 0}],
-            "a latency of 99 frames, more than",
+            "a latency has chunks of 99 frames, more than",
         ),
         (
             [{"seconds": 1, "frames": 5, "advance": 1, "shared": 0, "ahead": 0}],

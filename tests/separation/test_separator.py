@@ -77,7 +77,7 @@ def test_a_model_is_found_and_loaded_as_asked(monkeypatch):
     with pytest.warns(UserWarning, match="running on the CPU"):
         separator = Separator("toy", "gpu", threads=3, strict_delegate=True, overlap=0.5)
     assert found == ["toy"]
-    rest = {"verbose": False, "gpu_precision": "float32"}
+    rest = {"verbose": False, "gpu_precision": "float32", "latency": None}
     assert loaded == [((model, "gpu", 3), {"strict": True, **rest})]
     assert isinstance(separator.network, Recorder)
     with pytest.warns(UserWarning):

@@ -190,9 +190,9 @@ def test_a_complete_set_is_left_alone(made, plan, monkeypatch):
 
 def test_other_settings_want_another_folder(made, plan):
     before = contents(made)
-    with pytest.raises(UsageError, match=r"seed differs \(0, not 4\)"):
+    with pytest.raises(UsageError, match=r"a different seed \(0, not 4\)"):
         build_test_set(made, replace(plan, seed=4))
-    with pytest.raises(UsageError, match="strata differs"):
+    with pytest.raises(UsageError, match="a different strata"):
         build_test_set(made, replace(plan, count=3))
     assert contents(made) == before
 

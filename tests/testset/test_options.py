@@ -304,9 +304,9 @@ def test_other_options_want_another_folder(sets, sounds):
     plan, _ = draw_up(*sounds, cells=CELLS, seconds=1.0, count=2, noise_stems=True)
     assert build_test_set(path, plan) == json.loads(before["test-set.json"])
     for change, said in (
-        ({"rate": 48_000}, r"rate differs \(16000, not 48000\)"),
-        ({"format": "wav"}, r"format differs \(flac, not wav\)"),
-        ({"strata": tuple(Cells(("turns",)).strata())}, "strata differs"),
+        ({"rate": 48_000}, r"a different rate \(16000, not 48000\)"),
+        ({"format": "wav"}, r"a different format \(flac, not wav\)"),
+        ({"strata": tuple(Cells(("turns",)).strata())}, "a different strata"),
     ):
         with pytest.raises(UsageError, match=said):
             build_test_set(path, replace(plan, **change))

@@ -81,7 +81,7 @@ def test_other_peoples_folders_are_left_alone(dss, tmp_path, material):
     (tmp_path / "mine" / "notes.txt").write_text("mine")
     status, error = refused(dss, tmp_path / "mine", "--speech", material / "speech")
     assert status == 2
-    assert "no test set" in error
+    assert "is not a test set" in error
     assert contents(tmp_path / "mine") == {"notes.txt": b"mine"}
 
 

@@ -145,7 +145,7 @@ def test_files_that_cannot_be_read(refused, speech):
     status, error = refused()
     assert status == 1
     assert error.startswith("speech/t3/a.wav: cannot be read: ")
-    assert error.endswith("; mend it or leave it out")
+    assert error.endswith("; repair it or leave it out")
     synth.write(speech / "t3" / "a.wav", np.full((3200, 1), np.nan, np.float32), subtype="FLOAT")
     assert refused() == (1, "speech/t3/a.wav: samples that are not numbers; repair it or leave it out")
     for number in range(5):
@@ -174,7 +174,7 @@ def test_manifests_that_say_too_little(refused, speech, text, error):
 
 def test_files_that_a_manifest_alone_knows(refused, speech):
     write_manifest(speech, [("t0/a.wav", "t0", "train"), ("t1/no.wav", "t1", "train")])
-    gone = "cannot be read: No such file or directory; mend it or leave it out"
+    gone = "cannot be read: No such file or directory; repair it or leave it out"
     assert refused() == (1, f"speech/t1/no.wav: {gone}")
     write_manifest(speech, [("t0/no.wav", "t0", "train")])
     assert refused() == (1, f"speech/t0/no.wav: {gone}")
