@@ -13,7 +13,7 @@ from dss_cli.errors import DssError
 from dss_cli.evaluation.compare import compare
 from dss_cli.evaluation.conversation import CHANGES, FIGURES, pair, score_conversation, summarise_seconds
 from dss_cli.evaluation.output import csv_text
-from dss_cli.evaluation.report import page
+from dss_cli.evaluation.report import load_template, page
 from dss_cli.evaluation.run import evaluate
 from dss_cli.evaluation.statistics import strata
 from dss_cli.evaluation.systems import StemsFolder
@@ -214,7 +214,7 @@ def test_tables_page_and_csv_have_the_conversations(result):
     assert head[:4] == ["stratum", "n", "near s", "wrong"] and head[-2:] == ["far change", "worst"]
     assert rows[0][:4] == ["talk", "1", "6", "0.0 %"] and "33.3 %" in rows[0]
     assert rows[0][-1] == "" and rows[1][-1] != ""
-    text = page(result, [[]])
+    text = page(load_template(), result, [[]])
     assert (
         "By seconds in which only one role speaks" in text and "33.3 %" in text and "several lengths" in text
     )

@@ -102,5 +102,5 @@ def test_two_devices_step_as_one_does(tmp_path):
 
 @pytest.mark.skipif(keras.backend.backend() == "jax", reason="JAX is the backend that distributes")
 def test_other_backends_are_refused():
-    with pytest.raises(DssError, match=r"2 devices: Keras .* not under tensorflow; set KERAS_BACKEND=jax"):
+    with pytest.raises(DssError, match=r"2 devices: Keras .* not with tensorflow; set KERAS_BACKEND=jax"):
         data_parallel(2, 4)

@@ -25,6 +25,8 @@ export class StreamingSeparator {
     this.context = this.state === null ? "none" : context;
     this.listener = this.context === "recording" ? new Listener(network, this.state) : null;
     this.shared = Math.floor(signal.frames * overlap);
+    this.every = Math.max(1, Math.floor(signal.frames / (signal.frames - this.shared))); // chunks per update of the state
+    this.chunks = 0;
     this.fade = fadeIn(this.shared);
     this.analysis = new StreamingSTFT(signal);
     this.syntheses = [new StreamingISTFT(signal), new StreamingISTFT(signal)];
@@ -124,8 +126,9 @@ export class StreamingSeparator {
   /** Run the network on one chunk of frames; return near and far frames. */
   async #estimates(mixture) {
     const chunk = compress(mixture, this.signal);
-    // What a listener has heard holds this chunk already.
-    const outputs = await this.network.separate(chunk, this.state, this.listener === null);
+    // What a listener has heard holds this chunk already; chunks that overlap by half update the state only once.
+    const update = this.listener === null && this.chunks++ % this.every === 0;
+    const outputs = await this.network.separate(chunk, this.state, update);
     return outputs.map((output) => {
       const stem = decompress(output, mixture, this.signal);
       if (!stem.every(Number.isFinite)) throw new Error("the model gave values that are not finite");
