@@ -228,6 +228,9 @@ def _work(
     for number in _ENDINGS:
         if signal.getsignal(number) != signal.SIG_IGN:  # ignored SIGHUP under `nohup`
             signal.signal(number, _leave)
+    if hasattr(signal, "SIGALRM"):
+        signal.signal(signal.SIGALRM, _leave)
+        sys.unraisablehook = _leave_soon
     _release_signals()
     for other in inherited:
         other.close()
@@ -249,6 +252,14 @@ def _work(
             forward.number, job = task
             teller.finished(forward.number, run_job(forward.number, job, network, options, teller))
             forward.number = None
+
+
+def _leave_soon(unraisable: Any) -> None:
+    """Leave once more, a moment later: a destructor, where Python drops exceptions, had met the signal."""
+    if isinstance(unraisable.exc_value, SystemExit):
+        signal.setitimer(signal.ITIMER_REAL, 0.01)
+    else:
+        sys.__unraisablehook__(unraisable)
 
 
 def _leave(number: int, frame: FrameType | None) -> NoReturn:
