@@ -132,7 +132,8 @@ web/node_modules/installed: web/package-lock.json
 	@touch $@
 
 web-packages:
-	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory web/node_modules/installed; \
+	@if command -v npm >/dev/null; then $(MAKE) --no-print-directory web/node_modules/installed || \
+	    echo "tests of the page: skipped, npm could not install their packages" >&2; \
 	else echo "tests of the page: skipped, no npm" >&2; fi
 
 # Only the tools of the site: the package is not imported.
