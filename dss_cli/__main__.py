@@ -25,6 +25,7 @@ from .cli.app import app  # noqa: E402
 from .cli.console import error_line  # noqa: E402
 from .errors import DssError, ExitCode  # noqa: E402
 from .utils.descriptors import drop_standard_output, secure_standard_streams  # noqa: E402
+from .utils.endings import raise_on  # noqa: E402
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -93,13 +94,8 @@ def _handle_signals() -> None:
     """Turn SIGINT, SIGTERM and SIGHUP into exceptions; an ignored SIGHUP (`nohup`) stays ignored."""
     if signal.getsignal(signal.SIGINT) is _interrupted_early:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    signal.signal(signal.SIGTERM, _end)
-    if hasattr(signal, "SIGHUP") and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
-        signal.signal(signal.SIGHUP, _end)
-
-
-def _end(number: int, frame: FrameType | None) -> NoReturn:
-    raise _Ended(ExitCode(128 + number))
+    numbers = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
+    raise_on(numbers, lambda number: _Ended(ExitCode(128 + number)))
 
 
 if __name__ == "__main__":

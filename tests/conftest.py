@@ -157,12 +157,13 @@ def dss(capfd):
 
     def run(*arguments):
         numbers = [signal.SIGTERM, *([signal.SIGHUP] if hasattr(signal, "SIGHUP") else [])]
-        before = {number: signal.getsignal(number) for number in numbers}
+        before, hook = {number: signal.getsignal(number) for number in numbers}, sys.unraisablehook
         try:
             status = main([str(argument) for argument in arguments])
         finally:
             for number, handler in before.items():
                 signal.signal(number, handler)
+            sys.unraisablehook = hook
         out, err = capfd.readouterr()
         return status, out, err.splitlines()
 

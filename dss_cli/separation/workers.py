@@ -11,10 +11,10 @@ import time
 from collections.abc import Callable, Iterator, Sequence
 from multiprocessing.connection import Connection, wait
 from multiprocessing.process import BaseProcess
-from types import FrameType
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import TYPE_CHECKING, Any
 
 from ..errors import DssError, ExitCode
+from ..utils.endings import raise_on
 from ..utils.machine import MOST_THREADS
 from .batch import Job
 from .running import PACKAGE, BatchListener, NetworkFacts, left_out, run_job
@@ -225,12 +225,7 @@ def _work(
 ) -> None:
     """Load the network, and run jobs until there are none or the parent has ended."""
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C reaches the parent, which ends this process
-    for number in _ENDINGS:
-        if signal.getsignal(number) != signal.SIG_IGN:  # ignored SIGHUP under `nohup`
-            signal.signal(number, _leave)
-    if hasattr(signal, "SIGALRM"):
-        signal.signal(signal.SIGALRM, _leave)
-        sys.unraisablehook = _leave_soon
+    raise_on(_ENDINGS, lambda number: SystemExit(128 + number))
     _release_signals()
     for other in inherited:
         other.close()
@@ -252,18 +247,6 @@ def _work(
             forward.number, job = task
             teller.finished(forward.number, run_job(forward.number, job, network, options, teller))
             forward.number = None
-
-
-def _leave_soon(unraisable: Any) -> None:
-    """Leave once more, a moment later: a destructor, where Python drops exceptions, had met the signal."""
-    if isinstance(unraisable.exc_value, SystemExit):
-        signal.setitimer(signal.ITIMER_REAL, 0.01)
-    else:
-        sys.__unraisablehook__(unraisable)
-
-
-def _leave(number: int, frame: FrameType | None) -> NoReturn:
-    raise SystemExit(128 + number)
 
 
 @contextlib.contextmanager
