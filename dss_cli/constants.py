@@ -14,6 +14,7 @@ from .errors import DssError
 
 STEMS = ("near", "far")  # outputs of a model, in this order everywhere
 SAMPLE_RATE = 16_000  # Hz
+RATES = range(8_000, 384_001)  # Hz, of recordings
 SPEED_OF_SOUND = 343.0  # metres per second, in air at 20 °C
 WINDOW = 512  # samples: 32 ms, square-root Hann for analysis and synthesis
 HOP = 128  # samples: 8 ms

@@ -11,14 +11,15 @@ import numpy as np
 import soundfile as sf
 from numpy.typing import NDArray
 
+from ..constants import RATES
 from ..errors import DssError
 from ..utils.captured_output import captured_stderr
+from ..utils.descriptors import PIPE
 from .decoding import Undecodable
 from .sources import open_source
 
 BLOCK = 65_536  # frames
 LARGEST = 1e10  # times full scale: above 32-bit integers in a float file, far below the float32 maximum
-RATES = range(8_000, 384_001)  # Hz
 _SIZE_FIELD = 1 << 32  # bytes at which the 32-bit size of a WAV or AIFF wraps around to 0
 
 # Messages about damage that libsndfile writes only to its log, for containers that we do not parse.
@@ -67,7 +68,7 @@ class AudioReader:
         strict: bool = False,
         warn: Callable[[str], None] = lambda message: None,
     ) -> None:
-        self.name = "standard input" if os.fspath(source) == "-" else os.fspath(source)
+        self.name = "standard input" if os.fspath(source) == PIPE else os.fspath(source)
         self.delivered = 0
         self._strict = strict
         self._warn = warn

@@ -23,6 +23,7 @@ from numpy.typing import NDArray
 
 from ..errors import DssError, UsageError
 from ..utils.captured_output import captured_stderr
+from ..utils.descriptors import PIPE
 from . import decoding
 from .chain import ChainedSound
 from .containers import Header, read_header
@@ -152,7 +153,7 @@ def open_source(source: str | os.PathLike[str], name: str, track: int, stack: Ex
         UsageError: there is no audio track of that number.
     """
     try:
-        if os.fspath(source) == "-":
+        if os.fspath(source) == PIPE:
             raw: BinaryIO = open(sys.stdin.fileno(), "rb", buffering=0, closefd=False)  # noqa: SIM115
         else:
             raw = open(source, "rb", buffering=0)  # noqa: SIM115, PTH123

@@ -8,9 +8,7 @@ from pathlib import Path
 from typing import NamedTuple
 
 from ..errors import UsageError
-from ..utils.descriptors import is_stream
-
-STDOUT = "-"
+from ..utils.descriptors import PIPE, is_stream
 
 
 class Targets(NamedTuple):
@@ -42,16 +40,16 @@ def check_targets(
     found = Targets({}, {})
     for stem, target in targets.items():
         name = os.fspath(target)
-        if name != STDOUT and is_stream(name):
+        if name != PIPE and is_stream(name):
             if (extension := Path(name).suffix.lower()) not in ("", ".wav", ".wave"):
                 raise UsageError(f"{name}: a pipe carries WAV, not {extension}; name it .wav")
             found.streams[stem] = name
             continue
-        real = name if name == STDOUT else os.path.realpath(name)
+        real = name if name == PIPE else os.path.realpath(name)
         if real in seen:
             raise UsageError(f"{name}: asked for as both {seen[real]} and {stem}")
         seen[real] = stem
-        if name == STDOUT:
+        if name == PIPE:
             found.streams[stem] = name
             continue
         path = Path(real)

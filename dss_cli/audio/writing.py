@@ -16,13 +16,13 @@ from numpy.typing import NDArray
 
 from ..errors import DssError
 from ..utils.atomic_write import PendingFiles
-from ..utils.descriptors import standard_output
+from ..utils.descriptors import PIPE, standard_output
 from .formats import OutputFormat, choose_format, rounded
 from .layouts import write_mask
 from .pipes import PipeWriter
 from .reading import BLOCK
 from .resampling import Resampler
-from .targets import STDOUT, check_targets
+from .targets import check_targets
 
 _FULL_SCALE = 1.0 - 2.0**-15  # the largest positive sample of 16 bits
 
@@ -197,7 +197,7 @@ class StemGroup:
         return WriteReport(dict(self._names), self.frames, gain, clipped)
 
     def _open_stream(self, name: str, stack: ExitStack) -> BinaryIO:
-        if name == STDOUT:
+        if name == PIPE:
             return stack.enter_context(standard_output())
         try:
             return stack.enter_context(Path(name).open("wb", buffering=0))
@@ -265,7 +265,7 @@ def _native(path: Path) -> bytes | str:
 
 
 def _called(name: str) -> str:
-    return "standard output" if name == STDOUT else name
+    return "standard output" if name == PIPE else name
 
 
 def _write_error(name: str, error: BaseException) -> DssError:

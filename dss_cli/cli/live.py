@@ -13,8 +13,9 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
+from ..constants import RATES
 from ..errors import UsageError
-from ..utils.descriptors import standard_output
+from ..utils.descriptors import PIPE, standard_output
 from ..utils.tables import print_columns
 from . import options
 from .console import info_line, line, log_lines, warning_line
@@ -22,8 +23,6 @@ from .console import info_line, line, log_lines, warning_line
 if TYPE_CHECKING:
     from ..live.separator import LiveSeparator
     from ..runtime.litert import LiteRTNetwork
-
-PIPE = "-"
 
 
 class KeepName(str, enum.Enum):
@@ -84,7 +83,9 @@ def live(
         EncodingName | None,
         typer.Option(help="Encoding of standard input and output as raw PCM; default: WAV."),
     ] = None,
-    rate: Annotated[int | None, typer.Option(min=8000, max=384_000, help="Of raw PCM, in Hz.")] = None,
+    rate: Annotated[
+        int | None, typer.Option(min=RATES.start, max=RATES.stop - 1, help="Of raw PCM, in Hz.")
+    ] = None,
     channels: Annotated[
         int | None, typer.Option(min=1, max=64, help="Channels of raw PCM, which are averaged; default: 1.")
     ] = None,

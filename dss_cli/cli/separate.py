@@ -14,8 +14,8 @@ import typer
 
 from ..errors import UsageError
 from ..separation.activity_files import EXTENSIONS, check_extension
-from ..separation.batch import PIPE, plan, refuse_as_output
-from ..utils.descriptors import STANDARD_OUTPUT_NAMES, standard_output
+from ..separation.batch import plan, refuse_as_output
+from ..utils.descriptors import PIPE, STANDARD_OUTPUT_NAMES, standard_output
 from . import options
 from .console import log_lines, progress_bar
 from .engine import Engine, EngineOption, Scheduler, check_engine

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal, NamedTuple, get_args
 import numpy as np
 import numpy.typing as npt
 
+from ..constants import RATES
 from ..errors import UsageError
 from ..separation.separator import DEFAULT_MODEL, load_model
 from ..separation.streaming import StreamingSeparator, describe
@@ -25,7 +26,6 @@ Keep = Literal["near", "far", "both"]
 KEEPS: tuple[Keep, ...] = get_args(Keep)
 
 LATENCY = 0.25  # seconds, of the model; rate conversion adds its own delay
-RATES = range(8000, 384_001)  # Hz
 FADE_SECONDS = 0.02  # duration of the crossfade between two choices of talkers, which avoids clicks
 _SCALE = {np.dtype(np.int16): 2.0**15, np.dtype(np.int32): 2.0**31}
 

@@ -30,8 +30,8 @@ MARGIN_SECONDS = 0.03  # length of the output queue beyond the longest computing
 SILENCE_DB = -120.0
 
 
-class SoundSource(Protocol):
-    """Source of sound."""
+class _Device(Protocol):
+    """Device with a queue of samples between its callback and the session."""
 
     @property
     def rate(self) -> int:
@@ -39,23 +39,19 @@ class SoundSource(Protocol):
 
     @property
     def queue(self) -> Ring:
-        """Queue of recorded samples."""
+        """Queue of recorded samples, or of samples to play."""
+
+
+class SoundSource(_Device, Protocol):
+    """Source of sound."""
 
     @property
     def lost(self) -> int:
         """Number of losses due to a full queue or reported by the device."""
 
 
-class SoundSink(Protocol):
+class SoundSink(_Device, Protocol):
     """Destination of sound."""
-
-    @property
-    def rate(self) -> int:
-        """In Hz."""
-
-    @property
-    def queue(self) -> Ring:
-        """Queue of samples to play."""
 
     @property
     def starved(self) -> int:

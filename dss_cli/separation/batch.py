@@ -11,10 +11,8 @@ from pathlib import Path, PurePath
 from ..constants import STEMS
 from ..errors import UsageError
 from ..utils import urls
-from ..utils.descriptors import is_stream
+from ..utils.descriptors import PIPE, is_stream
 from .folders import DECODED, WRITABLE, find_recordings, find_remote_recordings
-
-PIPE = "-"  # standard input or output
 
 
 @dataclass

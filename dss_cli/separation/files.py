@@ -18,6 +18,7 @@ from ..audio.targets import check_targets
 from ..constants import STEMS
 from ..errors import DssError, UsageError
 from ..runtime.timing import own_latency
+from ..utils.descriptors import PIPE
 from .activity import ActivityMeter
 from .activity_files import activity_text, check_extension
 from .listening import Context, settled_context, used_context
@@ -240,7 +241,7 @@ def _context(
     """Return the context that source and network allow; warn if it differs from the requested one."""
     explicit = asked not in (None, "none")
     asked = settled_context(asked, latency) if latency is not None else asked
-    pipe = os.fspath(source) == "-"
+    pipe = os.fspath(source) == PIPE
     if asked == "recording" and pipe:
         warn("standard input can be read only once: the context of each chunk is the past, not the recording")
     wanted: Context = "past" if pipe and asked in (None, "recording") else asked or "recording"

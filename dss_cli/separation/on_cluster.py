@@ -16,8 +16,8 @@ from ..cluster.dask import cluster, this_worker
 from ..cluster.work import SHARING, Work
 from ..errors import DssError, ExitCode, UsageError
 from ..utils import urls
-from ..utils.descriptors import is_stream
-from .batch import PIPE, Job
+from ..utils.descriptors import PIPE, is_stream
+from .batch import Job
 from .running import PACKAGE, BatchListener, NetworkFacts, left_out, run_job
 from .staging import as_asked
 

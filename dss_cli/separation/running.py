@@ -7,9 +7,9 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Protocol
 
 from ..errors import DssError, ExitCode
-from ..utils.descriptors import is_stream
+from ..utils.descriptors import PIPE, is_stream
 from ..utils.urls import sha256
-from .batch import PIPE, Job
+from .batch import Job
 
 if TYPE_CHECKING:
     from ..runtime.litert import LiteRTNetwork

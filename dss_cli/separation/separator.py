@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import numpy.typing as npt
 
-from ..audio.reading import BLOCK, RATES
+from ..audio.reading import BLOCK
+from ..constants import RATES
 from ..errors import UsageError
 from ..runtime.timing import own_latency
 from .listening import Context, settled_context, used_context

@@ -9,6 +9,7 @@ import sys
 from collections.abc import Iterator
 from typing import BinaryIO
 
+PIPE = "-"  # as a path: standard input or output
 STANDARD_OUTPUT_NAMES = frozenset({"/dev/stdout", "/dev/fd/1", "/proc/self/fd/1"})
 _data: BinaryIO | None = None  # a copy of descriptor 1 while descriptor 1 is diverted
 

@@ -15,6 +15,7 @@ import numpy as np
 import pytest
 import soundfile as sf
 
+from tests.helpers.documented import run_documented
 from tests.helpers.synth import tone, write
 
 pytestmark = pytest.mark.skipif(os.name == "nt", reason="a POSIX shell")
@@ -30,8 +31,6 @@ SECONDS = 4.0
 def folder(here):
     """Folder with the inputs of the recipes, and with `dss` on the path."""
     write(here / "talk.wav", tone(int(SECONDS * 16_000), 16_000))
-    (here / "dss").write_text(f'#!/bin/sh\nexec "{sys.executable}" -m dss_cli "$@"\n')
-    (here / "dss").chmod(0o755)
     (here / "memos" / "today").mkdir(parents=True)
     for name in ("memos/a.wav", "memos/today/b.wav"):
         shutil.copy(here / "talk.wav", here / name)
@@ -55,15 +54,7 @@ def test_every_block_of_the_shell_works(folder, block):
     if "ffmpeg" in block:
         recordings(folder)
     before = set(folder.rglob("*"))
-    environment = os.environ | {"PATH": f"{folder}:{os.environ['PATH']}", "PYTHONPATH": str(ROOT)}
-    done = subprocess.run(
-        ["bash", "-e", "-o", "pipefail", "-c", block],
-        cwd=folder,
-        env=environment,
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
+    done = run_documented(block, folder)
     assert done.returncode == 0, done.stderr
     made = {path for path in folder.rglob("*") if path.is_file()} - before
     assert made
