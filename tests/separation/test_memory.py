@@ -68,7 +68,7 @@ def test_two_hours_take_no_more_memory_than_one(tmp_path):
 
 
 def test_an_hour_of_m4a_takes_no_more_memory_than_a_minute(tmp_path):
-    media = pytest.importorskip("media", reason="the extra `formats` is not installed")
+    media = pytest.importorskip("tests.helpers.media", reason="the extra `formats` is not installed")
     model = tiny.write(tmp_path, data=tiny.pack(tiny.graph(CHUNKS)), signal=CHUNKS)
     peaks = []
     for seconds in (60, 3600):
