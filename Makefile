@@ -42,12 +42,15 @@ separate: .venv/installed
 	.venv/bin/dss separate $(EXAMPLES) --model $(MODEL) --output-dir out --overwrite
 	.venv/bin/dss separate $(EXAMPLES) --model $(MODEL) --context none --output-dir out/without-context --overwrite
 
+# A file runs in one process, which shares its fixtures; files with slow tests begin (tests/conftest.py).
+PARALLEL = -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder
+
 check: .venv-test/installed
 	.venv-test/bin/ruff check
 	.venv-test/bin/ruff format --check
 	.venv-test/bin/mypy
 	.venv-test/bin/python -m tools.update_docs --check folders models share schema
-	.venv-test/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not slow and not alone"
+	.venv-test/bin/python -m pytest $(PARALLEL) -m "not slow and not alone"
 
 docs: .venv-docs/installed
 	NO_MKDOCS_2_WARNING=1 .venv-docs/bin/mkdocs build --strict --quiet
@@ -64,7 +67,7 @@ test: .venv-test/installed web-packages
 	.venv-test/bin/ruff check
 	.venv-test/bin/ruff format --check
 	.venv-test/bin/mypy
-	.venv-test/bin/python -m pytest -n auto --maxprocesses 4 --dist loadfile -m "not alone"
+	.venv-test/bin/python -m pytest $(PARALLEL) -m "not alone"
 	.venv-test/bin/python -m pytest -m alone
 
 SEED := $(or $(SEED),$(shell date +%s))

@@ -34,6 +34,12 @@ settings.load_profile("dss")
 Floats = npt.NDArray[np.float32]
 
 
+def pytest_collection_modifyitems(items):
+    """Move files with slow tests to the beginning: no process waits for a slow test at the end."""
+    slow = {item.path for item in items if item.get_closest_marker("slow")}
+    items.sort(key=lambda item: item.path not in slow)
+
+
 @pytest.fixture
 def noise() -> Callable[..., Floats]:
     """Reproducible noise, float32 at about -20 dBFS: `noise(samples, seed=0)`."""
