@@ -13,7 +13,7 @@ pytest.importorskip("tensorflow", reason="export needs the extra `train`")
 
 
 @pytest.mark.slow
-def test_an_untrained_model_runs_and_its_card_says_what_it_is(dss, tmp_path):
+def test_an_untrained_model_runs_and_its_card_says_what_it_is(dss, tmp_path, no_gpu):
     status, out, err = dss("export", "--untrained", "--configuration", "toy", "-o", tmp_path, "--json")
     assert status == 0, err
     card = json.loads(out)["card"]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 from dataclasses import replace
 
 import numpy as np
@@ -26,9 +27,10 @@ def eager():
         yield
 
 
-@pytest.fixture(scope="module")
-def toy():
-    return build("toy")
+@functools.cache
+def fresh(name):
+    """Return a new network that several tests read, and none changes."""
+    return build(name)
 
 
 def spectrum(config, batch=2, seed=0):
@@ -38,7 +40,7 @@ def spectrum(config, batch=2, seed=0):
 
 @pytest.mark.parametrize("name", [name for name, config in CONFIGURATIONS.items() if config.for_gpu])
 def test_every_tensor_has_at_most_four_axes_and_the_batch_never_moves(name):
-    network = build(name)
+    network = fresh(name)
     for operation in network.operations:
         assert "Reshape" not in type(operation).__name__
         for tensor in [*operation._inbound_nodes[0].output_tensors]:
@@ -50,18 +52,18 @@ def test_every_tensor_has_at_most_four_axes_and_the_batch_never_moves(name):
 def test_a_fresh_network_gives_half_of_the_mixture_to_each_output(name):
     config = configuration(name)
     mixture = spectrum(config, batch=1)
-    for estimate in build(config).predict_on_batch(mixture).values():
+    for estimate in fresh(name).predict_on_batch(mixture).values():
         np.testing.assert_allclose(estimate, mixture[..., 1:] * 0.5**config.signal.exponent, rtol=1e-5)
 
 
-def test_the_outputs_have_the_shape_of_the_spectrum(toy):
+def test_the_outputs_have_the_shape_of_the_spectrum():
     config = configuration("toy")
-    outputs = toy.predict_on_batch(spectrum(config))
+    outputs = fresh("toy").predict_on_batch(spectrum(config))
     assert set(outputs) == {"near", "far"}
     assert {v.shape for v in outputs.values()} == {(2, config.signal.frames, 256, 2)}
 
 
-def test_the_near_decoder_does_not_hear_the_later_blocks(toy):
+def test_the_near_decoder_does_not_hear_the_later_blocks():
     config = replace(configuration("toy"), zoom=None)  # the zoom depends on the last block
     mixture = spectrum(config)
     network = build(config)
@@ -130,8 +132,7 @@ def test_rotary_products_depend_on_the_distance_of_positions_alone():
 
 
 def test_lite_stays_within_its_budget():
-    config = configuration("lite")
-    network = build(config)
+    config, network = configuration("lite"), fresh("lite")
     assert macs_per_second(network, config) <= 1e9
     assert network.count_params() <= 500_000
 

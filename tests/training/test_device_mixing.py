@@ -135,7 +135,7 @@ TALKING = replace(
 def test_a_long_scene_is_what_numpy_makes_of_its_draw(kind, preamble, sources, long):
     desk, mixing = long
     recipe = replace(TALKING, kinds={kind: 1.0}, preamble={preamble: 1.0})
-    draws = [pair for pair in desk.draws(recipe, 6, [9]) if not (coded(pair) or narrow(pair))]
+    draws = [pair for pair in desk.draws(recipe, 4, [9]) if not (coded(pair) or narrow(pair))]
     mixed = mixing(desk.numbers(draws))
     inputs, targets = examples([sources.mix(*pair) for pair in draws], desk.signal)
     assert inputs.shape[1] == 1 + (96_000 - desk.signal.window) // desk.signal.hop
