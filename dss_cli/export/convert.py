@@ -50,66 +50,77 @@ def convert(network: keras.Model | CarriedNetworks, weights: str = "float16") ->
     from ..network import CarriedNetworks
 
     if not isinstance(network, CarriedNetworks):
-        return pack([_named(_converted(network, weights), SEPARATE, STEMS)])
+        return pack([_graph(network, weights, SEPARATE, STEMS)])
+    signal = network.config.signal
+    shorter = ((network.shorter(frames), separate_signature(frames, signal)) for frames in network.lengths)
     return pack(
         [
-            _named(_converted(network.separate, weights), SEPARATE, STEMS),
-            _named(_converted(network.listen, weights), LISTEN, ()),
-            *(
-                _named(
-                    _converted(network.shorter(frames), weights),
-                    separate_signature(frames, network.config.signal),
-                    STEMS,
-                )
-                for frames in network.lengths
-            ),
+            _graph(network.separate, weights, SEPARATE, STEMS),
+            _graph(network.listen, weights, LISTEN, ()),
+            *(_graph(short, weights, key, STEMS) for short, key in shorter),
         ]
     )
 
 
-def _converted(network: keras.Model, weights: str) -> bytes:
-    import keras
-    import tensorflow as tf
-
-    if isinstance(network.input, dict):  # TensorFlow passes the inputs as a list
-        network = keras.Model(list(network.input.values()), network.output, name=network.name)
-    converter = tf.lite.TFLiteConverter.from_keras_model(network)
-    if weights != "float32":
-        converter.optimizations = [tf.lite.Optimize.DEFAULT]
-    if weights == "float16":
-        converter.target_spec.supported_types = [tf.float16]
-    with captured_stderr(), contextlib.redirect_stdout(io.StringIO()):
-        try:
-            return bytes(converter.convert())
-        except Exception as error:  # TensorFlow's error classes are not public
-            reason = (str(error).splitlines() or ["no reason was given"])[0]
-            raise DssError(f"TensorFlow cannot convert {network.name}: {reason}") from error
-
-
-def _named(data: bytes, key: str, stems: Sequence[str]) -> schema.ModelT:
-    """Set the key of the only signature, and name the tensors at its ends.
+def _graph(network: keras.Model, weights: str, key: str, stems: Sequence[str]) -> schema.ModelT:
+    """Return a model with one graph and its signature `key`, with tensors named as the network's ends.
 
     Raises:
         DssError: the inputs are not the mixture and states, or the outputs not the stems and these states.
     """
-    model = schema.ModelT.InitFromPackedBuf(data, 0)
-    (signature,) = model.signatureDefs
-    main = model.subgraphs[signature.subgraphIndex]
-    inputs = {tensor.name.decode(): tensor for tensor in signature.inputs}
-    outputs = {tensor.name.decode(): tensor for tensor in signature.outputs}
+    inputs, outputs = [tensor.name for tensor in network.inputs], sorted(network.output)
     states = sorted(set(inputs) - {INPUT})
     if INPUT not in inputs or set(outputs) != {*stems, *states}:
         raise DssError(
             f"the network is ({', '.join(inputs)}) -> {', '.join(outputs)}, not ({INPUT}, states) -> "
             f"{', '.join([*stems, 'states'])}"
         )
+    model = schema.ModelT.InitFromPackedBuf(_converted(network, weights), 0)
+    (main,) = model.subgraphs
+    ends = dict(zip(inputs, main.inputs, strict=True)), dict(zip(outputs, main.outputs, strict=True))
+    signature = schema.SignatureDefT()
     signature.signatureKey = main.name = key.encode()
-    signature.inputs = [inputs[name] for name in (INPUT, *states)]
-    signature.outputs = [outputs[name] for name in (*stems, *states)]
-    main.inputs = [tensor.tensorIndex for tensor in signature.inputs]
-    main.outputs = [tensor.tensorIndex for tensor in signature.outputs]
-    for name, tensor in inputs.items():
-        main.tensors[tensor.tensorIndex].name = name.encode()
-    for name, tensor in outputs.items():  # names of tensors in a graph are unique
-        main.tensors[tensor.tensorIndex].name = (name if name in stems else f"{name}_after").encode()
+    signature.inputs = [_end(name, ends[0][name]) for name in (INPUT, *states)]
+    signature.outputs = [_end(name, ends[1][name]) for name in (*stems, *states)]
+    model.signatureDefs = [signature]
+    main.inputs = [end.tensorIndex for end in signature.inputs]
+    main.outputs = [end.tensorIndex for end in signature.outputs]
+    for name, index in ends[0].items():
+        main.tensors[index].name = name.encode()
+    for name, index in ends[1].items():  # names of tensors in a graph are unique
+        main.tensors[index].name = (name if name in stems else f"{name}_after").encode()
     return model
+
+
+def _end(name: str, index: int) -> schema.TensorMapT:
+    end = schema.TensorMapT()
+    end.name, end.tensorIndex = name.encode(), index
+    return end
+
+
+def _converted(network: keras.Model, weights: str) -> bytes:
+    """Return the file of TensorFlow's converter, without a signature; outputs are sorted by name.
+
+    The network is traced once, with its weights as constants. `TFLiteConverter.from_keras_model` gives the
+    same operators, but saves, loads and traces a SavedModel, which takes most of its time.
+    """
+    import tensorflow as tf
+
+    def call(*tensors: tf.Tensor) -> dict[str, tf.Tensor]:
+        named = dict(zip((tensor.name for tensor in network.inputs), tensors, strict=True))
+        return network(named if isinstance(network.input, dict) else tensors[0], training=False)
+
+    specs = [tf.TensorSpec(tensor.shape, tensor.dtype, tensor.name) for tensor in network.inputs]
+    with captured_stderr(), contextlib.redirect_stdout(io.StringIO()):
+        try:
+            traced = tf.function(call, input_signature=specs, autograph=False).get_concrete_function()
+            converter = tf.lite.TFLiteConverter.from_concrete_functions([traced], network)
+            converter.experimental_lower_to_saved_model = False
+            if weights != "float32":
+                converter.optimizations = [tf.lite.Optimize.DEFAULT]
+            if weights == "float16":
+                converter.target_spec.supported_types = [tf.float16]
+            return bytes(converter.convert())
+        except Exception as error:  # TensorFlow's error classes are not public
+            reason = (str(error).splitlines() or ["no reason was given"])[0]
+            raise DssError(f"TensorFlow cannot convert {network.name}: {reason}") from error

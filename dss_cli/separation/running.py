@@ -168,15 +168,11 @@ def _separate(
 
         report = separate_file(
             here.source,
-            near=here.targets.get("near"),
-            far=here.targets.get("far"),
-            residual=here.targets.get("residual"),
-            activity=here.targets.get("activity"),
             network=network,
             overwrite=overwrite,
             progress=progress,
             warn=warn_once,
-            **options,
+            **(options | here.targets),  # outputs are named like the arguments
         )
         entry = report.to_dict()
         if digests:

@@ -279,7 +279,7 @@ def test_the_command_writes_and_reports(toy_weights, tmp_path, capsys):
         export(toy_weights, configuration="toy", output=model.path.parent)
 
 
-def test_the_command_writes_nothing_when_a_check_fails(toy_weights, tmp_path, capsys, monkeypatch):
+def test_the_command_writes_nothing_when_a_check_fails(toy_weights, tmp_path, capsys, monkeypatch, no_gpu):
     from dss_cli.cli.export import Weights, export
 
     monkeypatch.setattr(diff, "MAX_DECIBELS", -1.0)

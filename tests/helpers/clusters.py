@@ -28,6 +28,7 @@ def processing(cluster):
 def frozen(cluster, begun):
     """Stop every worker as soon as `begun()` is true; give their process numbers by address."""
     with distributed.Client(cluster, set_as_default=False) as client:
+        client.wait_for_workers(len(cluster.worker_spec), timeout=60)  # one may still be restarting
         pids = client.run(os.getpid)
     end = time.monotonic() + 60
     while not begun():
@@ -46,7 +47,7 @@ def frozen(cluster, begun):
 def kill_one(cluster, begun, killed):
     """Kill a worker that has a task; append its address to `killed`."""
     with frozen(cluster, begun) as pids:
-        address = next(address for address, keys in processing(cluster).items() if keys)
+        address = next(address for address, keys in processing(cluster).items() if keys and address in pids)
         killed.append(address)
         os.kill(pids[address], signal.SIGKILL)
 

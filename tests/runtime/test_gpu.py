@@ -97,6 +97,7 @@ def test_the_toy_model_runs_wholly_on_the_gpu(toy_model):
     assert not result["trivial"]
 
 
+@pytest.mark.slow
 def test_chunks_of_all_lengths_go_on_with_the_same_states_on_the_gpu(tmp_path):
     """Each length has buffers of its own, which the states are copied to where it changes (#9)."""
     pytest.importorskip("tensorflow", reason="the network is converted by TensorFlow")
@@ -105,6 +106,7 @@ def test_chunks_of_all_lengths_go_on_with_the_same_states_on_the_gpu(tmp_path):
     assert_whole_on_gpu(compare(model, "gpu"))
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("model", registry.list_models(), ids=lambda model: model.name)
 def test_every_bundled_model_runs_wholly_on_the_gpu(model):
     result = compare(model, "gpu")

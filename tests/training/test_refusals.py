@@ -376,7 +376,7 @@ def test_speech_has_to_be_named(dss, tmp_path):
 
 
 def test_no_room_for_a_bank(refused, tmp_path, monkeypatch):
-    monkeypatch.setattr("dss_cli.simulation.rir_bank.simulate_bank", lambda *a, **o: a_bank())
+    monkeypatch.setattr("dss_cli.training.preparation.simulate_bank", lambda *a, **o: a_bank())
     with full_disk(200_000):
         status, error = refused("--bank", tmp_path / "new.npz", "--quiet")
     assert (status, error) == (1, "new.npz: cannot be written: File too large")
