@@ -172,6 +172,7 @@ def _separate(
             far=here.targets.get("far"),
             residual=here.targets.get("residual"),
             activity=here.targets.get("activity"),
+            page=here.targets.get("page"),
             network=network,
             overwrite=overwrite,
             progress=progress,

@@ -1,0 +1,48 @@
+"""A recording inside a page: compressed tracks, and what the player needs to know about them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+Span = tuple[float, float]  # start and end, in seconds
+
+
+@dataclass(frozen=True)
+class Track:
+    """One sound of a recording.
+
+    Attributes:
+        name: `mixture`, `near`, `far`, `near reference` or `far reference`.
+        title: heading of its spectrogram.
+        data: file in a format that browsers decode.
+    """
+
+    name: str
+    title: str
+    data: bytes
+
+
+@dataclass(frozen=True)
+class Embedded:
+    """Tracks of equal length for one player.
+
+    Attributes:
+        rate: sample rate in Hz.
+        length: frames of each track.
+        tracks: tracks in the order of their spectrograms.
+        gain: common factor that keeps the loudest sample at full scale.
+        spans: intervals of speech in seconds, by stem; None for no timeline.
+    """
+
+    rate: int
+    length: int
+    tracks: Sequence[Track]
+    gain: float = 1.0
+    spans: Mapping[str, Sequence[Span]] | None = None
+
+    @property
+    def options(self) -> dict[str, Any]:
+        """Values for the script."""
+        return {"rate": self.rate, "length": self.length, "gain": self.gain, "spans": self.spans}

@@ -1,0 +1,80 @@
+"""Compressed sound: aligned, of equal length, within the limits."""
+
+from __future__ import annotations
+
+import io
+
+import numpy as np
+import pytest
+import soundfile as sf
+
+from dss_cli.constants import SAMPLE_RATE as RATE
+from dss_cli.errors import DssError
+from dss_cli.page import sound
+from dss_cli.page.sound import Excerpt, flac
+from tests.helpers.synth import noise, tone
+
+
+def compressed(near, far, rate=RATE, size=5000, most_bytes=10**8, most_seconds=60.0):
+    excerpt = Excerpt(rate, most_bytes, most_seconds)
+    for at in range(0, len(near), size):
+        blocks = near[at : at + size], far[at : at + size]
+        excerpt.push(blocks[0] + blocks[1], *blocks)
+    return excerpt, excerpt.finish()
+
+
+@pytest.mark.parametrize(("rate", "channels"), [(16_000, 1), (44_100, 2), (8000, 1)])
+def test_the_tracks_are_the_recording_to_the_sample(rate, channels):
+    near, far = tone(2 * rate, rate, 500.0, channels), tone(2 * rate, rate, 1700.0, channels, peak=0.2)
+    excerpt, tracks = compressed(near, far, rate)
+    expected = {"near": near, "far": far, "mixture": near + far}
+    times = np.arange(excerpt.frames) / RATE
+    for name, data in tracks.items():
+        samples, found = sf.read(io.BytesIO(data), dtype="float32")
+        assert found == RATE
+        assert len(samples) == excerpt.frames == pytest.approx(2 * RATE, abs=2)
+        mono = np.interp(times, np.arange(2 * rate) / rate, expected[name].mean(axis=1))
+        middle = slice(RATE // 4, -RATE // 4)
+        assert np.corrcoef(samples[middle], mono[middle])[0, 1] > 0.97, name
+    assert excerpt.peak == pytest.approx(np.abs((near + far).mean(axis=1)).max(), rel=0.05)
+
+
+def test_speech_like_noise_takes_a_megabyte_a_minute_at_most():
+    seconds = 20
+    bursts = noise(seconds * RATE, peak=0.3) * (np.sin(np.arange(seconds * RATE) / RATE)[:, None] > 0)
+    bursts = np.cumsum(bursts - bursts.mean(), axis=0, dtype=np.float32) * np.float32(0.02)  # as speech: dull
+    _, tracks = compressed(bursts, bursts * np.float32(0.1))
+    assert sum(map(len, tracks.values())) * 4 / 3 < 1_000_000 * seconds / 60
+
+
+def test_both_limits_hold_and_the_tracks_stay_equally_long():
+    near = noise(10 * RATE)
+    full, _ = compressed(near, near)
+    timed, tracks = compressed(near, near, most_seconds=2.5)
+    assert timed.frames == 2.5 * RATE
+    assert {sf.info(io.BytesIO(data)).frames for data in tracks.values()} == {timed.frames}
+    small, tracks = compressed(near, near, most_bytes=50_000)
+    assert 0 < small.frames < full.frames
+    assert sum(map(len, tracks.values())) < 65_000
+
+
+def test_nothing_is_no_error():
+    nothing = np.zeros((0, 1), np.float32)
+    excerpt = Excerpt(RATE, 1000, 1.0)
+    excerpt.push(nothing, nothing, nothing)
+    excerpt.finish()
+    assert (excerpt.frames, excerpt.peak) == (0, 0)
+
+
+def test_a_libsndfile_without_mp3_is_named(monkeypatch):
+    monkeypatch.setattr(sound.sf, "available_formats", lambda: {"WAV": "WAV"})
+    with pytest.raises(DssError, match=r"libsndfile .* writes no MP3.*pip install"):
+        Excerpt(RATE, 1000, 1.0)
+
+
+def test_flac_keeps_sixteen_bits_and_cuts_what_is_beyond_full_scale():
+    samples = noise(1000, peak=0.9)[:, 0]
+    samples[0] = 3.0
+    read, rate = sf.read(io.BytesIO(flac(samples, 22_050)))
+    assert rate == 22_050
+    assert np.abs(read - np.clip(samples, -1, 1)).max() <= 2**-15
