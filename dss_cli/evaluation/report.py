@@ -50,7 +50,7 @@ class Example:
     def embedded(self) -> Embedded:
         """Sounds for a player of the page, without loss but for the rounding to 16 bits."""
         tracks = [
-            Track(name, self._heading(name), flac(sound, self.rate)) for name, sound in self.sounds.items()
+            Track(name, self._heading(name), [flac(sound, self.rate)]) for name, sound in self.sounds.items()
         ]
         return Embedded(self.rate, len(self.sounds["mixture"]), tracks)
 

@@ -16,12 +16,12 @@ class Track:
     Attributes:
         name: `mixture`, `near`, `far`, `near reference` or `far reference`.
         title: heading of its spectrogram.
-        data: file in a format that browsers decode.
+        parts: consecutive files in a format that browsers decode.
     """
 
     name: str
     title: str
-    data: bytes
+    parts: Sequence[bytes]
 
 
 @dataclass(frozen=True)
@@ -32,6 +32,8 @@ class Embedded:
         rate: sample rate in Hz.
         length: frames of each track.
         tracks: tracks in the order of their spectrograms.
+        segment: frames of each part but the last one; None for a single part.
+        lead: further frames before and after the segment in each part.
         gain: common factor that keeps the loudest sample at full scale.
         spans: intervals of speech in seconds, by stem; None for no timeline.
     """
@@ -39,10 +41,19 @@ class Embedded:
     rate: int
     length: int
     tracks: Sequence[Track]
+    segment: int | None = None
+    lead: int = 0
     gain: float = 1.0
     spans: Mapping[str, Sequence[Span]] | None = None
 
     @property
     def options(self) -> dict[str, Any]:
         """Values for the script."""
-        return {"rate": self.rate, "length": self.length, "gain": self.gain, "spans": self.spans}
+        return {
+            "rate": self.rate,
+            "length": self.length,
+            "segment": self.segment or self.length,
+            "lead": self.lead,
+            "gain": self.gain,
+            "spans": self.spans,
+        }

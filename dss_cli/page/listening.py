@@ -85,7 +85,7 @@ def listening_page(
         warnings: lines about the recording and this run.
     """
     template = _template("--page")
-    tracks = [Track(track, TRACKS[track], data) for track, data in sounds.finish().items()]
+    tracks = [Track(track, TRACKS[track], parts) for track, parts in sounds.finish().items()]
     held = sounds.frames / SAMPLE_RATE
     turns = sorted((begin, min(end, held), stem) for stem in STEMS for begin, end in speech.spans[stem])
     turns = [turn for turn in turns if turn[0] < held]
@@ -97,6 +97,8 @@ def listening_page(
             SAMPLE_RATE,
             sounds.frames,
             tracks,
+            sounds.segment,
+            sounds.lead,
             gain,
             {stem: [(begin, end) for begin, end, who in turns if who == stem] for stem in STEMS},
         ),
@@ -104,7 +106,7 @@ def listening_page(
         both=_share(_overlap(speech), seconds),
         turns=[(begin, clock(begin), stem, f"{end - begin:.1f}") for begin, end, stem in turns],
         held=clock(held),
-        megabytes=f"{sum(len(track.data) for track in tracks) / 1e6:.1f}",
+        megabytes=f"{sum(len(part) for track in tracks for part in track.parts) / 1e6:.1f}",
         facts=list(facts.items()),
         warnings=warnings,
         near=NEAR,

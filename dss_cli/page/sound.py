@@ -15,6 +15,8 @@ from ..errors import DssError
 Floats = npt.NDArray[np.float32]
 
 TRACKS = {"mixture": "Recording", "near": "Near", "far": "Far"}  # titles of the tracks by name
+SEGMENT = 20 * SAMPLE_RATE  # frames of one MP3
+LEAD = 1152  # frames: two frames of an MP3
 _QUALITY = 0.5  # of libsndfile's variable bit rate, 0 (best) to 1: about 30 kbit/s for speech
 
 
@@ -31,64 +33,55 @@ def check_mp3() -> None:
         )
 
 
-class Compressor:
-    """Encoder of one channel at 16 kHz into an MP3 in memory."""
-
-    def __init__(self) -> None:
-        self._file = io.BytesIO()
-        self._sound = sf.SoundFile(
-            self._file,
-            "w",
-            SAMPLE_RATE,
-            1,
-            format="MP3",
-            subtype="MPEG_LAYER_III",
-            bitrate_mode="VARIABLE",
-            compression_level=_QUALITY,
-        )
-
-    def push(self, samples: Floats) -> None:
-        """Add float32 samples `(frames,)`."""
-        self._sound.write(samples)
-
-    @property
-    def size(self) -> int:
-        """Number of bytes so far."""
-        return self._file.getbuffer().nbytes
-
-    def finish(self) -> bytes:
-        """Return the file; this is the last call."""
-        self._sound.close()
-        return self._file.getvalue()
+def mp3(samples: Floats) -> bytes:
+    """Return float32 samples `(frames,)` at 16 kHz as an MP3."""
+    buffer = io.BytesIO()
+    sf.write(
+        buffer,
+        samples,
+        SAMPLE_RATE,
+        format="MP3",
+        subtype="MPEG_LAYER_III",
+        bitrate_mode="VARIABLE",
+        compression_level=_QUALITY,
+    )
+    return buffer.getvalue()
 
 
 class Excerpt:
-    """The first part of a recording and of its stems as three MP3s of equal length, within limits.
+    """The first part of a recording and of its stems as MP3s, within limits.
 
-    All channels are averaged, and all rates converted to 16 kHz. Memory is that of the MP3s.
+    All channels are averaged, and all rates converted to 16 kHz. Each track is a list of MP3s of `segment`
+    frames, so that a page can play the first one while it decodes the others. Each MP3 contains `lead` more
+    frames before and after its segment, because an encoder distorts the edges.
 
     Args:
         rate: sample rate of the blocks in Hz.
-        channels: number of channels of the blocks.
-        most_bytes: limit for the three MP3s together.
+        most_bytes: limit for all MP3s together; the last segment may exceed it.
         most_seconds: limit for the length.
+        segment, lead: lengths in frames at 16 kHz.
 
     Attributes:
-        frames: frames of each MP3, at 16 kHz.
+        frames: frames of each track, at 16 kHz.
         peak: largest magnitude in the three tracks and in the sum of the stems.
+        segment, lead: as given.
 
     Raises:
         DssError: see `check_mp3`.
     """
 
-    def __init__(self, rate: float, most_bytes: int, most_seconds: float) -> None:
+    def __init__(
+        self, rate: float, most_bytes: int, most_seconds: float, segment: int = SEGMENT, lead: int = LEAD
+    ) -> None:
         check_mp3()
         self.frames = 0
         self.peak = 0.0
-        self._most_bytes = most_bytes
+        self.segment, self.lead = segment, lead
+        self._room = most_bytes
         self._most_frames = int(most_seconds * SAMPLE_RATE)
-        self._tracks = [Compressor() for _ in TRACKS]
+        self._parts: dict[str, list[bytes]] = {name: [] for name in TRACKS}
         self._resampler = Resampler(rate, SAMPLE_RATE, len(TRACKS))
+        self._rest = np.zeros((lead, len(TRACKS)), np.float32)  # begins `lead` frames before the next segment
         self._full = False
 
     def push(self, mixture: Floats, near: Floats, far: Floats) -> None:
@@ -97,11 +90,13 @@ class Excerpt:
             mono = [block.mean(axis=1, dtype=np.float32) for block in (mixture, near, far)]
             self._add(self._resampler.push(np.stack(mono, axis=1)))
 
-    def finish(self) -> dict[str, bytes]:
-        """Return the MP3 of each track; this is the last call."""
+    def finish(self) -> dict[str, list[bytes]]:
+        """Return the MP3s of each track; this is the last call."""
         if not self._full:
             self._add(self._resampler.flush())
-        return {name: track.finish() for name, track in zip(TRACKS, self._tracks, strict=True)}
+        if len(self._rest) > self.lead:
+            self._encode(np.pad(self._rest, ((0, self.lead), (0, 0))))
+        return self._parts
 
     def _add(self, block: Floats) -> None:
         block = block[: self._most_frames - self.frames]
@@ -109,10 +104,22 @@ class Excerpt:
             return
         self.frames += len(block)
         self.peak = max(self.peak, float(np.abs(block).max()), float(np.abs(block[:, 1] + block[:, 2]).max()))
-        for samples, track in zip(block.T, self._tracks, strict=True):
-            track.push(np.ascontiguousarray(samples))
-        size = sum(track.size for track in self._tracks)
-        self._full = self.frames >= self._most_frames or size >= self._most_bytes
+        self._full = self.frames == self._most_frames
+        self._rest = np.concatenate((self._rest, block))
+        whole = self.segment + 2 * self.lead
+        while len(self._rest) >= whole:
+            self._encode(self._rest[:whole])
+            self._rest = self._rest[self.segment :]
+            if self._room <= 0:
+                self.frames -= len(self._rest) - self.lead
+                self._rest = self._rest[: self.lead]
+                self._full = True
+
+    def _encode(self, samples: Floats) -> None:
+        for name, track in zip(TRACKS, samples.T, strict=True):
+            part = mp3(track)
+            self._parts[name].append(part)
+            self._room -= len(part)
 
 
 def flac(samples: Floats, rate: int) -> bytes:

@@ -7,7 +7,8 @@ import json
 import numpy as np
 import pytest
 
-from dss_cli.page.listening import Speech, excerpt, listening_page
+from dss_cli.page.listening import Speech, listening_page
+from dss_cli.page.sound import Excerpt
 from tests.helpers.browser import CHROMIUM, browser
 from tests.helpers.pages import axe_violations, emulate
 from tests.helpers.synth import tone
@@ -50,11 +51,14 @@ def bursts(spans, frequency):
     return samples * np.float32(sum((times >= begin) & (times < end) for begin, end in spans))
 
 
+SEGMENT = 20_000  # frames: several in the recording, with seams inside the bursts
+
+
 @pytest.fixture(scope="module")
 def page(tmp_path_factory):
     """The listening page of 4 s in a browser of its own."""
     near, far = bursts(SPANS["near"], 700.0), bursts(SPANS["far"], 1500.0)
-    sounds = excerpt(RATE)
+    sounds = Excerpt(RATE, 10**7, 60.0, SEGMENT)
     sounds.push(near + far, near, far)
     speech = Speech(SPANS, {"near": -9.0, "far": -9.0})
     text = listening_page("talk.wav", sounds, speech, 4.0, {"Model": "lite"}, ["a warning"])

@@ -38,6 +38,8 @@ def test_the_page_has_player_timeline_levels_warnings_and_facts():
     assert options(page) == {
         "rate": 16_000,
         "length": 48_000,
+        "segment": 320_000,
+        "lead": 1152,
         "gain": 1.0,
         "spans": {"near": [[0.5, 1.0]], "far": [[0.75, 2.0]]},
     }

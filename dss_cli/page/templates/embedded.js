@@ -1,6 +1,5 @@
 // Recordings inside the page itself: each is decoded once it comes into view, and heard in a player.
 
-const PIECE = 10; // seconds that are drawn at a time; between the pieces the page answers
 const DECODER_DELAY = 1105; // samples of silence before an MP3 for decoders that ignore its header
 const MP3_FRAME = 576; // samples, below 32 kHz
 const players = [];
@@ -24,21 +23,24 @@ async function decoded(base64, rate, length) {
   return samples.subarray(samples.length - length > MP3_FRAME ? DECODER_DELAY : 0).subarray(0, length);
 }
 
-async function fill(player, tracks, gain) {
-  const size = PIECE * player.rate;
-  for (const track of tracks) {
-    const samples = await decoded(track.textContent, player.rate, player.length);
-    for (let at = 0; at < player.length; at += size) {
-      const piece = new Float32Array(Math.min(size, player.length - at));
-      piece.set(samples.subarray(at, at + piece.length));
-      player.append(track.dataset.track, gain === 1 ? piece : piece.map((value) => gain * value));
-      await new Promise((next) => setTimeout(next));
+/** Decode the parts of all tracks in turn; the player can play while the later ones are missing. */
+async function fill(player, tracks, { rate, length, segment, lead, gain }) {
+  const parts = tracks.map((track) => track.textContent.trim().split(/\s+/));
+  for (let at = 0, k = 0; at < length; at += segment, k++) {
+    const wanted = Math.min(segment, length - at);
+    const sounds = await Promise.all(parts.map((some) => decoded(some[k], rate, wanted + 2 * lead)));
+    for (const [number, sound] of sounds.entries()) {
+      const piece = new Float32Array(wanted);
+      piece.set(sound.subarray(lead, lead + wanted));
+      player.append(tracks[number].dataset.track, gain === 1 ? piece : piece.map((value) => gain * value));
+      await new Promise((next) => setTimeout(next)); // the page answers in between
     }
   }
 }
 
 function begin(home) {
-  const { rate, length, gain, spans } = JSON.parse(home.dataset.options);
+  const options = JSON.parse(home.dataset.options);
+  const { rate, length, spans } = options;
   const tracks = [...home.querySelectorAll("script")];
   const titles = Object.fromEntries(tracks.map(({ dataset }) => [dataset.track, dataset.title]));
   const place = home.querySelector("div");
@@ -47,7 +49,7 @@ function begin(home) {
   player.playback.addEventListener("state", ({ detail }) => {
     if (detail === "playing") for (const other of players) if (other !== player) other.playback.pause();
   });
-  fill(player, tracks, gain).then(
+  fill(player, tracks, options).then(
     () => (home.dataset.state = "ready"),
     () => {
       player.close();
