@@ -225,7 +225,9 @@ def compare(asked: argparse.Namespace) -> str:
             peers.append(denoisers.streaming_onnx(name, path, window))
     test_sets = [read_test_set(path) for path in asked.test_sets]
     machine = describe_machine()
+    info_line(f"timing {len(models) + len(peers)} systems")
     factors = real_time_factors(models, peers, test_sets[0], asked.repeat)
+    info_line(f"scoring them on {sum(len(test_set.scenes) for test_set in test_sets)} scenes")
     systems: list[System] = [ModelSystem(name, name, "cpu", 1) for name in models]
     systems += [PeerSystem(peer) for peer in peers]
     result = evaluate(test_sets, systems, warn=warning_line)
