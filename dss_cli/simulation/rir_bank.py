@@ -19,7 +19,6 @@ from .corpus import DAMAGED
 from .measured_places import TrainingRooms
 from .room_checks import rings_as_asked
 from .rooms import Room, simulate_room
-from .rooms_protocol1 import simulate_place
 
 NEAR_SOURCES = 3  # in the nearer half, the farther half, and the whole near range
 FAR_SOURCES = 4  # largest number of simultaneous far talkers
@@ -219,6 +218,8 @@ def draw_room(rng: np.random.Generator, environment: str, ranges: Sequence[Range
 
 
 def _one_of_protocol_1(seed: int, near: Range, far: Range, index: int, environment: str) -> Sources:
+    from .rooms_protocol1 import simulate_place  # imports pyroomacoustics
+
     rng = np.random.default_rng([seed, index])
     facing = [True] * NEAR_SOURCES + [bool(rng.uniform() < FACING) for _ in range(FAR_SOURCES)]
     rt60 = float(np.exp(rng.uniform(*np.log(RT60))))

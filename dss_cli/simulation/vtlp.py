@@ -7,7 +7,6 @@ from collections.abc import Iterator
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import signal
 
 from ..constants import SAMPLE_RATE
 from .corpus import Material, joined, remembered
@@ -37,6 +36,8 @@ def another_tract(samples: NDArray[np.float32], factor: float) -> NDArray[np.flo
 
 
 def _warp(samples: NDArray[np.float32], factor: float) -> NDArray[np.float32]:
+    from scipy import signal  # takes most of a second to import
+
     length = len(samples)
     padded = np.pad(samples, (0, max(0, WINDOW - length)))
     spectrum = signal.stft(padded, SAMPLE_RATE, nperseg=WINDOW, noverlap=WINDOW - HOP)[2].T

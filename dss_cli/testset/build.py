@@ -12,8 +12,6 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
-import pyroomacoustics as pra
-
 from ..cluster.dask import cluster
 from ..cluster.processes import processes
 from ..cluster.work import SHARING, Work
@@ -99,22 +97,35 @@ def make_scenes(path: Path, plan: Plan, numbers: Sequence[int], claim: Path | No
         UsageError: the folder has other content.
         DssError: a scene cannot be made or written, or the run has ended.
     """
-    with _one_at_a_time:  # pyroomacoustics has a global seed and a global number of threads
+    with _turn(plan.protocol):
+        _look_for(claim)
+        folder, ingredients = _folder(path, plan), plan.ingredients()
+        for number in numbers:
+            stratum, index = plan.scene(number)
+            scene = make_scene(ingredients, stratum, index, plan.seed, plan.seconds, plan.rate, plan.protocol)
+            _look_for(claim)
+            folder.write(scene)
+    return len(numbers)
+
+
+@contextmanager
+def _turn(protocol: int) -> Iterator[None]:
+    """Let one thread of this process make scenes at a time.
+
+    pyroomacoustics, which simulates the rooms of protocol 1, has a global seed and number of threads.
+    """
+    with _one_at_a_time:
+        if protocol != 1:
+            yield
+            return
+        import pyroomacoustics as pra  # takes a second
+
         threads = pra.constants.get("num_threads")
         pra.constants.set("num_threads", 1)  # sums in the same order on every machine
         try:
-            _look_for(claim)
-            folder, ingredients = _folder(path, plan), plan.ingredients()
-            for number in numbers:
-                stratum, index = plan.scene(number)
-                scene = make_scene(
-                    ingredients, stratum, index, plan.seed, plan.seconds, plan.rate, plan.protocol
-                )
-                _look_for(claim)
-                folder.write(scene)
+            yield
         finally:
             pra.constants.set("num_threads", threads)
-    return len(numbers)
 
 
 @contextmanager

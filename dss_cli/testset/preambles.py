@@ -10,7 +10,7 @@ from collections.abc import Callable
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import fft, signal
+from scipy import fft
 
 from ..constants import SAMPLE_RATE
 
@@ -92,6 +92,8 @@ def _pluck(hertz: float, samples: int) -> NDArray[np.float64]:
 
 def _applause(rng: np.random.Generator, samples: int) -> NDArray[np.float64]:
     """Return applause: bursts of noise around 1 to 3 kHz at random times, with a slowly varying level."""
+    from scipy import signal  # takes most of a second to import
+
     made = np.zeros(samples)
     for _ in range(12):  # groups of hands with equal sound
         clap = rng.standard_normal(800) * np.exp(-np.arange(800) / (SAMPLE_RATE * rng.uniform(0.003, 0.01)))

@@ -13,7 +13,6 @@ from ..simulation.measured_rirs import Rooms
 from ..simulation.rir import Response, check_place
 from ..simulation.room_checks import check_room
 from ..simulation.rooms import simulate_room
-from ..simulation.rooms_protocol1 import simulate_place
 from .strata import Stratum
 
 Responses = tuple[Sequence[Response], Sequence[Response], dict[str, Any]]
@@ -63,6 +62,8 @@ Drawn = tuple[list[Response], dict[str, Any], list[str]]
 def _of_protocol_1(
     rng: np.random.Generator, stratum: Stratum, ranges: list[tuple[float, float]], near: int
 ) -> Drawn:
+    from ..simulation.rooms_protocol1 import simulate_place  # imports pyroomacoustics
+
     place = simulate_place(
         rng,
         stratum.environment,

@@ -15,6 +15,7 @@ from dss_cli.network.build import build_carried  # noqa: E402
 from dss_cli.network.config import Context  # noqa: E402
 from dss_cli.network.context import NOTHING  # noqa: E402
 from dss_cli.separation.stft import compress  # noqa: E402
+from tests.helpers.short_runs import untraced  # noqa: E402
 
 ENDLESS = Context(half_life=1e12, loudness_half_life=1e12)
 TOY = replace(configuration("toy"), context=ENDLESS)
@@ -174,6 +175,7 @@ def test_old_context_fades_by_half_with_each_half_life_of_speech():
     np.testing.assert_allclose(fading - whole, expected, atol=1e-3)
 
 
+@untraced()
 def test_the_gate_of_frames_begins_without_a_say_and_learns():
     network = build_for_scenes(TOY)
     gates = [layer for layer in network.layers if layer.name.endswith("_attention_gate")]

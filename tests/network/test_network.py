@@ -16,6 +16,14 @@ from dss_cli.network.attention import attention  # noqa: E402
 from dss_cli.network.count import macs, macs_per_second  # noqa: E402
 from dss_cli.network.layers import rotate  # noqa: E402
 from dss_cli.network.weights import begin_with  # noqa: E402
+from tests.helpers.short_runs import untraced  # noqa: E402
+
+
+@pytest.fixture(autouse=True, scope="module")
+def eager():
+    """Run each network without a graph: tracing takes longer than the few runs of each network."""
+    with untraced():
+        yield
 
 
 @pytest.fixture(scope="module")

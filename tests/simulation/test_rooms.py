@@ -20,7 +20,7 @@ def asked(monkeypatch):
         silence = [np.zeros(8, np.float32)] * len(ranges)
         return rooms_protocol1.Place(environment, rt60[0], np.ones(7), silence, *[None] * 5)
 
-    monkeypatch.setattr(rir_bank, "simulate_place", simulate_place)
+    monkeypatch.setattr(rooms_protocol1, "simulate_place", simulate_place)
     for index in range(300):
         rir_bank._one_of_protocol_1(1, (0.2, 0.8), (1.2, 15.0), index, "indoor")
     return calls

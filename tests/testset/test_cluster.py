@@ -105,9 +105,9 @@ def test_workers_may_come_late_and_have_threads(plan, made, tmp_path):
 
 
 def test_threads_of_a_worker_take_turns(material, tmp_path):
-    """Rooms need turns, because pyroomacoustics has one random generator per process."""
+    """Rooms of protocol 1 need turns, because pyroomacoustics has one random generator per process."""
     whole, _ = draw_up(material / "speech", seconds=1.0)
-    plan = replace(whole, strata=(Stratum("near-only", "indoor"),), count=3)
+    plan = replace(whole, strata=(Stratum("near-only", "indoor"),), count=3, protocol=1)
     build_test_set(tmp_path / "alone", plan)
     switching = sys.getswitchinterval()
     sys.setswitchinterval(1e-5)

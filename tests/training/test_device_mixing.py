@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 keras = pytest.importorskip("keras")
-tf = pytest.importorskip("tensorflow")
+pytest.importorskip("tensorflow")
 pytest.importorskip("scipy")
 
 from dss_cli.network import configuration  # noqa: E402
@@ -24,6 +24,7 @@ from dss_cli.training.data import Sources, examples  # noqa: E402
 from dss_cli.training.device_batches import ROW, Desk, Tape  # noqa: E402
 from dss_cli.training.device_mixing import Mixing  # noqa: E402
 from dss_cli.training.loop import TrainingRun, train  # noqa: E402
+from tests.helpers.short_runs import untraced  # noqa: E402
 
 SMALL = replace(configuration("toy"), blocks=1, near_after=1, fine=0, zoom=None)
 CHANGES = (
@@ -209,15 +210,8 @@ def test_any_voice_is_consecutive_on_the_tape(lengths, samples, data):
     np.testing.assert_array_equal(voice[: samples + 1], expected)
 
 
-@pytest.fixture
-def untraced():
-    """Run a few steps eagerly: tracing a graph would take longer than the steps."""
-    tf.config.run_functions_eagerly(True)
-    yield
-    tf.config.run_functions_eagerly(False)
-
-
-def test_the_loss_falls_as_it_does_on_scenes_from_the_host(untraced, sources, tmp_path):
+@untraced()
+def test_the_loss_falls_as_it_does_on_scenes_from_the_host(sources, tmp_path):
     host, device = (
         TrainingRun(small_run(f"training.mixing={mixing}"), tmp_path, sources)
         for mixing in ("host", "device")
@@ -235,7 +229,8 @@ def test_the_loss_falls_as_it_does_on_scenes_from_the_host(untraced, sources, tm
     assert losses[1][3]["loss"] < losses[1][1]["loss"] - 0.01
 
 
-def test_a_run_begun_on_the_host_resumes_on_the_device(untraced, sources, tmp_path):
+@untraced()
+def test_a_run_begun_on_the_host_resumes_on_the_device(sources, tmp_path):
     begun = train(small_run(), sources, tmp_path).network.get_weights()
     again = train(small_run("schedule.steps=3", "training.mixing=device"), sources, tmp_path)
     assert again.step == 3

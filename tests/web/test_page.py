@@ -330,21 +330,22 @@ def test_what_cannot_be_separated_is_one_clear_sentence_each(visit, tmp_path):
     here = visit()
     here.started()
     for name, sentence in {
-        "notes.txt": "notes.txt is nothing that this browser can decode as sound.",
-        "empty.mp3": "empty.mp3 is empty.",
-        "three-hours.wav": "three-hours.wav lasts 3:00:00, and this page takes 60 minutes; the command"
-        " `dss separate` takes any length.",
-        "nothing.wav": "nothing.wav holds no sound.",
-        "broken.wav": "The recording holds values that are not numbers.",
-        "silent.webm": "silent.webm is a video without sound, or with sound that this browser cannot decode.",
+        "notes.txt": "notes.txt is not a sound that this browser can decode: convert it to WAV.",
+        "empty.mp3": "empty.mp3 is empty: choose another file.",
+        "three-hours.wav": "three-hours.wav has a duration of 3:00:00; this page accepts 60 minutes; use"
+        " the command `dss separate`, which accepts any length.",
+        "nothing.wav": "nothing.wav contains no sound: choose another file.",
+        "broken.wav": "The recording contains values that are not numbers: convert it to PCM.",
+        "silent.webm": "silent.webm is a video without sound, or with sound that this browser cannot decode:"
+        " convert it to WAV.",
     }.items():
         here.choose(tmp_path / name)
         here.page.wait(f"document.getElementById('alert').textContent.startsWith({sentence[:12]!r})")
         assert here.alert() == sentence
     drop = "document.dispatchEvent(new DragEvent('drop', {dataTransfer: given}))"
     for given, sentence in {
-        "given.items.add(new File(['text'], 'dropped.txt'));": "dropped.txt is nothing that",
-        "given.items.add('words', 'text/plain');": "What was dropped is no file.",
+        "given.items.add(new File(['text'], 'dropped.txt'));": "dropped.txt is not a sound",
+        "given.items.add('words', 'text/plain');": "The dropped object is not a file: drop a sound",
     }.items():
         here.page.run(f"(given => {{ {given} {drop} }})(new DataTransfer())")
         here.page.wait(f"document.getElementById('alert').textContent.startsWith({sentence!r})")
@@ -355,7 +356,7 @@ def test_a_refused_microphone_is_one_clear_sentence(visit):
     here = visit("", "--use-fake-device-for-media-stream --deny-permission-prompts")
     here.started()
     here.click("#record")
-    assert here.refused().startswith("The microphone was not allowed: allow it")
+    assert here.refused().startswith("The microphone is not permitted: permit it")
 
 
 def test_a_browser_without_wasm_simd_is_told_so(visit, server):
@@ -370,7 +371,7 @@ def test_a_damaged_model_is_one_clear_sentence(visit, site, tmp_path):
     (tmp_path / "site" / "models" / "model.tflite").write_bytes(b"damaged")
     with PageServer(tmp_path / "site", 0) as server:
         threading.Thread(target=server.serve_forever, daemon=True).start()
-        assert visit(address=server.address).refused() == "The model has arrived damaged: reload the page."
+        assert visit(address=server.address).refused() == "The loaded model is damaged: reload the page."
         server.shutdown()
 
 

@@ -1,4 +1,4 @@
-// Near, far and what is heard, as files.
+// Downloads of near, far and their mix.
 
 /** Offer a file to the visitor under a name. */
 export function offer(blob, name) {
@@ -9,7 +9,7 @@ export function offer(blob, name) {
   setTimeout(() => URL.revokeObjectURL(link.href), 60_000);
 }
 
-/** "meeting.near.wav" of "meeting.mp3". */
+/** Return the name of a stem's file: "meeting.near.wav" for "meeting.mp3". */
 export function stemName(name, stem) {
   return `${name.replace(/\.[^.]+$/, "")}.${stem}.wav`;
 }

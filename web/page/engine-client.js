@@ -1,8 +1,8 @@
-// The page's side of the worker.
+// Client of the worker, for the page.
 
 import { Problem } from "./problem.js";
 
-/** Whether WebAssembly has 128-bit SIMD here, by a module of one such instruction. */
+/** Return true if WebAssembly has 128-bit SIMD: validates a module with one such instruction. */
 export function hasSimd() {
   const bytes = [0, 97, 115, 109, 1, 0, 0, 0, 1, 5, 1, 96, 0, 1, 123, 3, 2, 1, 0, 10, 10, 1, 8, 0, 65, 0, 253, 15, 253, 98, 11];
   return typeof WebAssembly === "object" && WebAssembly.validate(new Uint8Array(bytes));
@@ -11,10 +11,10 @@ export function hasSimd() {
 /**
  * The engine in its worker.
  *
- * `ready` is a promise of what runs the model: `{ used, why, threads, card }`.
+ * `ready` is a promise of the accelerator and the model's card: `{ used, why, threads, card }`.
  */
 export class Engine {
-  /** `accelerator`: "auto", "webgpu" or "wasm"; `threads`: null for what the machine has, at most 4. */
+  /** `accelerator`: "auto", "webgpu" or "wasm"; `threads`: null for the cores of the machine, at most 4. */
   constructor(accelerator = "auto", threads = null) {
     this.job = 0;
     this.encodings = new Map();
@@ -22,14 +22,14 @@ export class Engine {
       this.resolve = resolve;
       this.reject = reject;
     });
-    this.ready.catch(() => {}); // told when a recording is separated
+    this.ready.catch(() => {}); // reported when a recording is separated
     if (!hasSimd()) {
-      this.reject(new Problem("This browser is too old: it lacks WebAssembly SIMD, which the model needs; update it, or use another one."));
+      this.reject(new Problem("This browser is too old: it lacks WebAssembly SIMD, which the model requires; update the browser, or use another one."));
       return;
     }
     this.worker = new Worker(new URL("worker.js", import.meta.url));
     this.worker.onmessage = ({ data }) => this.#take(data);
-    this.worker.onerror = () => this.reject(new Problem("The page's engine could not be started: reload the page."));
+    this.worker.onerror = () => this.reject(new Problem("The engine of the page could not be started: reload the page."));
     const most = Math.min(4, navigator.hardwareConcurrency || 1);
     this.worker.postMessage({ type: "load", accelerator, threads: threads ?? most });
   }
@@ -37,7 +37,7 @@ export class Engine {
   /**
    * Separate a source. `give` has `mixture(samples)` and `stems(near, far)`.
    *
-   * The promise becomes true at the end, and false when another recording took its place.
+   * The promise becomes true at the end, and false if another recording replaces this one.
    */
   async separate(source, give, context = "recording") {
     this.cancel();
@@ -50,14 +50,14 @@ export class Engine {
     });
   }
 
-  /** End what is being separated. */
+  /** End the current separation. */
   cancel() {
     this.running?.end(false);
-    this.running = null; // what it still sends is heard no more
+    this.running = null; // later messages of this job are ignored
     this.worker?.postMessage({ type: "cancel", job: ++this.job });
   }
 
-  /** A WAV file of near and far, at `rate`, with these gains: a promise of `{ blob, gain, clipped }`. */
+  /** Return a promise of `{ blob, gain, clipped }`: the WAV file of near and far at `rate`, with these gains. */
   encode(near, far, rate, length, gains) {
     const id = this.encodings.size;
     return new Promise((resolve, reject) => {

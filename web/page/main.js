@@ -1,4 +1,4 @@
-// The page: takes a recording, has it separated, shows it in the player, and says what happens.
+// The page: opens or records a sound, sends it to the engine, shows the stems in the player, and reports the progress.
 
 import { Recorder } from "./audio/recorder.js";
 import { openFile } from "./audio/sources.js";
@@ -14,12 +14,12 @@ const options = new URLSearchParams(window.location.search); // ?accelerator=was
 const RATE = 16_000; // Hz, of the bundled models
 const WORDS = { echoCancellation: "echo cancellation", noiseSuppression: "noise suppression", autoGainControl: "gain control" };
 
-let engine; // once `started` is there
+let engine; // set when `started` is fulfilled
 let player = null;
 let current = null; // { source, inner, name, rate, length } of the recording on the page
 let recorder = null;
-let turns = 0; // what the visitor has begun so far
-let begun = false; // whether the visitor has begun something
+let turns = 0; // count of the visitor's actions
+let begun = false; // true after the first action of the visitor
 let sound = null;
 let engineReady = false;
 
@@ -41,7 +41,7 @@ function fail(error) {
   say("");
 }
 
-/** Run something that the visitor has asked for; errors become a sentence. */
+/** Run an action of the visitor; show an error as a sentence. */
 async function attempt(work) {
   begun = true;
   unlocked(sound?.sampleRate ?? RATE);
@@ -57,7 +57,7 @@ async function attempt(work) {
 
 const mayPlay = () => navigator.userActivation?.hasBeenActive ?? true;
 
-/** The context that plays: browsers let sound begin only in one that was made in a click or by a key. */
+/** Return the audio context for playback: browsers permit sound only if a click or a key created the context. */
 function unlocked(rate) {
   if (!mayPlay()) return null;
   if (sound?.sampleRate !== rate) sound = new AudioContext({ sampleRate: rate });
@@ -65,7 +65,7 @@ function unlocked(rate) {
   return sound;
 }
 
-/** Give up what is being separated, read or recorded; return whether, later, nothing else has been begun. */
+/** End the current separation, reading or recording; return a function that is true until the next action begins. */
 function abandon() {
   const turn = ++turns;
   engine.cancel();
@@ -82,7 +82,7 @@ async function open(file) {
   if (current()) await separate(source, current);
 }
 
-/** Show whether there is a recorder, and keep it. */
+/** Keep the recorder, or null, and show its state. */
 function showRecorder(one) {
   recorder = one;
   find("record").setAttribute("aria-pressed", String(one !== null));
@@ -102,8 +102,8 @@ async function separate(source, isCurrent) {
   const length = Math.max(1, Math.ceil((source.length * inner) / source.rate));
   const { name, rate } = source;
   current = { name, rate, length: source.length, inner };
-  if (source.channels > 1) note(`${source.channels} channels were mixed to one; the command \`dss\` keeps them apart.`);
-  if (rate > inner) note(`The model hears up to ${inner / 2000} kHz: the stems are as dull as that.`);
+  if (source.channels > 1) note(`${source.channels} channels were mixed to one; the command \`dss\` separates each channel.`);
+  if (rate > inner) note(`The model reads frequencies up to ${inner / 2000} kHz: the stems contain nothing above.`);
   find("result").hidden = false;
   find("name").textContent = name;
   find("result").scrollIntoView({ block: "nearest" });
@@ -121,9 +121,9 @@ async function run(source, length) {
   delete bar.dataset.first;
   find("busy").hidden = false;
   const show = () => {
-    // Listening ahead and separating cost about the same.
+    // Both passes over the recording take about the same time.
     bar.value = (0.5 * (heard + ready)) / length;
-    const done = 10 * Math.floor(10 * bar.value); // in tens: screen readers say each change
+    const done = 10 * Math.floor(10 * bar.value); // in steps of ten: screen readers read each change
     say(ready ? `Separating: ${done} %` : `Listening to the recording first: ${done} %`);
   };
   const give = {
@@ -151,23 +151,23 @@ async function run(source, length) {
   for (const button of find("downloads").querySelectorAll("button")) button.disabled = false;
 }
 
-/** Give up the rest; what there is of the stems can be heard. */
+/** End the separation; the finished part of the stems can be played. */
 function stop() {
   abandon();
   player.playback.cut();
-  say(`Stopped: ${clock(player.playback.ready / current.inner)} of ${clock(player.length / current.inner)} can be heard.`);
+  say(`Stopped: ${clock(player.playback.ready / current.inner)} of ${clock(player.length / current.inner)} can be played.`);
 }
 
 async function download(stem) {
   const all = { near: { near: 1, far: 0 }, far: { near: 0, far: 1 }, heard: player.gains };
-  if (!all[stem]) throw new Problem("What is heard is the recording itself: move the slider to download a mix.");
+  if (!all[stem]) throw new Problem("The player plays the recording itself: move the slider to download a mix.");
   const { near, far } = player.playback.tracks;
   say("Writing the file ...");
   const { blob, gain, clipped } = await engine.encode(near, far, current.rate, current.length, all[stem]);
   const decibels = (20 * Math.log10(gain)).toFixed(2);
   if (gain < 1) note(`${clipped || "Some"} samples would clip: all files of this recording are scaled by one gain, ${decibels} dB.`);
   offer(blob, stemName(current.name, stem));
-  say("The file is with your downloads.");
+  say("The file is in your downloads.");
 }
 
 async function startRecording() {
@@ -192,7 +192,7 @@ async function startRecording() {
   if (!isCurrent()) return one.cancel();
   showRecorder(one);
   const hiding = kept.map((name) => WORDS[name]).join(" and ");
-  say(hiding ? `Recording. Your browser keeps ${hiding} on, which hides how far a voice is.` : "Recording.");
+  say(hiding ? `Recording. Your browser does not switch ${hiding} off, which hides the distance of a voice.` : "Recording.");
 }
 
 async function stopRecording() {
@@ -206,7 +206,7 @@ async function stopRecording() {
 async function openExample(name) {
   say("Loading the example ...");
   const response = await fetch(`examples/${name}`).catch(() => null);
-  if (!response?.ok) throw new Problem("The example could not be loaded: are you offline?");
+  if (!response?.ok) throw new Problem("The example could not be loaded: check the connection.");
   await open(new File([await response.blob()], name));
 }
 
@@ -218,7 +218,7 @@ function wire() {
   });
   input.addEventListener("change", () => {
     const [file] = input.files;
-    input.value = ""; // the same file may be chosen again
+    input.value = ""; // permits the same file again
     if (file) attempt(() => open(file));
   });
   for (const button of document.querySelectorAll("[data-example]")) {
@@ -239,13 +239,13 @@ function wire() {
     document.body.classList.remove("dragged");
     const [file] = event.dataTransfer.files;
     attempt(async () => {
-      if (!file) throw new Problem("What was dropped is no file.");
+      if (!file) throw new Problem("The dropped object is not a file: drop a sound or a video.");
       await open(file);
     });
   });
 }
 
-/** Make the engine; never done where the page is about to load again. */
+/** Create the engine; never returns if the page is about to load again. */
 async function begin() {
   const full = () => (find("storage").hidden = false);
   if (!(await prepareOffline(() => begun, full))) await new Promise(() => {});
@@ -258,7 +258,7 @@ async function tellEngine() {
   const what = used === "webgpu" ? "the GPU" : `the processor, ${threads} thread${threads === 1 ? "" : "s"}`;
   find("engine").textContent = `Runs on ${what}${why ? ` (${why})` : ""}.`;
   for (const button of document.querySelectorAll("[data-example]")) {
-    fetch(`examples/${button.dataset.example}`).catch(() => {}); // kept for a visit without a connection
+    fetch(`examples/${button.dataset.example}`).catch(() => {}); // the service worker stores it for visits without a connection
   }
 }
 

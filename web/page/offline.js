@@ -1,12 +1,12 @@
-// The service worker, seen from the page: headers that threads need, and the page without a connection.
+// Registration of the service worker, which adds the headers for threads and serves the page without a connection.
 
-const PATIENCE = 4000; // ms: without a service worker the page works too
+const PATIENCE = 4000; // ms; the page also works without a service worker
 
 /**
- * Register the service worker; the promise is false when the page is about to load again under its headers.
+ * Register the service worker; the promise is false if the page is about to load again with its headers.
  *
- * `busy()` says whether the visitor has begun something that loading again would lose; `onfull()` is called when the
- * browser's storage does not take the page.
+ * `busy()` returns true if loading again would lose work of the visitor; `onfull()` is called if the browser's storage
+ * has no room for the page.
  */
 export async function prepareOffline(busy, onfull) {
   const { serviceWorker } = navigator;

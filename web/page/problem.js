@@ -1,12 +1,12 @@
-// Errors that a visitor can understand: one clear sentence each.
+// Errors with a sentence for the visitor.
 
-/** Something went wrong in a way that the visitor can be told; anything else is a mistake of the page. */
+/** Error whose message is shown to the visitor; all other errors are bugs of the page. */
 export class Problem extends Error {
   name = "Problem";
 }
 
-/** What to tell the visitor about any error. */
+/** Return the sentence for the visitor about any error. */
 export function sentence(error) {
   if (error instanceof Problem || error?.name === "Problem") return error.message;
-  return `Something went wrong that this page does not know: ${error?.message ?? error}`;
+  return `Unexpected error, a bug of this page: ${error?.message ?? error}`;
 }

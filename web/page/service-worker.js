@@ -1,4 +1,4 @@
-// Gives every answer the headers that threads need, and keeps it for visits without a connection.
+// Adds the headers that threads require to every response, and stores the responses for visits without a connection.
 
 "use strict";
 
@@ -28,7 +28,7 @@ async function install() {
     await cache.addAll(SHELL.map((name) => new Request(name, { cache: "no-cache" })));
   } catch (error) {
     if (error.name !== "QuotaExceededError") throw error;
-    await tellFull(); // the headers are worth having without the cache
+    await tellFull(); // the headers work without the cache
   }
 }
 

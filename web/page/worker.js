@@ -1,4 +1,4 @@
-// The worker: LiteRT.js and the engine, away from the page's thread.
+// The worker: runs LiteRT.js and the engine outside the page's thread.
 //
 // A classic worker, because LiteRT.js loads its WebAssembly by `importScripts`, which module workers lack.
 
@@ -6,11 +6,11 @@
 
 const base = new URL(".", self.location.href).href;
 const wasm = `${base}litert/`;
-const said = []; // what libraries print: told to the page, kept off the console
+const said = []; // messages of libraries: sent to the page with an error, not printed on the console
 let modules;
 let network;
 let card;
-let current = 0; // the recording being separated
+let current = 0; // number of the current recording
 
 const post = (type, fields = {}, transfer = []) => self.postMessage({ type, ...fields }, transfer);
 
@@ -21,7 +21,7 @@ for (const level of ["log", "info", "warn", "error"]) {
   };
 }
 
-/** Let messages in between two steps of long work. */
+/** Receive messages between two steps of long work. */
 const pause = (() => {
   const { port1, port2 } = new MessageChannel();
   const waiting = [];
@@ -32,7 +32,7 @@ const pause = (() => {
 async function fetched(name) {
   const { Problem } = modules.problem;
   const response = await fetch(base + name).catch(() => null);
-  if (!response?.ok) throw new Problem(`The page could not load ${name}: are you offline? Try again with a connection.`);
+  if (!response?.ok) throw new Problem(`The page could not load ${name}: check the connection, and reload the page.`);
   return response;
 }
 
@@ -50,7 +50,7 @@ async function load({ accelerator, threads }) {
   modules = { problem, wav, recording, runtime, networks };
   card = await (await fetched("models/model.json")).json();
   const bytes = new Uint8Array(await (await fetched("models/model.tflite")).arrayBuffer());
-  if (crypto.subtle && (await sha256(bytes)) !== card.sha256) throw new problem.Problem("The model has arrived damaged: reload the page.");
+  if (crypto.subtle && (await sha256(bytes)) !== card.sha256) throw new problem.Problem("The loaded model is damaged: reload the page.");
   const threaded = threads > 1 && self.crossOriginIsolated && (await runtime.supportsFeature("relaxedSimd"));
   self.Module = {
     locateFile: (name) => wasm + name,
@@ -65,13 +65,13 @@ async function load({ accelerator, threads }) {
 
 async function separate({ job, source, context }) {
   const { separateBlocks } = modules.recording;
-  const abandoned = new Error("another recording was begun");
+  const abandoned = new Error("replaced by another recording");
   const check = async () => {
     await pause();
     if (job !== current) throw abandoned;
   };
   const give = {
-    mixture: (samples) => post("mixture", { job, samples: samples.slice() }), // a view would be sent with all its memory
+    mixture: (samples) => post("mixture", { job, samples: samples.slice() }), // a copy, because a view would be sent with its whole buffer
     stems: (near, far) => post("stems", { job, near, far }, [near.buffer, far.buffer]),
   };
   try {
@@ -82,7 +82,7 @@ async function separate({ job, source, context }) {
   }
 }
 
-/** The samples of a source, in blocks of a second. */
+/** Yield the samples of a source in blocks of a second. */
 async function* blocks(source) {
   if (source.file) {
     yield* modules.wav.wavBlocks(source.file, await modules.wav.wavHead(source.file), source.rate);
@@ -98,7 +98,7 @@ async function encode({ id, near, far, rate, length, gains }) {
   post("encoded", { id, ...(await modules.recording.encode([near, far], inner, rate, length, gains, pause)) });
 }
 
-/** One recording at a time: the one before ends at its next pause. */
+/** Separate one recording at a time: the previous one ends at its next pause. */
 let separating = Promise.resolve();
 function queued(data) {
   separating = separating.catch(() => {}).then(() => separate(data));
@@ -112,7 +112,7 @@ self.onmessage = async ({ data }) => {
   try {
     await tasks[data.type]?.(data);
   } catch (error) {
-    const text = modules?.problem.sentence(error) ?? `The page's engine could not be loaded: ${error.message ?? error}`;
+    const text = modules?.problem.sentence(error) ?? `The engine of the page could not be loaded: ${error.message ?? error}`;
     post("error", { job: data.job, id: data.id, during: data.type, text, said: [...said] });
   }
 };

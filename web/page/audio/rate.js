@@ -1,10 +1,10 @@
-// The sample rate that a compressed file states. Browsers decode to any rate that they are asked for, but their own
-// conversion is dull near the top: a file has to be decoded at the rate that it has.
+// Sample rate in the header of a compressed file. Browsers decode to any rate, but their conversion attenuates the highest
+// frequencies: a file must be decoded at its own rate.
 
 const MPEG_RATES = { 3: [44_100, 48_000, 32_000], 2: [22_050, 24_000, 16_000], 0: [11_025, 12_000, 8000] };
 const OPUS = 48_000; // always decoded to this
 
-/** The rate in Hz, or null where the file does not state it in a way that is known here. */
+/** Return the rate in Hz, or null for unknown formats and headers without a rate. */
 export function statedRate(bytes) {
   const view = new DataView(bytes.buffer, bytes.byteOffset, bytes.byteLength);
   const start = word(bytes, 0, 3) === "ID3" ? 10 + sevens(bytes, 6) : 0;
@@ -36,14 +36,14 @@ function oggRate(bytes, view) {
   return flac >= 0 ? flacRate(bytes, flac + 8) : null;
 }
 
-/** The rate in the first audio sample entry. */
+/** Return the rate in the first audio sample entry. */
 function mp4Rate(bytes, view) {
   const at = find(bytes, "mp4a", 0, bytes.length);
   if (at < 0 || at + 32 > bytes.length) return find(bytes, "Opus", 0, bytes.length) >= 0 ? OPUS : null;
   return view.getUint16(at + 28) || null;
 }
 
-/** The element SamplingFrequency (0xB5), a float of 4 or 8 bytes. */
+/** Return the value of the element SamplingFrequency (0xB5), a float of 4 or 8 bytes. */
 function matroskaRate(bytes, view) {
   if (find(bytes, "A_OPUS", 0, bytes.length) >= 0) return OPUS;
   for (let at = find(bytes, "A_", 0, bytes.length); at >= 0 && at + 10 < bytes.length; at++) {
@@ -54,7 +54,7 @@ function matroskaRate(bytes, view) {
   return null;
 }
 
-/** The first frame of an MP3 file. */
+/** Return the rate in the first frame of an MP3 file. */
 function mpegRate(bytes, start) {
   for (let at = start; at + 4 < bytes.length; at++) {
     if (bytes[at] !== 0xff || (bytes[at + 1] & 0xe0) !== 0xe0) continue;

@@ -1,4 +1,4 @@
-// Hands on what the microphone gives, the first channel in blocks of a tenth of a second.
+// Sends the first channel of the microphone in blocks of a tenth of a second.
 
 class Recorder extends AudioWorkletProcessor {
   constructor() {

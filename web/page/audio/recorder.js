@@ -1,18 +1,18 @@
-// Recording from the microphone, with nothing between it and the network.
+// Recording from the microphone, without processing by the browser.
 
 import { Problem } from "../problem.js";
 import { joined, peak } from "../signal/arrays.js";
 import { LONGEST_DECODED } from "./sources.js";
 
-// Echo cancellation, noise suppression and gain control destroy what tells the distance.
+// Echo cancellation, noise suppression and gain control hide the distance.
 const PROCESSING = ["echoCancellation", "noiseSuppression", "autoGainControl"];
 const REFUSALS = {
-  NotAllowedError: "The microphone was not allowed: allow it for this page in the browser's settings, or choose a file.",
+  NotAllowedError: "The microphone is not permitted: permit it for this page in the browser's settings, or choose a file.",
   NotFoundError: "There is no microphone: plug one in, or choose a file.",
-  NotReadableError: "The microphone is in use by another program: close that, or choose a file.",
+  NotReadableError: "The microphone is in use by another program: close this program, or choose a file.",
 };
 
-/** One recording. `onlevel(peak, seconds)` is called ten times a second; `onfull` when no more can be taken. */
+/** One recording. `onlevel(peak, seconds)` is called ten times a second, `onfull` at the longest duration. */
 export class Recorder {
   constructor(onlevel, onfull) {
     this.onlevel = onlevel;
@@ -21,9 +21,9 @@ export class Recorder {
     this.length = 0;
   }
 
-  /** Ask for the microphone and begin. Returns what the browser does to the sound although it was told not to. */
+  /** Request the microphone and begin. Returns the names of the processing that the browser does not switch off. */
   async start() {
-    if (!navigator.mediaDevices?.getUserMedia) throw new Problem("This browser gives pages no microphone; choose a file.");
+    if (!navigator.mediaDevices?.getUserMedia) throw new Problem("This browser does not offer a microphone to pages: choose a file.");
     const audio = { channelCount: 1, ...Object.fromEntries(PROCESSING.map((name) => [name, false])) };
     try {
       this.stream = await navigator.mediaDevices.getUserMedia({ audio });
@@ -40,7 +40,7 @@ export class Recorder {
     return PROCESSING.filter((name) => settings[name] === true);
   }
 
-  /** End, and return the recording as a source. */
+  /** End the recording and return it as a source. */
   async stop() {
     const last = new Promise((resolve) => (this.ended = resolve));
     this.node.port.postMessage("end");
@@ -48,13 +48,13 @@ export class Recorder {
     const rate = this.context.sampleRate;
     this.cancel();
     const name = `recording-${new Date().toISOString().slice(0, 19).replaceAll(":", "-")}.wav`;
-    if (!this.length) throw new Problem("The microphone gave no sound.");
+    if (!this.length) throw new Problem("The recording is empty: the microphone sent no samples; choose another one.");
     const samples = joined(this.blocks);
-    if (peak(samples) === 0) throw new Problem("The microphone gave nothing but silence: is it muted?");
+    if (peak(samples) === 0) throw new Problem("The recording is silent: switch the microphone on, or choose another one.");
     return { name, rate, length: samples.length, channels: 1, samples };
   }
 
-  /** Let the microphone go. */
+  /** Release the microphone. */
   cancel() {
     if (this.node) this.node.port.onmessage = null;
     this.stream?.getTracks().forEach((track) => track.stop());

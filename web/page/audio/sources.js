@@ -1,4 +1,4 @@
-// What a visitor gives: a file of any kind as samples of one channel, or as a WAV that is read in blocks.
+// Inputs of the page: files of any format as samples of one channel, or as a WAV that is read in blocks.
 
 import { clock } from "../player/mixing.js";
 import { Problem } from "../problem.js";
@@ -9,25 +9,25 @@ export const LONGEST_WAV = 60 * 60; // seconds: what a tab's memory holds of a r
 export const LONGEST_DECODED = 30 * 60; // the browser decodes the others as a whole
 const LARGEST = 600e6; // bytes, where the length is not stated
 const RATES = { least: 8000, most: 384_000 };
-const COMMAND = "the command `dss separate` takes any length";
+const COMMAND = "use the command `dss separate`, which accepts any length";
 
 /**
  * Open a file.
  *
  * Returns `{ name, rate, length, channels, file }` for a WAV, and `samples` instead of `file` for others: float32, one
- * channel. Raises `Problem` with one sentence for what cannot be separated.
+ * channel. Raises `Problem` with one sentence for files that cannot be separated.
  */
 export async function openFile(file) {
   const name = file.name || "The recording";
   const head = await wavHead(file).catch(() => {
-    throw new Problem(`${name} cannot be read: has it been moved or deleted?`);
+    throw new Problem(`${name} cannot be read: it may have been moved or deleted; choose it again.`);
   });
   if (head) {
     checkLength(name, head.frames / head.rate, LONGEST_WAV);
     checkRate(name, head.rate);
     return { name, rate: head.rate, length: head.frames, channels: head.channels, file };
   }
-  if (file.size === 0) throw new Problem(`${name} is empty.`);
+  if (file.size === 0) throw new Problem(`${name} is empty: choose another file.`);
   const media = await probe(file);
   if (media.seconds) checkLength(name, media.seconds, LONGEST_DECODED);
   else if (file.size > LARGEST) throw new Problem(`${name} is too large for this page; ${COMMAND}.`);
@@ -38,8 +38,8 @@ export async function openFile(file) {
   if (!decoded?.length) {
     throw new Problem(
       media.picture
-        ? `${name} is a video without sound, or with sound that this browser cannot decode.`
-        : `${name} is nothing that this browser can decode as sound.`,
+        ? `${name} is a video without sound, or with sound that this browser cannot decode: convert it to WAV.`
+        : `${name} is not a sound that this browser can decode: convert it to WAV.`,
     );
   }
   checkLength(name, decoded.length / rate, LONGEST_DECODED);
@@ -47,18 +47,18 @@ export async function openFile(file) {
 }
 
 function checkLength(name, seconds, longest) {
-  if (!(seconds > 0)) throw new Problem(`${name} holds no sound.`);
+  if (!(seconds > 0)) throw new Problem(`${name} contains no sound: choose another file.`);
   if (seconds > longest) {
-    throw new Problem(`${name} lasts ${clock(seconds)}, and this page takes ${longest / 60} minutes; ${COMMAND}.`);
+    throw new Problem(`${name} has a duration of ${clock(seconds)}; this page accepts ${longest / 60} minutes; ${COMMAND}.`);
   }
 }
 
 function checkRate(name, rate) {
   if (rate >= RATES.least && rate <= RATES.most) return;
-  throw new Problem(`${name} has a sample rate of ${rate} Hz; this page takes 8,000 to 384,000 Hz.`);
+  throw new Problem(`${name} has a sample rate of ${rate} Hz; this page accepts 8,000 to 384,000 Hz: convert the file.`);
 }
 
-/** Length and picture of a file, from its head alone; nothing where the browser does not know it. */
+/** Return duration and presence of a picture from the head of a file; an empty object for unknown formats. */
 function probe(file) {
   return new Promise((resolve) => {
     const video = document.createElement("video");
@@ -82,7 +82,7 @@ function decode(buffer, rate) {
   return new OfflineAudioContext(1, 1, rate).decodeAudioData(buffer);
 }
 
-/** The mean of the channels. */
+/** Return the mean of the channels. */
 function mixed(audio) {
   const samples = new Float32Array(audio.length);
   for (let channel = 0; channel < audio.numberOfChannels; channel++) {

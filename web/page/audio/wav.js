@@ -1,4 +1,4 @@
-// WAV files, read in blocks (a long one never lies in memory as a whole), and written.
+// Reading of WAV files in blocks, at constant memory, and writing.
 
 import { Problem } from "../problem.js";
 
@@ -17,8 +17,8 @@ const READERS = {
 /**
  * Read the head of a WAV file.
  *
- * Returns `{ rate, channels, frames, bytes, read, start }`, or null for any other file and for encodings that are
- * left to the browser.
+ * Returns `{ rate, channels, frames, bytes, read, start }`, or null for other formats and for encodings that
+ * the browser decodes.
  */
 export async function wavHead(file) {
   const view = async (from, length) => new DataView(await file.slice(from, from + length).arrayBuffer());
@@ -31,7 +31,7 @@ export async function wavHead(file) {
     if (word(head, 0) === "fmt " && head.byteLength >= 24) format = fields(head);
     if (word(head, 0) === "data") {
       if (!format?.read || !format.channels || !format.rate) return null;
-      // A length of 0 or of all ones stands in files that were written into a pipe.
+      // Files that were written to a pipe state a length of 0, or with all bits set.
       const there = file.size - at - 8;
       const used = length === 0 || length > there ? there : length;
       return { ...format, start: at + 8, frames: Math.floor(used / (format.channels * format.bytes)) };
@@ -57,7 +57,7 @@ function word(view, at) {
   return String.fromCharCode(...new Uint8Array(view.buffer, view.byteOffset + at, 4));
 }
 
-/** The samples of a WAV file in blocks of about `size` frames, its channels mixed to one. */
+/** Yield the samples of a WAV file in blocks of about `size` frames, mixed to one channel. */
 export async function* wavBlocks(file, head, size) {
   const { channels, bytes, read, start, frames } = head;
   const width = channels * bytes;
@@ -70,12 +70,12 @@ export async function* wavBlocks(file, head, size) {
       for (let channel = 0; channel < channels; channel++) sum += read(view, frame * width + channel * bytes);
       block[frame] = sum / channels;
     }
-    if (!block.every(Number.isFinite)) throw new Problem("The recording holds values that are not numbers.");
+    if (!block.every(Number.isFinite)) throw new Problem("The recording contains values that are not numbers: convert it to PCM.");
     yield block;
   }
 }
 
-/** A mono WAV file of 24 bits, taken in blocks. */
+/** Writer of a mono WAV file of 24 bits, from blocks. */
 export class WavWriter {
   constructor(rate) {
     this.rate = rate;
@@ -83,7 +83,7 @@ export class WavWriter {
     this.bytes = 0;
   }
 
-  /** Append samples; what lies beyond full scale is clamped. */
+  /** Append samples; values beyond full scale are clipped. */
   push(samples) {
     const data = new Uint8Array(samples.length * 3);
     for (let k = 0; k < samples.length; k++) {
@@ -96,7 +96,7 @@ export class WavWriter {
     this.bytes += data.length;
   }
 
-  /** The file. */
+  /** Return the file. */
   blob() {
     const head = new DataView(new ArrayBuffer(44));
     const write = (at, text) => [...text].forEach((letter, k) => head.setUint8(at + k, letter.charCodeAt(0)));

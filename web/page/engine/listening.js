@@ -1,19 +1,19 @@
-// Context of a recording: frames are heard before they are separated. dss_cli/separation/listening.py.
+// Context of a recording: the network reads frames ahead of their separation; as in dss_cli/separation/listening.py.
 
 import { joined } from "../signal/arrays.js";
 import { compress, stride } from "./stft.js";
 
 export const AHEAD_SECONDS = 60; // about what a network's context keeps: what lies further off has faded
 
-/** Chunks that are heard before the first one is separated. */
+/** Number of chunks read before the first one is separated. */
 export function chunksAhead(signal) {
   const chunk = (signal.frames * signal.hop) / signal.sample_rate;
   return Math.max(1, Math.round(AHEAD_SECONDS / chunk));
 }
 
-/** Hears frames before they are separated, and holds them back meanwhile. */
+/** Queue of frames that the network reads ahead of their separation. */
 export class Listener {
-  /** The state of the recording grows with every chunk that `network` hears. */
+  /** `network` updates the state of the recording with every chunk. */
   constructor(network, state) {
     this.network = network;
     this.state = state;
@@ -25,7 +25,7 @@ export class Listener {
     this.held = [];
   }
 
-  /** Hear frames; yield those whose turn it is, each time the network has heard enough. */
+  /** Take frames; yield those whose context is complete. */
   async *push(frames) {
     while (frames.length) {
       const taken = frames.subarray(0, this.size - this.count);
@@ -40,7 +40,7 @@ export class Listener {
     }
   }
 
-  /** Hear what is left and return all frames that were held back. The last call. */
+  /** Read the last frames and return all frames of the queue. The last call. */
   async flush() {
     const rest = this.#take();
     if (rest.length) {

@@ -1,4 +1,4 @@
-// The model, run by LiteRT.js: signatures and states by name, as the model's card has them.
+// The model in LiteRT.js: signatures and states have the names of the model's card.
 
 import { Problem } from "../problem.js";
 
@@ -8,9 +8,9 @@ const INPUT = "mixture";
 const STEMS = ["near", "far"];
 const AGREEMENT = 40; // dB between what the GPU and the CPU make of the same chunk
 
-/** A compiled model, as `StreamingSeparator` wants it. Every tensor that is made is deleted again. */
+/** Compiled model with the interface for `StreamingSeparator`. All its temporary tensors are deleted. */
 export class LiteRTNetwork {
-  /** `litert`: the loaded module of LiteRT.js; `model`: what its `loadAndCompile` gave; `card`: the model's. */
+  /** `litert`: the loaded module of LiteRT.js; `model`: result of its `loadAndCompile`; `card`: model card. */
   constructor(litert, model, card) {
     this.litert = litert;
     this.model = model;
@@ -23,7 +23,7 @@ export class LiteRTNetwork {
     if (missing.length) throw new Problem(`The model of this page has no signature "${missing[0]}".`);
   }
 
-  /** The state of a recording that has heard nothing; null where every chunk is on its own. */
+  /** Return the state at the start of a recording; null for models without context. */
   begin() {
     const names = Object.keys(this.states);
     if (!names.length) return null;
@@ -40,12 +40,12 @@ export class LiteRTNetwork {
     for (const tensor of Object.values(state)) tensor.delete();
   }
 
-  /** Let a chunk count for later ones in `state`, without separating it. */
+  /** Update `state` with a chunk, without separating it. */
   async listen(chunk, state) {
     this.#advance(state, await this.#run(LISTEN, chunk, state));
   }
 
-  /** Near and far of one chunk within the context of `state`; `update` lets it count for later ones. */
+  /** Return near and far of one chunk in the context of `state`; `update`: add the chunk to the state. */
   async separate(chunk, state, update) {
     const within = state ?? this.begin() ?? {};
     const results = await this.#run(SEPARATE, chunk, within);
@@ -79,10 +79,10 @@ export class LiteRTNetwork {
 }
 
 /**
- * Compile the model for what this browser has.
+ * Compile the model for the accelerator of this browser.
  *
- * `asked`: "auto" (a real GPU that computes rightly and faster than the CPU, else the CPU), "webgpu" or "wasm".
- * Returns `{ network, used, why }`: why says, where it is worth a line, why it is not the GPU.
+ * `asked`: "auto" (a hardware GPU that agrees with the CPU and is faster, else the CPU), "webgpu" or "wasm".
+ * Returns `{ network, used, why }`; `why` is the reason against an existing GPU, or empty.
  */
 export async function compile(litert, bytes, card, asked, threads) {
   const build = async (accelerator) => {
@@ -99,7 +99,7 @@ export async function compile(litert, bytes, card, asked, threads) {
   let why;
   try {
     onGpu = await build("webgpu");
-    why = onGpu.model.isFullyAccelerated ? await compare(onGpu, onCpu, asked) : "the GPU does not take the whole model";
+    why = onGpu.model.isFullyAccelerated ? await compare(onGpu, onCpu, asked) : "the GPU cannot run the whole model";
   } catch (error) {
     why = `the GPU failed: ${error.message ?? error}`;
   }
@@ -108,15 +108,15 @@ export async function compile(litert, bytes, card, asked, threads) {
   return { network: kept, used: why ? "wasm" : "webgpu", why };
 }
 
-/** Run one chunk on both; return why the GPU is of no use, or an empty string. */
+/** Run one chunk on both; return the reason against the GPU, or an empty string. */
 async function compare(onGpu, onCpu, asked) {
   const size = onCpu.shape.reduce((product, length) => product * length, 1);
   const chunk = Float32Array.from({ length: size }, (_, k) => 0.3 * Math.sin(k * k));
-  await onGpu.separate(chunk, null, false); // the first time, the GPU's programs are built
+  await onGpu.separate(chunk, null, false); // the first run compiles the GPU's programs
   const [gpu, gpuTime] = await timed(() => onGpu.separate(chunk, null, false));
   const [cpu, cpuTime] = await timed(() => onCpu.separate(chunk, null, false));
   const agreement = Math.min(...gpu.map((stem, k) => decibels(stem, cpu[k])));
-  if (!(agreement >= AGREEMENT)) return "the GPU computes something else than the CPU";
+  if (!(agreement >= AGREEMENT)) return "the results of the GPU differ from those of the CPU";
   return asked === "auto" && gpuTime > cpuTime ? "the GPU is slower than the CPU" : "";
 }
 

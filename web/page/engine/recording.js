@@ -1,4 +1,4 @@
-// One recording of any rate through the engine, and its stems back at that rate.
+// Separation of one recording of any rate, with stems at the same rate.
 
 import { WavWriter } from "../audio/wav.js";
 import { peak } from "../signal/arrays.js";
@@ -11,13 +11,13 @@ const PIECE = 160_000; // samples that are converted at once
 /**
  * Separate the blocks of a recording.
  *
- * `give.mixture(samples)` gets the recording at the network's rate, `give.stems(near, far)` what is ready of the
- * stems, of the same rate. `pause` is awaited after each block and each piece, so that a worker can be spoken to.
+ * `give.mixture(samples)` receives the recording at the network's rate, `give.stems(near, far)` the available samples of
+ * the stems at the same rate. `pause` is awaited after each block and each piece, so that a worker can receive messages.
  */
 export async function separateBlocks(network, blocks, rate, context, give, pause) {
   const inner = network.signal.sample_rate;
   const down = new Resampler(rate, inner);
-  // As the command has it: zeros after the end cover what rounding may cost, and chunks fall where its chunks do.
+  // As in the command: zeros after the end replace samples lost by rounding, and the chunks begin at the same frames.
   const padding = rate === inner ? 0 : 2 * (Math.floor(rate / inner) + 1);
   const separator = new StreamingSeparator(network, { context });
   const work = async (samples) => {
@@ -46,7 +46,7 @@ export async function separateBlocks(network, blocks, rate, context, give, pause
 /**
  * Make a WAV file of stems at the recording's rate.
  *
- * Where near, far or their sum would clip, all files of a recording are scaled by one gain.
+ * If near, far or their sum would clip, all files of a recording are scaled by one gain.
  *
  * `stems`: near and far at `inner` Hz; `length`: of the recording, in samples of `rate`; `gains`: of near and far.
  * Returns `{ blob, gain, clipped }`.

@@ -1,14 +1,14 @@
-// Streaming analysis and synthesis, and the power-law compression between them: dss_cli/separation/stft.py.
+// Streaming analysis and synthesis, and the power-law compression between them; as in dss_cli/separation/stft.py.
 //
-// Frames lie one after the other in a Float32Array, each as re, im, re, im, ... of window / 2 + 1 bins. Both
-// windows are the square root of a periodic Hann window, so that synthesis gives back what analysis took in.
+// A Float32Array contains consecutive frames, each as re, im, re, im, ... of window / 2 + 1 bins. Both windows are the
+// square root of a periodic Hann window, so that synthesis after analysis returns the input.
 
 import { joined } from "../signal/arrays.js";
 import { RealFFT } from "../signal/fft.js";
 
 const SMALLEST = 1.1754943508222875e-38; // below it, powers of a magnitude overflow: counted as zero
 
-/** Floats of one frame. */
+/** Number of floats of one frame. */
 export function stride(signal) {
   return signal.window + 2;
 }
@@ -39,7 +39,7 @@ export function compress(frames, signal) {
 /**
  * Undo `compress` from re and im alone, `[frames, bins, 2]`; return whole frames.
  *
- * The last bin, which no network sees, is the mixture's, by the share that is left of its neighbour.
+ * The last bin, which is not an input of the network, is the mixture's, scaled like the neighbouring bin.
  */
 export function decompress(compressed, mixture, signal) {
   const { bins, exponent } = signal;
@@ -64,7 +64,7 @@ export function decompress(compressed, mixture, signal) {
   return out;
 }
 
-/** Samples in, frames out, in pieces of any size; frame k covers [k hop - (window - hop), k hop + hop). */
+/** Analysis in pieces of any size: samples in, frames out; frame k covers [k hop - (window - hop), k hop + hop). */
 export class StreamingSTFT {
   constructor(signal) {
     this.signal = signal;
@@ -73,7 +73,7 @@ export class StreamingSTFT {
     this.kept = new Float32Array(signal.window - signal.hop);
   }
 
-  /** Take samples; return the frames that they end. */
+  /** Take samples; return the complete frames. */
   push(samples) {
     const { window, hop } = this.signal;
     const all = joined([this.kept, samples]);
@@ -88,7 +88,7 @@ export class StreamingSTFT {
     return out;
   }
 
-  /** The frames that still hold samples, filled up with zeros. The last call. */
+  /** Return the remaining frames, padded with zeros. The last call. */
   flush() {
     const { window, hop } = this.signal;
     const held = this.kept.length - (window - hop);
@@ -96,7 +96,7 @@ export class StreamingSTFT {
   }
 }
 
-/** Frames in, samples out: the inverse of `StreamingSTFT`. */
+/** Synthesis, the inverse of `StreamingSTFT`: frames in, samples out. */
 export class StreamingISTFT {
   constructor(signal) {
     this.signal = signal;
@@ -125,7 +125,7 @@ export class StreamingISTFT {
     return sums.slice(dropped, count * hop);
   }
 
-  /** Take the last frames; return the samples that are left of `length` in all. */
+  /** Take the last frames; return the remaining samples, up to a total of `length`. */
   flush(frames, length) {
     const given = this.given;
     return this.push(frames).slice(0, length - given);

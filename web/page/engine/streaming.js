@@ -1,7 +1,7 @@
-// The streaming engine: samples in, near and far samples out. dss_cli/separation/streaming.py.
+// Streaming engine: samples in, near and far samples out; as in dss_cli/separation/streaming.py.
 //
-// A network sees chunks of `signal.frames` STFT frames. Neighbouring chunks share frames, over which their
-// estimates are faded into each other with raised-cosine weights, in the linear STFT domain.
+// The network separates chunks of `signal.frames` STFT frames. Consecutive chunks share frames, in which a crossfade with
+// raised-cosine weights joins their estimates, in the linear STFT domain.
 
 import { joined } from "../signal/arrays.js";
 import { Listener } from "./listening.js";
@@ -10,12 +10,12 @@ import { StreamingISTFT, StreamingSTFT, compress, decompress, stride } from "./s
 /**
  * Separates one channel at the network's sample rate, piece by piece, in constant memory.
  *
- * `network` has `signal` and `overlap` as its card states them, `begin()` (the state of a recording that has heard
- * nothing, null without context), `listen(chunk, state)`, `separate(chunk, state, update)` (near and far of a
- * chunk; `update` lets it count for later ones) and `end(state)`.
+ * `network` has `signal` and `overlap` of its card, `begin()` (returns the initial state of a recording, null without
+ * context), `listen(chunk, state)` (updates the state), `separate(chunk, state, update)` (returns near and far of a
+ * chunk; `update`: also updates the state) and `end(state)`.
  */
 export class StreamingSeparator {
-  /** `context`: "recording" (listens ahead), "past", or "none". */
+  /** `context`: "recording" (reads ahead), "past", or "none". */
   constructor(network, { overlap = network.overlap, context = "recording" } = {}) {
     const { signal } = network;
     this.network = network;
@@ -37,7 +37,7 @@ export class StreamingSeparator {
     this.length = 0;
   }
 
-  /** Take samples; yield [near, far] whenever some are ready. */
+  /** Take samples; yield the available [near, far]. */
   async *push(samples) {
     this.length += samples.length;
     for await (const frames of this.#due(this.analysis.push(samples))) {
@@ -45,7 +45,7 @@ export class StreamingSeparator {
     }
   }
 
-  /** Yield the rest: with it, as many samples have left as came in. The last call. */
+  /** Yield the rest, so that input and output have equal lengths. The last call. */
   async *flush() {
     if (this.length === 0) return;
     for await (const frames of this.#due(this.analysis.flush())) {
@@ -60,19 +60,19 @@ export class StreamingSeparator {
     yield this.syntheses.map((one, k) => one.flush(joined(rest[k]), this.length));
   }
 
-  /** Give back what the recording holds of the network's memory. */
+  /** Release the network's state of the recording. */
   close() {
     if (this.state !== null) this.network.end(this.state);
     this.state = null;
   }
 
-  /** Frames that can be separated now, in pieces whose context differs. */
+  /** Yield the frames that can be separated, in pieces with the same context. */
   async *#due(frames) {
     if (this.listener) yield* this.listener.push(frames);
     else yield frames;
   }
 
-  /** Take frames, yield finished ones of both stems. */
+  /** Take frames; yield complete frames of both stems. */
   async *#separate(frames) {
     while (frames.length) {
       const wanted = this.tail === null ? this.signal.frames : this.signal.frames - this.shared;
@@ -84,7 +84,7 @@ export class StreamingSeparator {
     }
   }
 
-  /** What was too little for a chunk: with the frames before it, or zeros behind it. */
+  /** Separate a last incomplete chunk together with earlier frames, or padded with zeros. */
   async #lastChunk() {
     if (this.tail) return this.#faded(await this.#estimates(this.#recent()));
     const recent = this.#recent();
@@ -95,14 +95,14 @@ export class StreamingSeparator {
     return this.#faded(estimates.map((stem) => stem.subarray(0, held.length)));
   }
 
-  /** The last chunk's worth of frames, up to the newest. */
+  /** Return the newest frames, as many as in a chunk. */
   #recent() {
     this.covered = joined([this.covered, ...this.waiting]).slice(-this.signal.frames * this.stride);
     this.waiting = [];
     return this.covered;
   }
 
-  /** Fade the estimates of the newest frames into the last chunk; hold back what is shared. */
+  /** Crossfade the estimates of the newest frames with the previous chunk; keep the frames shared with the next one. */
   #faded(estimates) {
     if (this.tail) {
       const newest = (this.fresh + this.shared) * this.stride;
@@ -126,12 +126,12 @@ export class StreamingSeparator {
   /** Run the network on one chunk of frames; return near and far frames. */
   async #estimates(mixture) {
     const chunk = compress(mixture, this.signal);
-    // What a listener has heard holds this chunk already; chunks that overlap by half update the state only once.
+    // The state of a queue that reads ahead contains this chunk; chunks with half overlap update the state only once.
     const update = this.listener === null && this.chunks++ % this.every === 0;
     const outputs = await this.network.separate(chunk, this.state, update);
     return outputs.map((output) => {
       const stem = decompress(output, mixture, this.signal);
-      if (!stem.every(Number.isFinite)) throw new Error("the model gave values that are not finite");
+      if (!stem.every(Number.isFinite)) throw new Error("the model returned values that are not finite");
       return stem;
     });
   }

@@ -1,6 +1,6 @@
-// What several modules do with typed arrays.
+// Operations on typed arrays.
 
-/** Join float32 arrays into one. */
+/** Concatenate float32 arrays. */
 export function joined(parts) {
   if (parts.length === 1) return parts[0];
   const all = new Float32Array(parts.reduce((sum, part) => sum + part.length, 0));
@@ -12,7 +12,7 @@ export function joined(parts) {
   return all;
 }
 
-/** The largest magnitude of an array, 0 for an empty one. */
+/** Return the largest magnitude of an array, 0 for an empty array. */
 export function peak(samples) {
   let largest = 0;
   for (let k = 0; k < samples.length; k++) {

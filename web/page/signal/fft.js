@@ -1,6 +1,6 @@
-// The Fourier transform of real samples, for lengths that are a power of two.
+// Fourier transform of real samples, for lengths that are a power of two.
 
-/** A transform of `size` real samples into `size / 2 + 1` bins, and its inverse. Computes in float64. */
+/** Transform of `size` real samples to `size / 2 + 1` bins, and its inverse, in float64. */
 export class RealFFT {
   constructor(size) {
     if (size < 4 || (size & (size - 1)) !== 0) throw new RangeError(`FFT size ${size} is not a power of two`);
@@ -23,7 +23,7 @@ export class RealFFT {
     }
     this.#transform();
     for (let k = 0; k <= half; k++) {
-      // Even and odd samples were transformed as one complex signal: part their spectra, join them.
+      // Even and odd samples were transformed as one complex signal: separate and combine their spectra.
       const a = k % half;
       const b = (half - k) % half;
       const evenRe = (re[a] + re[b]) / 2;
@@ -41,7 +41,7 @@ export class RealFFT {
     for (let k = 0; k < half; k++) {
       const a = at + 2 * k;
       const b = at + 2 * (half - k);
-      // The imaginary parts of the first and the last bin count as zero, as in every inverse of this kind.
+      // The imaginary parts of the first and the last bin are ignored, as in NumPy's `irfft`.
       const aIm = k === 0 ? 0 : bins[a + 1];
       const bIm = k === 0 ? 0 : bins[b + 1];
       const evenRe = (bins[a] + bins[b]) / 2;
@@ -61,7 +61,7 @@ export class RealFFT {
     }
   }
 
-  /** Transform the `half` complex values in `re` and `im`, which lie in bit-reversed order. */
+  /** Transform the `half` complex values in `re` and `im`, which are in bit-reversed order. */
   #transform() {
     const { half, size, re, im, cos, sin } = this;
     for (let width = 1; width < half; width *= 2) {

@@ -1,4 +1,4 @@
-// Streaming sample-rate conversion by a windowed sinc: flat to 91 % of the lower band, 120 dB beyond all of it.
+// Streaming sample-rate conversion by a windowed sinc: flat up to 91 % of the lower band, 120 dB attenuation above the band.
 
 import { joined } from "./arrays.js";
 
@@ -8,8 +8,8 @@ const REJECTION = 120; // dB
 /**
  * Converts a stream of float32 blocks from one rate to another, without delay or drift.
  *
- * Sample 0 of the output stands at the instant of sample 0 of the input, and the joined blocks do not
- * depend on how the input was cut. n samples give `n * target / source`, rounded.
+ * Sample 0 of the output has the time of sample 0 of the input, and the concatenated output does not depend on the sizes
+ * of the blocks. n samples give `n * target / source`, rounded.
  */
 export class Resampler {
   /** Rates in Hz, whole numbers. */
@@ -32,7 +32,7 @@ export class Resampler {
     this.next = 0; // output sample
   }
 
-  /** Take a block; return what is ready of the output. */
+  /** Take a block; return the available output. */
   push(block) {
     if (this.up === this.down) return block;
     this.taken += block.length;
@@ -66,7 +66,7 @@ export class Resampler {
     return out;
   }
 
-  /** The filter's values for an output sample that lies `phase / up` behind an input sample. */
+  /** Return the filter for an output sample that is `phase / up` after an input sample. */
   #taps(phase) {
     let taps = this.phases.get(phase);
     if (!taps) {
@@ -87,7 +87,7 @@ function kaiser(place) {
   return Math.abs(place) >= 1 ? 0 : bessel(BETA * Math.sqrt(1 - place * place)) / bessel(BETA);
 }
 
-/** The modified Bessel function of the first kind and order zero, by its series. */
+/** Return the modified Bessel function of the first kind and order zero, from its series. */
 function bessel(value) {
   let term = 1;
   let sum = 1;
