@@ -54,10 +54,10 @@ def load_assets(style: str) -> Assets:
     modules = [(home / name).read_text(encoding="utf-8") for name in SCRIPTS]
     modules.append((_TEMPLATES / "embedded.js").read_text(encoding="utf-8"))
     sheets = [(home / name).read_text(encoding="utf-8") for name in STYLES]
-    return Assets(joined(modules), "\n".join((*sheets, style)))
+    return Assets(one_script(modules), "\n".join((*sheets, style)))
 
 
-def joined(modules: list[str]) -> str:
+def one_script(modules: list[str]) -> str:
     """Return JavaScript modules as one, without imports and the word `export`."""
     text = "\n".join(modules)
     text = re.sub(r"^import .*;$", "", text, flags=re.MULTILINE)

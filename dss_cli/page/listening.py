@@ -56,7 +56,7 @@ def excerpt(rate: float) -> Excerpt:
 
 
 def cut(sounds: Excerpt, seconds: float) -> str | None:
-    """Return one line about a recording of `seconds` that does not fit into its page, else None."""
+    """Return one line if a recording of `seconds` does not fit into its finished excerpt, else None."""
     held = sounds.frames / SAMPLE_RATE
     if seconds - held < 0.1:
         return None
@@ -78,14 +78,14 @@ def listening_page(
 
     Args:
         name: name of the recording.
-        sounds: recording and stems; finished by this call.
+        sounds: finished excerpt of recording and stems.
         speech: speech in the whole recording.
         seconds: duration of the recording.
         facts: further facts about recording and separation, by label.
         warnings: lines about the recording and this run.
     """
     template = _template("--page")
-    tracks = [Track(track, TRACKS[track], parts) for track, parts in sounds.finish().items()]
+    tracks = [Track(track, TRACKS[track], parts) for track, parts in sounds.tracks.items()]
     held = sounds.frames / SAMPLE_RATE
     turns = sorted((begin, min(end, held), stem) for stem in STEMS for begin, end in speech.spans[stem])
     turns = [turn for turn in turns if turn[0] < held]

@@ -65,6 +65,7 @@ class Excerpt:
         frames: frames of each track, at 16 kHz.
         peak: largest magnitude in the three tracks and in the sum of the stems.
         segment, lead: as given.
+        tracks: MP3s of each track; complete after `finish`.
 
     Raises:
         DssError: see `check_mp3`.
@@ -79,7 +80,7 @@ class Excerpt:
         self.segment, self.lead = segment, lead
         self._room = most_bytes
         self._most_frames = int(most_seconds * SAMPLE_RATE)
-        self._parts: dict[str, list[bytes]] = {name: [] for name in TRACKS}
+        self.tracks: dict[str, list[bytes]] = {name: [] for name in TRACKS}
         self._resampler = Resampler(rate, SAMPLE_RATE, len(TRACKS))
         self._rest = np.zeros((lead, len(TRACKS)), np.float32)  # begins `lead` frames before the next segment
         self._full = False
@@ -91,12 +92,12 @@ class Excerpt:
             self._add(self._resampler.push(np.stack(mono, axis=1)))
 
     def finish(self) -> dict[str, list[bytes]]:
-        """Return the MP3s of each track; this is the last call."""
+        """Encode the rest, and return the MP3s of each track; this is the last call."""
         if not self._full:
             self._add(self._resampler.flush())
         if len(self._rest) > self.lead:
             self._encode(np.pad(self._rest, ((0, self.lead), (0, 0))))
-        return self._parts
+        return self.tracks
 
     def _add(self, block: Floats) -> None:
         block = block[: self._most_frames - self.frames]
@@ -118,7 +119,7 @@ class Excerpt:
     def _encode(self, samples: Floats) -> None:
         for name, track in zip(TRACKS, samples.T, strict=True):
             part = mp3(track)
-            self._parts[name].append(part)
+            self.tracks[name].append(part)
             self._room -= len(part)
 
 

@@ -88,7 +88,8 @@ class Documents:
         if self._meter is None:
             return None, {}
         heard = self._meter.finish()
-        sounds = self._excerpt
+        if (sounds := self._excerpt) is not None:
+            sounds.finish()
         name = PurePath(reader.name).name
 
         def activity() -> bytes:

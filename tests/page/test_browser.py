@@ -60,6 +60,7 @@ def page(tmp_path_factory):
     near, far = bursts(SPANS["near"], 700.0), bursts(SPANS["far"], 1500.0)
     sounds = Excerpt(RATE, 10**7, 60.0, SEGMENT)
     sounds.push(near + far, near, far)
+    sounds.finish()
     speech = Speech(SPANS, {"near": -9.0, "far": -9.0})
     text = listening_page("talk.wav", sounds, speech, 4.0, {"Model": "lite"}, ["a warning"])
     path = tmp_path_factory.mktemp("page") / "talk.html"

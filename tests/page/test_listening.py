@@ -28,6 +28,7 @@ def page_of(seconds=3.0, spans=None, warnings=(), name="talk.wav"):
     sounds = excerpt(16_000)
     block = np.full((int(seconds * 16_000), 1), 0.1, np.float32)
     sounds.push(2 * block, block, block)
+    sounds.finish()
     spans = spans or {"near": [(0.5, 1.0)], "far": [(0.75, 2.0)]}
     speech = Speech(spans, {"near": -20.0, "far": -31.25})
     return listening_page(name, sounds, speech, seconds, {"Model": "lite"}, warnings)
@@ -70,6 +71,7 @@ def test_loud_stems_are_scaled_by_one_gain():
     sounds = excerpt(16_000)
     block = np.full((1600, 1), 0.8, np.float32)
     sounds.push(block, block, block)
+    sounds.finish()
     page = listening_page("a", sounds, Speech({"near": [], "far": []}, {}), 0.1, {}, [])
     assert options(page)["gain"] == pytest.approx(1 / 1.6)
 
@@ -78,6 +80,7 @@ def test_a_recording_that_does_not_fit_is_one_line(monkeypatch):
     monkeypatch.setattr(listening, "MOST_SECONDS", 2)
     sounds = excerpt(16_000)
     sounds.push(*[np.zeros((3 * 16_000, 1), np.float32)] * 3)
+    sounds.finish()
     message = cut(sounds, 3723.0)
     assert message.startswith("the page holds the first 0:02 of 1:02:03, at most 0:02 and 64 MB;")
     page = listening_page("a", sounds, Speech({"near": [(1.0, 2.5), (2.1, 2.6)], "far": []}, {}), 3.0, {}, [])
@@ -127,6 +130,16 @@ def test_what_does_not_fit_is_told_on_stderr_in_json_and_on_the_page(dss, stub, 
     assert status == 0 and any(f"a.wav: {said}" in line for line in err)
     assert any(said in line for line in json.loads(out)["warnings"])
     assert "<li>the page holds the first 0:01 of 0:02" in (here / "a.html").read_text()
+
+
+@pytest.mark.parametrize("rate", [8000, 44_100, 96_000])
+def test_a_recording_of_any_rate_fits_to_its_end(dss, stub, recording, here, rate):
+    recording("a.wav", 1.5, rate, channels=2)
+    status, out, err = dss("separate", "a.wav", "--page", "a.html", "--quiet")
+    assert (status, out, err) == (0, "", [])
+    page = (here / "a.html").read_text()
+    assert options(page)["length"] == pytest.approx(1.5 * 16_000, abs=2)
+    assert f"{rate} Hz, 2 channels" in page and 'class="warnings"' not in page
 
 
 def test_standard_input_and_output_go_with_a_page(dss, stub, recording, here, feed):
