@@ -21,6 +21,7 @@ import soundfile
 
 from dss_cli.errors import ExitCode
 from dss_cli.metrics import si_sdr_improvement
+from dss_cli.page.assets import HOME, SCRIPTS, STYLES
 
 ROOT = Path(__file__).parents[1]
 EXAMPLE = ROOT / "examples" / "two_talkers.flac"
@@ -61,8 +62,11 @@ def test_wheel_carries_the_package_and_nothing_else(wheel: Path) -> None:
     package, info, data = "dss_cli/", f"{released}.dist-info/", f"{released}.data/data/share/"
     assert [name for name in names if not name.startswith((package, info, data))] == []
     sources = {str(path.relative_to(ROOT).as_posix()) for path in ROOT.glob("dss_cli/**/*.py")}
-    read = ("evaluation/templates/report.html", "evaluation/templates/chart.svg", "benchmark/schema.json")
-    assert sources | {f"dss_cli/{name}" for name in read} <= names
+    templates = {f"dss_cli/{folder}/templates/*" for folder in ("evaluation", "page")}
+    read = {str(path.relative_to(ROOT).as_posix()) for pattern in templates for path in ROOT.glob(pattern)}
+    player = {f"dss_cli/{HOME}/{name}" for name in (*SCRIPTS, *STYLES)}
+    assert read and sources | read | player | {"dss_cli/benchmark/schema.json"} <= names
+    assert {name for name in names if name.startswith(f"dss_cli/{HOME}/")} == player
     assert not [name for name in names if name.endswith((".pyc", ".tmp")) or "/test_" in name]
     configs = {path.name for path in (ROOT / "configs").glob("*.toml")}
     assert configs == {name.removeprefix("dss_cli/configs/") for name in names if "/configs/" in name}

@@ -1,7 +1,7 @@
 """Compare the scores in a model's card with the bars of the project, as a table for README and card.
 
 `python -m tools.update_docs bars` writes the table. Only this file contains floors and goals; the measured
-scores come from the card, which `dss evaluate --write-card` updates.
+scores come from the card, which `dss evaluate --write-card` updates, and from the table of `make peers`.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from typing import Any
 
 from dss_cli.constants import STEMS
 from dss_cli.utils.tables import markdown_table
+from tools.peers.compare import times_dtln
 
 LABEL = "bars"
 HEAD = ["on dev rooms and dev talkers (near / far)", "floor", "goal", "measured", "date"]
@@ -99,13 +100,29 @@ BARS = (
 )
 
 
-def table(card: Path, headlines: bool = False) -> str:
+SPEED = ("RTF from file to file, one core, times DTLN's", 6.0, 3.0)  # what, floor, goal
+
+
+def table(card: Path, benchmarks: Path | None = None) -> str:
     """Return the table of all bars, or of the headlines, as Markdown.
 
     Bars without scores and missed floors are marked.
+
+    Args:
+        card: card of the model.
+        benchmarks: document with the speed beside other tools; None: a table of the headlines.
     """
     scores = json.loads(card.read_text(encoding="utf-8"))["scores"]
-    return markdown_table(HEAD, [_row(bar, scores) for bar in BARS if bar.headline or not headlines])
+    rows = [_row(bar, scores) for bar in BARS if bar.headline or benchmarks]
+    return markdown_table(HEAD, [*rows, _speed(times_dtln(benchmarks, card.stem))] if benchmarks else rows)
+
+
+def _speed(measured: tuple[float, str] | None) -> list[str]:
+    what, floor, goal = SPEED
+    if measured is None:
+        return [what, f"{floor:g}", f"{goal:g}", "not measured", ""]
+    times, date = measured
+    return [what, f"{floor:g}", f"{goal:g}", f"{times:.1f}{'' if times <= floor else ' (missed)'}", date]
 
 
 def _row(bar: Bar, scores: Mapping[str, Any]) -> list[str]:

@@ -58,7 +58,7 @@ def _schema(root: Path) -> None:
 
 def _bars(root: Path) -> None:
     for document in (README, MODELS):
-        text = bars.table(root / "models" / "lite.json", headlines=document == README)
+        text = bars.table(root / "models" / "lite.json", None if document == README else root / BENCHMARKS)
         write_section(root / document, bars.LABEL, text)
 
 

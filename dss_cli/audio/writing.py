@@ -150,13 +150,14 @@ class StemGroup:
     def commit(
         self,
         progress: Callable[[int, int], None] = lambda done, total: None,
-        documents: Mapping[Path, bytes] | None = None,
+        documents: Mapping[Path, Callable[[], bytes]] | None = None,
     ) -> WriteReport:
         """Write the files with their common gain, check their lengths, and rename them to their final names.
 
         Args:
             progress: called with (frames done, total frames) of all files together.
-            documents: contents of additional files by checked path, which appear together with the stems.
+            documents: functions that return the contents of additional files, by checked path, called
+                after the stems are written; the files appear together with the stems.
 
         Raises:
             DssError: a file cannot be written, or has a wrong length; then no file remains.
@@ -190,7 +191,7 @@ class StemGroup:
             clipped += self._finish_pipe(pipe, self._names[stem], gain)
         for path, content in (documents or {}).items():
             try:
-                self._pending.create(path).write_bytes(content)
+                self._pending.create(path).write_bytes(content())
             except OSError as error:
                 raise _write_error(str(path), error) from error
         self._pending.publish()

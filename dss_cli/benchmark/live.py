@@ -43,7 +43,8 @@ def measure_live(
     delegates: Sequence[str],
     duration: float,
     *,
-    loads: Sequence[float] = OTHER_CORE,
+    latency: float | None = None,
+    loads: Sequence[float] | None = None,
     tell: Callable[[str], None] = lambda message: None,
     warn: Callable[[str], None] = lambda message: None,
 ) -> dict[str, Any]:
@@ -53,7 +54,8 @@ def measure_live(
         model: name or path of the model.
         delegates: delegates as in `load_model`.
         duration: seconds of sound per row.
-        loads: loads of another core, 0 to 1, with one row each.
+        latency: largest latency in seconds; None: each latency of the model.
+        loads: loads of another core, 0 to 1, with one row each; None: OTHER_CORE.
         tell: receives one line before each row.
         warn: receives the warnings, one line each.
 
@@ -62,9 +64,11 @@ def measure_live(
 
     Raises:
         DssError: the model or a delegate cannot be used.
+        UsageError: the model has no latency of at most `latency`.
     """
     found = find_model(model)
     timings = found.timings or (whole_chunks(found.signal, found.overlap),)
+    latencies = [timing.seconds(found.signal) for timing in timings] if latency is None else [latency]
     meters = find_meters()
     for problem in meters.problems:
         warn(problem)
@@ -72,10 +76,10 @@ def measure_live(
     with contextlib.closing(meters):
         for delegate in delegates:
             network = load_model(model, delegate, 1, strict_delegate=delegate == "gpu", warn=warn)
-            for timing in timings:
-                separator = LiveSeparator(network, RATE, timing.seconds(found.signal))
-                for load in loads:
-                    tell(f"{delegate}, latency {timing.seconds(found.signal):g} s, other core {load:.0%}")
+            for seconds in latencies:
+                separator = LiveSeparator(network, RATE, seconds)
+                for load in OTHER_CORE if loads is None else loads:
+                    tell(f"{delegate}, latency {seconds:g} s, other core {load:.0%}")
                     with busy_core(load):
                         row = live_row(separator, duration, meters.meters)
                     rows.append({"delegate": network.used, "other_core": load, **row})

@@ -18,10 +18,12 @@ from .models import models
 from .separate import separate
 from .simulate_test_set import simulate_test_set
 from .train import train
+from .view import view
 from .web import web
 
 COMMANDS = (
     separate,
+    view,
     live,
     models,
     info,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import enum
 import json
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
 
@@ -59,10 +60,25 @@ def bench(
         bool,
         typer.Option(
             "--live",
-            help="Measure a live signal instead, at each latency of a model, with another core idle, "
-            "half busy and nearly busy, for --duration seconds each.",
+            help="Measure a live signal instead, with another core idle, half busy and nearly busy, "
+            "for --duration seconds each.",
         ),
     ] = False,
+    latency: Annotated[
+        float | None,
+        typer.Option(
+            min=0.0,
+            metavar="SECONDS",
+            help="With --live: the longest latency of the model within SECONDS; default: each latency.",
+        ),
+    ] = None,
+    busy: Annotated[
+        str | None,
+        typer.Option(
+            metavar="PERCENT,...",
+            help="With --live: loads of the other core, one row each; default: 0,50,90.",
+        ),
+    ] = None,
     table: Annotated[
         str | None, typer.Option("--csv", metavar="FILE", help="Write one CSV line per row; '-' for stdout.")
     ] = None,
@@ -79,9 +95,14 @@ def bench(
     """
     if live:
         if table or profile or delegate_library or tdp or threads:
-            raise UsageError("--live allows only --model, --delegate, --duration and --json")
-        _live(models or [], delegate, duration, as_json, quiet)
+            raise UsageError(
+                "--live allows only --model, --delegate, --duration, --latency, --busy and --json"
+            )
+        loads = None if busy is None else [n / 100 for n in _numbers("--busy", busy, 0, 99)]
+        _live(models or [], delegate, duration, latency, loads, as_json, quiet)
         return
+    if latency is not None or busy is not None:
+        raise UsageError("--latency and --busy require --live")
     if as_json and table == "-":
         raise UsageError("--json and '--csv -' would both write to standard output")
 
@@ -96,7 +117,11 @@ def bench(
     file = Path(table) if table not in (None, "-") else None
     if file:
         check_targets({"csv": file}, overwrite=overwrite)
-    counts = _threads(threads) if threads else [n for n in _USUAL_THREADS if n == 1 or n <= processors()]
+    counts = (
+        _numbers("--threads", threads, 1)
+        if threads
+        else [n for n in _USUAL_THREADS if n == 1 or n <= processors()]
+    )
     result = benchmark(
         list(dict.fromkeys(models or [DEFAULT_MODEL])),
         delegate.value,
@@ -121,7 +146,15 @@ def bench(
         print_results(result, table_console())
 
 
-def _live(models: list[str], delegate: BenchDelegate, duration: float, as_json: bool, quiet: bool) -> None:
+def _live(
+    models: list[str],
+    delegate: BenchDelegate,
+    duration: float,
+    latency: float | None,
+    loads: Sequence[float] | None,
+    as_json: bool,
+    quiet: bool,
+) -> None:
     from ..benchmark.live import live_table, measure_live
     from ..separation.separator import DEFAULT_MODEL
     from ..utils.tables import print_columns
@@ -132,7 +165,11 @@ def _live(models: list[str], delegate: BenchDelegate, duration: float, as_json: 
     for model in dict.fromkeys(models or [DEFAULT_MODEL]):
         for one in delegates:
             try:
-                results.append(measure_live(model, [one], duration, tell=tell, warn=warning_line))
+                results.append(
+                    measure_live(
+                        model, [one], duration, latency=latency, loads=loads, tell=tell, warn=warning_line
+                    )
+                )
             except DssError as error:
                 if len(delegates) == 1 or one != "gpu":
                     raise
@@ -144,16 +181,17 @@ def _live(models: list[str], delegate: BenchDelegate, duration: float, as_json: 
         print_columns(live_table(result))
 
 
-def _threads(text: str) -> list[int]:
+def _numbers(option: str, text: str, least: int, most: int | None = None) -> list[int]:
     """Return the numbers in a text such as `1,2,4`, without duplicates.
 
     Raises:
-        UsageError: the text is not a list of positive integers.
+        UsageError: the text is not a list of whole numbers from `least` to `most`.
     """
     try:
         counts = [int(part) for part in text.split(",")]
     except ValueError:
-        counts = [0]
-    if min(counts) < 1:
-        raise UsageError(f"--threads {text}: positive whole numbers with commas are needed, such as 1,2,4")
+        counts = [least - 1]
+    if min(counts) < least or (most is not None and max(counts) > most):
+        limits = f"from {least} on" if most is None else f"from {least} to {most}"
+        raise UsageError(f"{option} {text}: whole numbers {limits}, separated by commas, are needed")
     return list(dict.fromkeys(counts))

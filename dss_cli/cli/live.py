@@ -173,6 +173,8 @@ def _list(as_json: bool) -> None:
     from ..live.devices import list_devices
 
     devices = list_devices()
+    if not devices:
+        warning_line("no sound device was found; on Linux check the sound server and libasound2-plugins")
     if as_json:
         print(json.dumps({"devices": [asdict(device) for device in devices]}, indent=2))
         return

@@ -13,7 +13,6 @@ from typing import Annotated, Any
 import typer
 
 from ..errors import UsageError
-from ..separation.activity_files import EXTENSIONS, check_extension
 from ..separation.batch import plan, refuse_as_output
 from ..utils.descriptors import PIPE, STANDARD_OUTPUT_NAMES, standard_output
 from . import options
@@ -50,6 +49,14 @@ def separate(
             metavar="FILE",
             help="File of the speech intervals: .json, .rttm, .txt (Audacity labels) or .csv; only `.rttm`: "
             "NAME.activity.rttm beside the stems.",
+        ),
+    ] = None,
+    page: Annotated[
+        str | None,
+        typer.Option(
+            metavar="FILE",
+            help="Listening page, one .html file with a player and the speech intervals; only `.html`: "
+            "NAME.page.html beside the stems. Needs the extra `report`.",
         ),
     ] = None,
     output_dir: Annotated[
@@ -134,6 +141,7 @@ def separate(
     options, only that stem is written. The stems keep the rate, channels and encoding of the input.
     """
     from ..runtime.registry import anywhere
+    from ..separation.documents import check_document, for_each
     from ..separation.listening import settled_context
     from ..separation.manifest import Manifest
     from ..separation.on_cluster import run_on_cluster
@@ -144,15 +152,16 @@ def separate(
 
     check_engine(engine, scheduler, jobs)
     settled_context(context.value if context else None, latency)  # refuses contradictory options first
-    for_each = activity if activity is not None and activity.lower() in EXTENSIONS else None
     named = {
         stem: PIPE if path in STANDARD_OUTPUT_NAMES else path
         for stem, path in (("near", near), ("far", far), ("residual", residual))
         if path is not None
     }
-    if activity is not None and for_each is None:
-        check_extension(activity)
-        named["activity"] = activity
+    beside: dict[str, str] = {}
+    for kind, path in (("activity", activity), ("page", page)):
+        if path is not None:
+            check_document(kind, path)
+            (beside if for_each(kind, path) else named)[kind] = path
     if as_json and PIPE in named.values():
         raise UsageError("--json and '-' as an output would both write to standard output")
     log_lines(verbose)
@@ -165,7 +174,7 @@ def separate(
         follow_links=follow_links,
         overwrite=overwrite,
         skip_existing=skip_existing,
-        activity=for_each,
+        beside=beside,
     )
     if manifest is not None:
         refuse_as_output(manifest, planned.jobs)

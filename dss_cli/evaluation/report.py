@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from operator import itemgetter
 from typing import TYPE_CHECKING, Any
@@ -11,10 +11,11 @@ import numpy as np
 
 from ..constants import STEMS
 from ..distances import FAR_OUTDOOR, GUARD, NEAR
-from ..errors import DssError
+from ..page.assets import load_assets, style_sheet, templates
+from ..page.embedded import Embedded, Track
+from ..page.sound import flac
 from ..testset.format import protocol_of
 from .charts import Axis, Chart, Point, Series, round_axis
-from .media import loudest, spectrogram_uri, wav_uri
 from .scoring import Floats, Row
 from .statistics import grouped, interval
 from .systems import System
@@ -46,19 +47,17 @@ class Example:
         return f"{row['kind']}, {row['environment']}, {distances}, {noise}"
 
     @property
-    def figures(self) -> Iterator[dict[str, str]]:
-        """Sounds as pictures and for the players of the page."""
-        full = loudest(self.sounds["mixture"])
-        for name, sound in self.sounds.items():
-            stem, _, what = name.partition(" ")
-            score = self.row.get(f"{stem}_si_sdri") if what == "output" else None
-            yield {
-                "name": name,
-                "stem": stem,
-                "text": name if score is None else f"{name}, SI-SDRi {number(score)} dB",
-                "picture": spectrogram_uri(sound, full),
-                "uri": wav_uri(sound, self.rate),
-            }
+    def embedded(self) -> Embedded:
+        """Sounds for a player of the page, without loss but for the rounding to 16 bits."""
+        tracks = [
+            Track(name, self._heading(name), [flac(sound, self.rate)]) for name, sound in self.sounds.items()
+        ]
+        return Embedded(self.rate, len(self.sounds["mixture"]), tracks)
+
+    def _heading(self, name: str) -> str:
+        score = self.row.get(f"{name}_si_sdri") if name in STEMS else None
+        title = "Recording" if name == "mixture" else name.capitalize()
+        return title if score is None else f"{title}, SI-SDRi {number(score)} dB"
 
 
 def load_template() -> Template:
@@ -67,13 +66,7 @@ def load_template() -> Template:
     Raises:
         DssError: the extra `report` is not installed.
     """
-    try:
-        import jinja2
-    except ImportError as error:
-        raise DssError(f"--report needs more packages: pip install 'dss-cli[report]' ({error})") from None
-    loader = jinja2.PackageLoader("dss_cli.evaluation")
-    environment = jinja2.Environment(loader=loader, autoescape=True, undefined=jinja2.StrictUndefined)
-    return environment.get_template("report.html")
+    return templates(__package__, "--report").get_template("report.html")
 
 
 def page(template: Template, result: Mapping[str, Any], examples: Sequence[Sequence[Example]]) -> str:
@@ -86,7 +79,11 @@ def page(template: Template, result: Mapping[str, Any], examples: Sequence[Seque
     """
     sections = [_section(*pair) for pair in zip(result["runs"], examples, strict=True)]
     return template.render(
-        version=result["version"], guard=GUARD, conversations=CONVERSATIONS, sections=sections
+        assets=load_assets(style_sheet(template.environment, "report.css")),
+        version=result["version"],
+        guard=GUARD,
+        conversations=CONVERSATIONS,
+        sections=sections,
     )
 
 
@@ -108,7 +105,7 @@ def choose_examples(run: Mapping[str, Any], system: System, test_set: TestSet) -
         made = outputs(scene, test_set.rate, len(mixture))
         sounds = {"mixture": mixture}
         for stem in STEMS:
-            sounds[f"{stem} output"] = made[stem]
+            sounds[stem] = made[stem]
             sounds[f"{stem} reference"] = scene.read(stem, test_set.rate)
         examples.append(Example(rank, row, test_set.rate, sounds))
     return examples

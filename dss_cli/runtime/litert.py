@@ -57,6 +57,7 @@ class LiteRTNetwork:
         latency: largest latency in seconds of a stream through this network; None: latency of whole chunks.
 
     Attributes:
+        model: the model.
         signal, overlap, timings: signal constants, overlap and shorter timings from the model card.
         latency: default latency of a stream in seconds; None: latency of whole chunks.
         asked: requested delegate: `auto`, `gpu` or `cpu`.
@@ -101,7 +102,7 @@ class LiteRTNetwork:
         self.gpu_precision: str | None = None
         self.signal, self.overlap, self.timings = model.signal, model.overlap, model.timings
         self.latency = latency
-        self._model = model
+        self.model = model
         if latency is not None:
             choose_timing(self, latency)
         session: Session | None = None
@@ -156,7 +157,7 @@ class LiteRTNetwork:
             UsageError: the shape or dtype is wrong, or the state belongs to another model.
             DssError: LiteRT failed while running.
         """
-        self._check(mixture, state, self._model.lengths)
+        self._check(mixture, state, self.model.lengths)
         with self._running():
             return self._session.separate(mixture, state, update)
 
@@ -176,7 +177,7 @@ class LiteRTNetwork:
             known = " or ".join(map(str, expected))
             raise UsageError(f"a chunk is float32 of shape {known}, not {mixture.dtype} {mixture.shape}")
         if state is not None and state.session is not self._session:
-            raise UsageError(f"the state belongs to another model, not to {self._model.name}: call begin()")
+            raise UsageError(f"the state belongs to another model, not to {self.model.name}: call begin()")
 
     @contextmanager
     def _running(self) -> Iterator[None]:
@@ -187,7 +188,7 @@ class LiteRTNetwork:
             except RuntimeError as error:
                 way_out = "; `--delegate cpu` does without the GPU" if self.used == "gpu" else ""
                 raise DssError(
-                    f"{self._model.path}: LiteRT failed on the {self.used.upper()}: "
+                    f"{self.model.path}: LiteRT failed on the {self.used.upper()}: "
                     f"{last_line(str(error))}{way_out}"
                 ) from error
 

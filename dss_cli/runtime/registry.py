@@ -65,6 +65,11 @@ class Model:
     timings: tuple[Timing, ...] = ()
 
     @property
+    def untrained(self) -> bool:
+        """Mark of random weights: such a model separates nothing."""
+        return bool(self.card.get("training", {}).get("untrained"))
+
+    @property
     def lengths(self) -> tuple[int, ...]:
         """Chunk lengths that the model accepts, in frames, longest first."""
         shorter = {timing.frames for timing in self.timings} - {self.signal.frames}

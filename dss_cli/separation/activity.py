@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from array import array
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -35,10 +35,13 @@ class Activity:
     Attributes:
         seconds: duration of the recording.
         spans: intervals by stem, ordered, without overlap.
+        levels: mean level of the channels during these intervals in dB re full scale, by stem; stems without
+            speech are missing.
     """
 
     seconds: float
     spans: Mapping[str, tuple[Span, ...]]
+    levels: Mapping[str, float] = field(default_factory=dict)
 
     def share(self, stem: str) -> float:
         """Return the share of the recording with speech in a stem, 0 to 1."""
@@ -60,24 +63,31 @@ class ActivityMeter:
     def __init__(self, rate: int) -> None:
         self._rate = rate
         self._frames = 0
+        self._channels = 1
         self._energies = {stem: _Energies(rate) for stem in STEMS}
 
     def push(self, near: Floats, far: Floats) -> None:
         """Add a block of both stems, float32 `(frames, channels)` each."""
         self._frames += len(near)
+        self._channels = near.shape[1]
         for stem, block in zip(STEMS, (near, far), strict=True):
             self._energies[stem].push(block)
 
     def finish(self) -> Activity:
         """Return the intervals of speech in all blocks."""
-        levels = {stem: smoothed(energies.finish()) for stem, energies in self._energies.items()}
-        spans = speech_spans(levels)
+        energies = {stem: meter.finish() for stem, meter in self._energies.items()}
+        spans = speech_spans({stem: smoothed(values) for stem, values in energies.items()})
         seconds = self._frames / self._rate
         return Activity(
             seconds,
             {
                 stem: tuple((begin, min(end, seconds)) for begin, end in found)
                 for stem, found in spans.items()
+            },
+            {
+                stem: round(_mean_level(energies[stem] / self._channels, found), 1)
+                for stem, found in spans.items()
+                if found
             },
         )
 
@@ -122,6 +132,12 @@ def smoothed(energies: npt.NDArray[np.float64]) -> Levels:
     """Return the levels in dB of energies averaged over five frames, `(frames,)`."""
     mean = np.convolve(energies, np.full(SMOOTHED, 1 / SMOOTHED), "same") if len(energies) else energies
     return np.asarray(10 * np.log10(np.maximum(mean[: len(energies)], 10 ** (_SILENT_DB / 10))))
+
+
+def _mean_level(energies: Levels, spans: Iterable[Span]) -> float:
+    """Return the level in dB of the mean energy within spans."""
+    within = [energies[round(begin / FRAME) : round(end / FRAME)] for begin, end in spans]
+    return float(10 * np.log10(max(np.concatenate(within).mean(), 10 ** (_SILENT_DB / 10))))
 
 
 def speech_spans(levels: Mapping[str, Levels]) -> dict[str, tuple[Span, ...]]:

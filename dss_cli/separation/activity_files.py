@@ -84,7 +84,7 @@ def activity_text(activity: Activity, path: str, recording: str) -> str:
 
 
 def _extension(path: str) -> str:
-    return PurePath(path).suffix.lower()
+    return f".{path.rpartition('.')[2].lower()}"
 
 
 def _in_order(activity: Activity) -> list[tuple[float, float, str]]:

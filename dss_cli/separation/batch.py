@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePath
 
@@ -13,6 +13,9 @@ from ..errors import UsageError
 from ..utils import urls
 from ..utils.descriptors import PIPE, is_stream
 from .folders import DECODED, WRITABLE, find_recordings, find_remote_recordings
+
+# Options of documents, in the form for several recordings.
+DOCUMENTS = {"activity": "--activity .EXT", "page": "--page .html"}
 
 
 @dataclass
@@ -44,20 +47,20 @@ def plan(
     follow_links: bool = False,
     overwrite: bool = False,
     skip_existing: bool = False,
-    activity: str | None = None,
+    beside: Mapping[str, str] | None = None,
 ) -> BatchPlan:
     """Assign the outputs of all inputs, and refuse conflicts.
 
     Args:
         inputs: recordings, folders or their URLs; or '-' alone.
-        named: outputs that the user named, by stem; only for a single recording.
+        named: outputs that the user named, by stem or kind; only for a single recording.
         output_dir: folder or URL for the outputs without a name; None: the current folder.
         extension: extension of these outputs, with or without a dot; None: as the input.
         recursive: search folders for recordings, and mirror their structure.
         follow_links: search linked folders too, each real folder once.
         overwrite: allow outputs that exist.
         skip_existing: mark recordings whose outputs all exist as finished.
-        activity: extension of the files NAME.activity.EXT beside the stems; None: no such files.
+        beside: extensions of the files NAME.KIND.EXT beside the stems, by kind (`activity`, `page`).
 
     Raises:
         UsageError: outputs are named for several inputs, a folder is given without `recursive` or has no
@@ -69,15 +72,16 @@ def plan(
     named = {stem: urls.plain_path(path) for stem, path in named.items()}
     folder = "" if output_dir is None else urls.plain_path(os.fspath(output_dir))
     if named or PIPE in inputs:
-        if activity is not None and ({"near", "far"} & named.keys() or PIPE in inputs):
-            raise UsageError(f"--activity {activity}: name a file, because the stems are named explicitly")
-        result.jobs.append(_named_job(inputs, named, output_dir is not None, folder, extension, activity))
+        for kind, end in (beside or {}).items():
+            if {"near", "far"} & named.keys() or PIPE in inputs:
+                raise UsageError(f"--{kind} {end}: name a file, because the stems are named explicitly")
+        result.jobs.append(_named_job(inputs, named, output_dir is not None, folder, extension, beside or {}))
     else:
         for text in inputs:
             for source, relative in _sources(text, folder, recursive, follow_links, result):
                 place = urls.join(folder, relative)
                 made = None if urls.is_url(place) else Path(place).parent
-                result.jobs.append(Job(source, _defaults(place, extension, activity), made))
+                result.jobs.append(Job(source, _defaults(place, extension, beside or {}), made))
     _refuse_collisions(result.jobs)
     remote = _remote_outputs(result.jobs, folder)
     for job in result.jobs:
@@ -126,13 +130,13 @@ def _named_job(
     to_folder: bool,
     folder: str,
     extension: str | None,
-    activity: str | None,
+    beside: Mapping[str, str],
 ) -> Job:
     """Return the job of a single recording with named outputs, or of standard input."""
     if len(inputs) > 1:
         if PIPE in inputs:
             raise UsageError("standard input ('-') is separated alone, without other inputs")
-        instead = "--activity .EXT" if list(named) == ["activity"] else "--output-dir"
+        instead = DOCUMENTS.get(next(iter(named)), "--output-dir")
         raise UsageError(
             f"--{next(iter(named))} names the output of one recording, not of {len(inputs)}; use {instead}"
         )
@@ -150,11 +154,11 @@ def _named_job(
         return Job(source, named)
     if source == PIPE:
         raise UsageError("standard input ('-') has no name for its outputs: add --near and/or --far")
-    targets = _defaults(urls.join(folder, urls.base_name(source)), extension, activity) | named
+    targets = _defaults(urls.join(folder, urls.base_name(source)), extension, beside) | named
     return Job(source, targets, None if urls.is_url(folder) else Path(folder))
 
 
-def _defaults(place: str, extension: str | None, activity: str | None) -> dict[str, str]:
+def _defaults(place: str, extension: str | None, beside: Mapping[str, str]) -> dict[str, str]:
     """Return NAME.near.EXT and NAME.far.EXT for NAME.EXT; EXT becomes .wav if it cannot be written."""
     name = PurePath(urls.base_name(place))
     parent = place.removesuffix(str(name))
@@ -164,7 +168,7 @@ def _defaults(place: str, extension: str | None, activity: str | None) -> dict[s
     if extension is not None:
         suffix = f".{extension.removeprefix('.')}"
     targets = {stem: f"{parent}{name.stem}.{stem}{suffix}" for stem in STEMS}
-    return targets if activity is None else targets | {"activity": f"{parent}{name.stem}.activity{activity}"}
+    return targets | {kind: f"{parent}{name.stem}.{kind}{end}" for kind, end in beside.items()}
 
 
 def _found(

@@ -14,13 +14,10 @@ from typing import TYPE_CHECKING, Any, Literal
 import numpy as np
 
 from ..audio import AudioReader, StemGroup
-from ..audio.targets import check_targets
-from ..constants import STEMS
 from ..errors import DssError, UsageError
 from ..runtime.timing import own_latency
 from ..utils.descriptors import PIPE
-from .activity import ActivityMeter
-from .activity_files import activity_text, check_extension
+from .documents import Documents, network_facts, speech_shares
 from .listening import Context, settled_context, used_context
 from .multichannel import Splitter, Stems
 from .separator import DEFAULT_MODEL, load_model
@@ -50,7 +47,7 @@ class FileReport:
         latency: latency of the chosen timing in seconds; None: whole chunks.
         gain: common factor of all stems, 1.0 unless a stem would have clipped.
         clipped: samples beyond full scale before the gain.
-        speech: share of the recording with speech, for near and far; None if not requested.
+        speech: share of the recording with speech, for near and far; None without `activity` and `page`.
         warnings: lines that were given to `warn`.
         elapsed: wall-clock seconds of the separation.
         rtf: real-time factor, elapsed / seconds.
@@ -83,6 +80,7 @@ def separate_file(
     far: str | os.PathLike[str] | None = None,
     residual: str | os.PathLike[str] | None = None,
     activity: str | os.PathLike[str] | None = None,
+    page: str | os.PathLike[str] | None = None,
     network: str | Path | Network = DEFAULT_MODEL,
     overlap: float | None = None,
     context: Context | None = None,
@@ -106,6 +104,8 @@ def separate_file(
         residual: as `near`, for mixture - near - far, so that the three stems sum to the input.
         activity: path of a file of speech intervals from the levels of both stems (see
             `activity.ActivityMeter`): .json, .rttm, .txt (Audacity labels) or .csv; None for none.
+        page: path of a listening page, one self-contained HTML file with a player; needs the extra
+            `report`. None for none.
         network: model by name or by the path of a `.tflite` file, or a loaded network, which can be reused
             for any number of recordings.
         overlap: overlap of consecutive chunks, 0 to 0.5 of a chunk; None: the model's own.
@@ -114,8 +114,8 @@ def separate_file(
         latency: largest latency in seconds, as for a live stream: the engine takes the longest latency that
             the model offers within it. None: latency of the network, which is whole chunks by default.
         strength: amount of separation: 1 gives the stems, 0 the mixture in both, other values leave the
-            share `1 - strength` of all other sound. The outputs still sum to the input; `activity` uses the
-            unmixed stems.
+            share `1 - strength` of all other sound. The outputs still sum to the input; `activity` and the
+            timeline of `page` use the unmixed stems.
         channels: 'each' separates every channel and keeps the layout, 'mix' averages all channels to one.
         track: number of the audio track, from 1.
         subtype: encoding of the outputs, such as 'PCM_24'; None: as the input.
@@ -135,7 +135,7 @@ def separate_file(
     started = time.perf_counter()
     if not 0 <= strength <= 1:
         raise UsageError(f"strength {strength}: must be between 0 and 1")
-    document = None if activity is None else _checked_activity(os.fspath(activity), source, overwrite)
+    documents = Documents({"activity": activity, "page": page}, source, overwrite)
     if isinstance(network, str | Path):
         network = load_model(network, latency=latency, warn=warn)
     latency = own_latency(network) if latency is None else latency
@@ -168,12 +168,11 @@ def separate_file(
         ) as writers:
             decided_on = _context(network, context, latency, source, keep)
             splitter = Splitter(network, overlap, reader.samplerate, width, decided_on, latency)
-            meter = ActivityMeter(reader.samplerate)
+            documents.begin(reader.samplerate)
 
-            def write(stems: Stems) -> None:
-                if document is not None:
-                    meter.push(stems.near, stems.far)
-                stems = softened(stems, strength)
+            def write(estimated: Stems) -> None:
+                stems = softened(estimated, strength)
+                documents.push(estimated, stems)
                 writers.write({stem: getattr(stems, stem) for stem in targets})
                 progress("separating", writers.frames, reader.estimate)
 
@@ -187,17 +186,15 @@ def separate_file(
                     f"{reader.name}: stems of {writers.frames} frames from an input of "
                     f"{reader.delivered}; nothing was written"
                 )
-            heard = meter.finish()
-            documents = {}
-            if document is not None:
-                text = activity_text(heard, str(document), reader.name)
-                documents[document] = text.encode(errors="surrogateescape")
-            written = writers.commit(partial(progress, "writing"), documents)
+            settings = network_facts(network) | _settings(decided_on, splitter.latency, strength, width)
+            paths = [os.fspath(path) for path in targets.values()]
+            heard, contents = documents.finish(reader, settings, warnings, keep, paths)
+            written = writers.commit(partial(progress, "writing"), contents)
     seconds = written.frames / reader.samplerate
     elapsed = time.perf_counter() - started
     return FileReport(
         input=os.fspath(source),
-        outputs=written.outputs | ({} if activity is None else {"activity": os.fspath(activity)}),
+        outputs=written.outputs | documents.names,
         frames=written.frames,
         seconds=seconds,
         rate=reader.samplerate,
@@ -206,7 +203,7 @@ def separate_file(
         latency=splitter.latency,
         gain=written.gain,
         clipped=written.clipped,
-        speech=None if activity is None else {stem: round(heard.share(stem), 4) for stem in STEMS},
+        speech=speech_shares(heard),
         warnings=warnings,
         elapsed=elapsed,
         rtf=elapsed / seconds,
@@ -223,12 +220,12 @@ def softened(stems: Stems, strength: float) -> Stems:
     return Stems(near, far, stems.near + stems.far + stems.residual - near - far)
 
 
-def _checked_activity(path: str, source: str | os.PathLike[str], overwrite: bool) -> Path:
-    check_extension(path)
-    files = check_targets({"activity": path}, source, overwrite).files
-    if not files:
-        raise UsageError(f"--activity {path}: must be a file")
-    return files["activity"]
+def _settings(context: Context, latency: float | None, strength: float, channels: int) -> dict[str, str]:
+    """Return the settings of a separation in words, for the listening page."""
+    chunks = "whole chunks" if latency is None else f"latency {latency:g} s"
+    softness = "" if strength == 1 else f", strength {strength:g}"
+    each = "" if channels == 1 else ", each channel individually"
+    return {"Separation": f"context {context}, {chunks}{softness}{each}"}
 
 
 def _context(

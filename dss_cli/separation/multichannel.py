@@ -21,12 +21,30 @@ Floats = npt.NDArray[np.float32]
 MAX_CHANNELS = 64  # ambisonics of the seventh order; each channel costs as much as a mono recording
 
 
-class Stems(NamedTuple):
-    """Parts of a recording or a block: float32 arrays in its shape that sum to it."""
-
+class _Parts(NamedTuple):
     near: Floats
     far: Floats
     residual: Floats  # mixture - near - far: noise, and frequencies above the model's band
+
+
+class Stems(_Parts):
+    """Parts of a recording or a block, `(near, far, residual)`: float32 arrays in its shape that sum to it.
+
+    Notebooks show the stems of a recording as players and spectrograms.
+
+    Attributes:
+        sample_rate: sample rate in Hz; None if unknown.
+    """
+
+    sample_rate: float | None = None
+
+    def _repr_html_(self) -> str | None:
+        """Return what a notebook shows; None without a sample rate."""
+        if self.sample_rate is None or not len(self.near):
+            return None
+        from ..page.notebook import stems_html
+
+        return stems_html(*self, self.sample_rate)
 
 
 class Splitter:

@@ -67,7 +67,7 @@ def load_model(
     from ..utils.machine import default_threads
 
     found = find_model(model)
-    if found.card.get("training", {}).get("untrained"):
+    if found.untrained:
         warn(f"{found.name}: the model is untrained: it separates nothing")
     return LiteRTNetwork(
         found,
@@ -158,7 +158,9 @@ class Separator:
         splitter = Splitter(self.network, self.overlap, sample_rate, width, self.context, self.latency)
         blocks = (columns[start : start + BLOCK] for start in range(0, len(columns), BLOCK))
         parts = zip(*map(splitter.push, blocks), splitter.flush(), strict=True)
-        return Stems(*(np.concatenate(part).reshape(samples.shape) for part in parts))
+        stems = Stems(*(np.concatenate(part).reshape(samples.shape) for part in parts))
+        stems.sample_rate = sample_rate
+        return stems
 
 
 def _checked(array: npt.NDArray[np.floating[Any]]) -> Floats:

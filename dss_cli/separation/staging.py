@@ -44,7 +44,9 @@ def staged(job: Job, overwrite: bool = False, adopt: bool = False) -> Iterator[J
             folder=None,
         )
         if urls.is_url(job.source):
-            here.source = str(Path(folder, f"input-{urls.base_name(job.source)}"))
+            inside = Path(folder, "input")  # the recording keeps its name, which documents contain
+            inside.mkdir()
+            here.source = str(inside / urls.base_name(job.source))
             urls.download(job.source, Path(here.source))
         try:
             yield here

@@ -62,6 +62,10 @@ class StepConfig:
     Attributes:
         seed: seed of all random numbers.
         batch: segments per step, each as long as a chunk of the network; a scene has one or several segments.
+        segments: segments per scene; each step draws one of these numbers that divides the batch. A number
+            that is listed twice is drawn twice as often.
+        whole: share of the scenes of whole-segment chunks whose context is the whole scene, as for a file;
+            the context of the other scenes is the past.
         voices: additional voices made from each talker by vocal tract length perturbation
             (`simulation/vtlp.py`).
         precision: dtype policy of Keras; mixed_bfloat16 computes in bfloat16 and keeps float32 weights.
@@ -72,6 +76,8 @@ class StepConfig:
 
     seed: Count = 1
     batch: Positive = 8
+    segments: Annotated[tuple[int, ...], Bounds(1)] = (2, 4, 8)
+    whole: Share = 0.6
     voices: Count = 0
     precision: Literal["float32", "mixed_bfloat16"] = "float32"
     mixing: Literal["host", "device"] = "host"

@@ -14,10 +14,9 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ..constants import SignalConfig
+from .config import StepConfig
 
-SEGMENTS = (2, 4, 8)  # segments per scene: 6, 12 or 24 s with chunks of 3 s
 CHUNKS = {1: 0.7, 2: 0.1, 4: 0.15, 12: 0.05}  # chunks per segment (3 to 0.25 s) and their frequency
-WHOLE = 0.6  # share of the scenes with whole-segment chunks whose context is the whole scene, as for a file
 
 
 @dataclass(frozen=True)
@@ -72,9 +71,10 @@ def _reshape(values: Any, shape: tuple[int, ...]) -> Any:
     return (np.reshape if isinstance(values, np.ndarray) else keras.ops.reshape)(values, shape)
 
 
-def draw_cut(rng: np.random.Generator, segments: int, signal: SignalConfig) -> Cut:
-    """Draw the layout of a step of `segments` segments, among the layouts that divide it evenly."""
-    lengths = [n for n in SEGMENTS if segments % n == 0] or [segments]
+def draw_cut(rng: np.random.Generator, step: StepConfig, signal: SignalConfig) -> Cut:
+    """Draw the layout of a step, among the numbers of segments per scene that divide the batch evenly."""
+    segments = step.batch
+    lengths = [n for n in step.segments if segments % n == 0] or [segments]
     length = int(rng.choice(lengths))
     total = length * signal.frames
     parts = [p for p in CHUNKS if total % max(1, round(signal.frames / p)) == 0]
@@ -82,7 +82,7 @@ def draw_cut(rng: np.random.Generator, segments: int, signal: SignalConfig) -> C
     part = int(rng.choice(parts, p=shares / shares.sum()))
     frames = max(1, round(signal.frames / part))
     scenes = segments // length
-    heard_whole = rng.uniform(size=scenes) < WHOLE if part == 1 else np.zeros(scenes)
+    heard_whole = rng.uniform(size=scenes) < step.whole if part == 1 else np.zeros(scenes)
     return Cut(scenes, total // frames, frames, heard_whole.astype(np.float32))
 
 

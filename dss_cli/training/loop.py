@@ -26,7 +26,7 @@ from ..simulation.vtlp import with_more_voices
 from ..utils.atomic_write import write_files
 from ..utils.toml_text import to_table
 from .config import TrainingConfig
-from .cut import WHOLE, Cut, draw_cut, inputs_of, takes_scenes, whole_scenes
+from .cut import Cut, draw_cut, inputs_of, takes_scenes, whole_scenes
 from .data import Sources, examples
 from .device_batches import Desk
 from .device_mixing import MixedTraining, Mixing
@@ -200,11 +200,12 @@ class TrainingRun:
         seed = [self.config.training.seed, step]
         if self.desk:
             numbers = self.desk.numbers(self.desk.draws(recipe, self._cut.scenes, seed))
-            heard_whole = np.random.default_rng([*seed, CUTS]).uniform(size=self._cut.scenes) < WHOLE
+            share = self.config.training.whole
+            heard_whole = np.random.default_rng([*seed, CUTS]).uniform(size=self._cut.scenes) < share
             return numbers | {"heard_whole": heard_whole.astype(np.float32)}, None
         signal, batch = self.signal, self.config.training.batch
         if takes_scenes(self.network):
-            cut = draw_cut(np.random.default_rng([*seed, CUTS]), batch, signal)
+            cut = draw_cut(np.random.default_rng([*seed, CUTS]), self.config.training, signal)
         else:
             cut = whole_scenes(batch, 1, signal)
         draws = sources.draws(recipe, signal, cut.scenes, seed, length=cut.samples(signal))

@@ -8,6 +8,6 @@ PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def bundled_folder(name: str) -> Path:
-    """Return the path of a shipped folder, `models` or `configs`."""
+    """Return the path of a shipped folder, such as `models` or `configs`."""
     inside = PACKAGE / name
     return inside if inside.is_dir() else PACKAGE.parent / name

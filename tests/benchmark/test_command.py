@@ -172,8 +172,8 @@ def test_a_library_that_is_missing_or_none_is_one_line(bench, tmp_path):
 @pytest.mark.parametrize(
     ("options", "message"),
     [
-        (("--threads", "1,x"), "--threads 1,x: positive whole numbers with commas are needed, such as 1,2,4"),
-        (("--threads", "0"), "--threads 0: positive whole numbers with commas are needed, such as 1,2,4"),
+        (("--threads", "1,x"), "--threads 1,x: whole numbers from 1 on, separated by commas, are needed"),
+        (("--threads", "0"), "--threads 0: whole numbers from 1 on, separated by commas, are needed"),
         (("--json", "--csv", "-"), "--json and '--csv -' would both write to standard output"),
     ],
 )

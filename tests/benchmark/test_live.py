@@ -56,6 +56,21 @@ def test_options_of_files_do_not_go_with_a_live_signal(tmp_path, capsys):
     assert "--live allows only" in capsys.readouterr().err
 
 
+def test_the_command_measures_the_latency_and_the_loads_that_it_is_given(tmp_path, capsys):
+    model = str(tiny.write(tmp_path))
+    live = ["bench", "--live", "--model", model, "--delegate", "cpu", "--duration", "1", "--json"]
+    assert main([*live, "--latency", "0.5", "--busy", "0,25"]) == 0
+    (result,) = json.loads(capsys.readouterr().out)["live"]
+    assert [row["other_core"] for row in result["rows"]] == [0.0, 0.25]
+    assert all(0 < row["latency"] <= 0.5 for row in result["rows"])
+    assert main([*live, "--latency", "0.01"]) == 2
+    assert "latency 0.01: the model offers only 0.112 s" in capsys.readouterr().err
+    assert main([*live, "--busy", "100"]) == 2
+    assert "--busy 100: whole numbers from 0 to 99" in capsys.readouterr().err
+    assert main(["bench", "--busy", "50"]) == 2
+    assert "--latency and --busy require --live" in capsys.readouterr().err
+
+
 def test_another_core_is_kept_busy_only_meanwhile():
     with busy_core(0.5):
         time.sleep(0.1)

@@ -49,6 +49,8 @@ def test_every_block_of_the_shell_works(folder, block):
     for program in ("ffmpeg", "sox"):
         if re.search(rf"\b{program}\b", block) and shutil.which(program) is None:
             pytest.skip(f"{program} is not installed")
+    if "--page" in block:
+        pytest.importorskip("jinja2", reason="the extra `report` is not installed")
     if ".mp4" in block:
         pytest.importorskip("av", reason="the extra `formats` is not installed")
     if "ffmpeg" in block:
@@ -74,6 +76,9 @@ def _seconds(path):
         return seconds
     if path.suffix == ".json":
         return json.loads(path.read_text())["seconds"]
+    if path.suffix == ".html":
+        options = json.loads(re.search("data-options='([^']+)'", path.read_text())[1])
+        return options["length"] / options["rate"]
     if path.suffix == ".txt":  # labels: a steady tone is nobody
         assert all(len(line.split("\t")) == 3 for line in path.read_text().splitlines())
         return SECONDS

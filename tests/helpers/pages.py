@@ -9,8 +9,10 @@ import time
 from pathlib import Path
 
 import numpy as np
+import pytest
 import soundfile as sf
 
+AXE = Path(__file__).parents[2] / "web" / "node_modules" / "axe-core" / "axe.min.js"
 NO_GPU = "No available adapters."  # Chromium's own words where a page asks for a GPU and there is none
 LOUD = ("error", "warning", "warn", "assert")  # levels of the console that no visit may reach
 
@@ -41,6 +43,20 @@ def stat(path):
         return "", 0, 0
     fields = rest.split()
     return name, int(fields[1]), int(fields[11]) + int(fields[12])
+
+
+def emulate(page, theme):
+    """Show a page in a theme, "light" or "dark"."""
+    page.ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}])
+
+
+def axe_violations(page):
+    """Return the violations that axe-core finds in a page; skip the test where axe-core is missing."""
+    if not AXE.is_file():
+        pytest.skip("axe-core is missing: `npm ci --ignore-scripts` in web/ brings it")
+    if not page.run("'axe' in window"):
+        page.run(AXE.read_text(encoding="utf-8") + ";0")
+    return page.run("axe.run().then(r => r.violations.map(v => `${v.id}: ${v.nodes[0].html}`))")
 
 
 class Visit:

@@ -106,6 +106,9 @@ def test_no_device_at_all_is_one_line(fake, capsys):
     assert capsys.readouterr().err.splitlines() == [
         "dss: error: there is no input device; `dss live --list` shows the devices"
     ]
+    assert main(["live", "--list"]) == 0
+    out, err = capsys.readouterr()
+    assert len(out.splitlines()) == 1 and "no sound device was found" in err
 
 
 def test_a_missing_package_names_the_extra(monkeypatch, capsys):

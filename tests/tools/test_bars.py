@@ -25,9 +25,17 @@ def card(tmp_path, *strata, context="recording", latency=None, names=()):
     return path
 
 
+def rows(path, benchmarks=""):
+    document = path.with_name("benchmarks.md")
+    document.write_text(benchmarks)
+    return [
+        [cell.strip() for cell in line.split("|")[1:-1]] for line in bars.table(path, document).splitlines()
+    ]
+
+
 def row(monkeypatch, path, bar):
     monkeypatch.setattr(bars, "BARS", (bar,))
-    return [cell.strip() for cell in bars.table(path).splitlines()[2].split("|")[1:-1]]
+    return rows(path)[2]
 
 
 def gains(near, far):
@@ -70,3 +78,28 @@ def test_scores_of_another_context_or_latency_do_not_count(monkeypatch, tmp_path
     assert row(monkeypatch, late, replace(BAR, context="past"))[3] == "not scored"
     assert row(monkeypatch, late, replace(BAR, context="past", latency=0.5))[3] == "+14 / +20"
     assert row(monkeypatch, late, replace(BAR, context="past", latency=0.25))[3] == "not scored"
+
+
+@pytest.mark.parametrize(("times", "told"), [("5.97", "6.0"), ("6.10", "6.1 (missed)")])
+def test_the_speed_comes_from_the_table_of_the_peers(tmp_path, times, told):
+    peers = f"""
+<!-- peers -->
+
+| system | RTF | RTF, times DTLN's |
+| --- | ---: | ---: |
+| lite | 0.06 | {times} |
+| DTLN | 0.01 | 1.00 |
+
+- RTF: of 3 runs; 2001-02-04.
+<!-- peers: end -->
+"""
+    path = card(tmp_path, stratum(**gains(14, 20)))
+    assert rows(path, peers)[-1][1:] == ["6", "3", told, "2001-02-04"]
+    assert rows(path)[-1][3] == "not measured"
+
+
+def test_the_readme_has_only_the_headlines(tmp_path):
+    path = card(tmp_path, stratum(**gains(14, 20)))
+    headlines = bars.table(path).splitlines()[2:]
+    assert len(headlines) == sum(bar.headline for bar in bars.BARS)
+    assert "+14 / +20" in headlines[0]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 import shutil
 import subprocess
 from pathlib import Path
@@ -146,17 +145,6 @@ def test_stems_are_those_of_python_with_every_context(engine, noise, context, le
         assert len(result(name)) == length
         assert sdr(result(name), stem) > EQUAL, name
     assert json.loads((engine.folder / "calls.out").read_text()) == network.calls
-
-
-def test_the_player_can_be_written_into_one_script(tmp_path):
-    """For a page in one file, names are unique and there are no other imports."""
-    page = ROOT / "web" / "page"
-    names = ("signal/fft", "player/mixing", "player/playback", "player/spectrogram", "player/player")
-    text = "".join((page / f"{name}.js").read_text(encoding="utf-8") for name in names)
-    script = tmp_path / "player.mjs"
-    script.write_text(re.sub(r"^export ", "", re.sub(r"^import .*$", "", text, flags=re.M), flags=re.M))
-    done = subprocess.run([NODE, "--check", str(script)], capture_output=True, text=True, timeout=60)
-    assert done.returncode == 0, done.stderr
 
 
 def test_an_empty_recording_gives_empty_stems(engine):

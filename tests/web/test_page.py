@@ -15,7 +15,7 @@ import soundfile as sf
 from dss_cli import Separator
 from dss_cli.audio.resampling import Resampler
 from dss_cli.web.server import PageServer
-from tests.helpers.pages import sdr, worker_seconds
+from tests.helpers.pages import axe_violations, emulate, sdr, worker_seconds
 from tools import web_page
 
 pytestmark = pytest.mark.slow
@@ -201,23 +201,14 @@ def test_on_a_plain_host_the_page_gives_itself_threads_and_can_send_nothing_else
 
 
 def test_axe_finds_no_barrier_in_either_theme(visit, site, example):
-    axe = web_page.PACKAGES.parent / "axe-core" / "axe.min.js"
-    if not axe.is_file():
-        pytest.skip("axe-core is missing: `npm ci --ignore-scripts` in web/ brings it")
     here = visit()
     here.started()
     here.choose(example)
     here.finished()
     here.page.run("document.querySelectorAll('details').forEach(one => one.open = true)")
-    here.page.run(axe.read_text(encoding="utf-8") + ";0")
     for theme in ("light", "dark"):
         emulate(here.page, theme)
-        found = here.page.run("axe.run().then(r => r.violations.map(v => `${v.id}: ${v.nodes[0].html}`))")
-        assert found == [], theme
-
-
-def emulate(page, theme):
-    page.ask("Emulation.setEmulatedMedia", features=[{"name": "prefers-color-scheme", "value": theme}])
+        assert axe_violations(here.page) == [], theme
 
 
 def test_a_phone_needs_no_sideways_scrolling_and_the_theme_is_the_systems(visit, example, tmp_path):

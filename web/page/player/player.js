@@ -4,9 +4,12 @@
 import { clock, gainsAt, placeInWords, timeInWords } from "./mixing.js";
 import { Playback } from "./playback.js";
 import { Spectrogram, placeOf } from "./spectrogram.js";
+import { timeline } from "./timeline.js";
 
-const TRACKS = { mixture: "Recording", near: "Near", far: "Far" };
+const TITLES = { mixture: "Recording", near: "Near", far: "Far" };
+const REFERENCE = " reference"; // tracks "near reference" and "far reference": what the stems should be
 const HELP = "Space plays and pauses, the arrow keys move by five seconds, N, B and F choose near, both and far, R the recording.";
+const HELP_REFERENCES = " T chooses the references.";
 const JUMP = 5; // seconds of an arrow key
 const LABELLED = [500, 1000, 2000, 4000]; // Hz
 
@@ -22,18 +25,27 @@ function element(tag, { text, ...attributes } = {}, ...children) {
 /**
  * A player in a container.
  *
- * Append samples of "mixture", "near" and "far" as they become known; `place` is where the slider stands, from -1 to 1.
+ * Append samples of "mixture", "near" and "far" as they become known; `place` is where the slider stands, from -1 to 1,
+ * and `source` what it mixes: "stems", "references", or "mixture" where the recording itself is heard.
  */
 export class Player {
-  /** `rate` in Hz and `length` in samples of all tracks; `context`: as `Playback` takes it. */
-  constructor(container, rate, length, context) {
+  /**
+   * `rate` in Hz and `length` in samples of all tracks; `context`: as `Playback` takes it.
+   *
+   * Options: `titles` of the tracks by name, in the order of the rows; may have "near reference" and "far reference".
+   * `spans`: who speaks when, as lists of [begin, end] in seconds by stem; null for no timeline.
+   */
+  constructor(container, rate, length, context, { titles = TITLES, spans = null } = {}) {
     this.rate = rate;
     this.length = length;
     this.place = 0;
-    this.original = false; // whether the recording itself is heard
+    this.source = "stems";
     this.dirty = true;
-    this.playback = new Playback(context, rate, length, Object.keys(TRACKS));
-    this.spectrograms = Object.fromEntries(Object.keys(TRACKS).map((name) => [name, new Spectrogram(rate, length)]));
+    this.titles = titles;
+    this.spans = spans;
+    const names = Object.keys(titles);
+    this.playback = new Playback(context, rate, length, names);
+    this.spectrograms = Object.fromEntries(names.map((name) => [name, new Spectrogram(rate, length)]));
     this.root = this.#build();
     container.replaceChildren(this.root);
     this.#listen();
@@ -56,7 +68,7 @@ export class Player {
 
   /** Gains of near and far as they are heard; null where the recording itself is. */
   get gains() {
-    return this.original ? null : gainsAt(this.place);
+    return this.source === "mixture" ? null : gainsAt(this.place);
   }
 
   /** Take the player away. */
@@ -69,7 +81,7 @@ export class Player {
   }
 
   #build() {
-    const rows = Object.entries(TRACKS).map(([name, title]) => {
+    const rows = Object.entries(this.titles).map(([name, title]) => {
       const canvas = element("canvas", { role: "img", "aria-label": `Spectrogram: ${title.toLowerCase()}` });
       const scale = LABELLED.filter((hertz) => hertz < this.rate / 2).map((hertz) => {
         const label = element("span", { text: hertz < 1000 ? `${hertz}` : `${hertz / 1000}k`, "aria-hidden": "true" });
@@ -81,36 +93,42 @@ export class Player {
     });
     this.canvases = Object.fromEntries(rows.map(({ name, canvas }) => [name, canvas]));
     this.head = element("div", { class: "player-head", "aria-hidden": "true" });
-    this.stack = element("div", { class: "player-stack" }, ...rows.map(({ row }) => row), this.head);
     const seconds = this.length / this.rate;
+    const strip = this.spans ? [timeline(this.spans, seconds)] : [];
+    this.stack = element("div", { class: "player-stack", "data-rows": rows.length }, ...rows.map(({ row }) => row), ...strip, this.head);
     this.seeker = element("input", { type: "range", class: "player-seek", min: 0, max: seconds.toFixed(2), step: 0.01, value: 0, "aria-label": "Position" });
     this.button = element("button", { type: "button", class: "player-play" });
     this.time = element("span", { class: "player-time" });
     this.slider = element("input", { type: "range", min: -100, max: 100, step: 1, value: 0, "aria-label": "From near over both to far" });
     this.heard = element("output", { class: "player-heard" });
-    this.compare = element("button", { type: "button", "aria-pressed": "false", text: "Hear the recording" });
+    this.others = Object.fromEntries(
+      Object.entries({ mixture: "Hear the recording", references: "Hear the references" })
+        .filter(([source]) => source === "mixture" || `near${REFERENCE}` in this.titles)
+        .map(([source, text]) => [source, element("button", { type: "button", "aria-pressed": "false", text })]),
+    );
     const ends = [["Near", -1], ["Both", 0], ["Far", 1]].map(([text, place]) => {
       const end = element("button", { type: "button", class: "player-end", text });
       end.addEventListener("click", () => this.moveTo(place));
       return end;
     });
     const mixer = element("div", { class: "player-mixer", role: "group", "aria-label": "What is heard" }, this.slider, element("div", { class: "player-ends" }, ...ends), this.heard);
-    const controls = element("div", { class: "player-controls" }, this.button, this.time, mixer, this.compare);
+    const others = element("div", { class: "player-others" }, ...Object.values(this.others));
+    const controls = element("div", { class: "player-controls" }, this.button, this.time, mixer, others);
     return element(
-      "section",
-      { class: "player", "aria-label": "Player" },
+      "div",
+      { class: "player", role: "group", "aria-label": "Player" },
       this.stack,
       element("div", { class: "player-seekrow" }, this.seeker),
       controls,
-      element("p", { class: "player-help", text: HELP }),
+      element("p", { class: "player-help", text: HELP + (this.others.references ? HELP_REFERENCES : "") }),
     );
   }
 
   #listen() {
     this.button.addEventListener("click", () => this.#toggle());
-    this.seeker.addEventListener("input", () => this.playback.seek(Number(this.seeker.value) * this.rate));
+    this.seeker.addEventListener("input", () => this.seekTo(Number(this.seeker.value)));
     this.slider.addEventListener("input", () => this.moveTo(Number(this.slider.value) / 100));
-    this.compare.addEventListener("click", () => this.#hearRecording(!this.original));
+    for (const [source, button] of Object.entries(this.others)) button.addEventListener("click", () => this.#switchTo(source));
     this.stack.addEventListener("pointerdown", (event) => this.#point(event));
     this.stack.addEventListener("pointermove", (event) => event.buttons && this.#point(event));
     this.root.addEventListener("keydown", (event) => this.#key(event));
@@ -131,19 +149,30 @@ export class Player {
   moveTo(place) {
     this.place = place;
     this.slider.value = Math.round(100 * place);
-    this.#hearRecording(false);
+    if (this.source === "mixture") this.source = "stems";
+    this.#mix();
   }
 
-  #hearRecording(wanted) {
-    this.original = wanted;
-    this.compare.setAttribute("aria-pressed", String(wanted));
+  /** Go to a time in seconds. */
+  seekTo(seconds) {
+    this.playback.seek(seconds * this.rate);
+  }
+
+  /** Hear another source, or the stems again where it is heard already. */
+  #switchTo(source) {
+    this.source = this.source === source ? "stems" : source;
     this.#mix();
   }
 
   #mix() {
-    const gains = this.gains;
-    this.playback.setGains({ near: 0, far: 0, ...gains, mixture: gains ? 0 : 1 });
-    const words = this.original ? "the recording" : placeInWords(this.place);
+    const gains = Object.fromEntries(Object.keys(this.titles).map((name) => [name, 0]));
+    const end = this.source === "references" ? REFERENCE : "";
+    if (!this.gains) gains.mixture = 1;
+    else for (const [stem, gain] of Object.entries(this.gains)) gains[stem + end] = gain;
+    this.playback.setGains(gains);
+    for (const [source, button] of Object.entries(this.others)) button.setAttribute("aria-pressed", String(source === this.source));
+    const place = placeInWords(this.place);
+    const words = { mixture: "the recording", references: `references: ${place}`, stems: place }[this.source];
     this.slider.setAttribute("aria-valuetext", words);
     this.heard.textContent = words;
   }
@@ -151,7 +180,7 @@ export class Player {
   #point(event) {
     const box = this.canvases.mixture.getBoundingClientRect();
     if (event.clientX < box.left && event.type === "pointerdown") return;
-    this.playback.seek(((event.clientX - box.left) / box.width) * this.length);
+    this.seekTo((((event.clientX - box.left) / box.width) * this.length) / this.rate);
     event.preventDefault();
   }
 
@@ -167,7 +196,8 @@ export class Player {
       n: () => this.moveTo(-1),
       b: () => this.moveTo(0),
       f: () => this.moveTo(1),
-      r: () => this.#hearRecording(!this.original),
+      r: () => this.#switchTo("mixture"),
+      t: this.others.references ? () => this.#switchTo("references") : null,
     };
     const action = keys[event.key.length === 1 ? event.key.toLowerCase() : event.key];
     if (!action) return;

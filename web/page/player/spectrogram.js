@@ -24,6 +24,8 @@ export class Spectrogram {
     this.loudest = 0; // level
     this.fft = new RealFFT(SIZE);
     this.window = Float32Array.from({ length: SIZE }, (_, k) => Math.sin((Math.PI * (k + 0.5)) / SIZE) ** 2);
+    this.windowed = new Float32Array(SIZE);
+    this.bins = new Float64Array(SIZE + 2);
     this.edges = melEdges(rate);
     this.kept = new Float32Array(SIZE / 2);
     this.taken = 0;
@@ -43,8 +45,8 @@ export class Spectrogram {
   }
 
   #column(samples, at) {
-    const windowed = this.window.map((weight, k) => weight * samples[at + k]);
-    const bins = new Float64Array(SIZE + 2);
+    const { windowed, bins } = this;
+    for (let k = 0; k < SIZE; k++) windowed[k] = this.window[k] * samples[at + k];
     this.fft.forward(windowed, bins);
     const to = this.filled * BANDS;
     for (let band = 0; band < BANDS; band++) {

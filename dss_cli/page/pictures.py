@@ -1,15 +1,13 @@
-"""Sounds and spectrograms as data URIs, for a self-contained page."""
+"""Spectrograms as PNG, for places without scripts."""
 
 from __future__ import annotations
 
 import base64
-import io
 import struct
 import zlib
 
 import numpy as np
 import numpy.typing as npt
-import soundfile as sf
 
 Floats = npt.NDArray[np.float32]
 
@@ -27,15 +25,8 @@ _STOPS = (
 )
 
 
-def wav_uri(samples: Floats, rate: int) -> str:
-    """Return samples `(samples,)` as a 16-bit WAV; samples beyond full scale are clipped."""
-    buffer = io.BytesIO()
-    sf.write(buffer, np.clip(samples, -1, 1), rate, format="WAV", subtype="PCM_16")
-    return _uri("audio/wav", buffer.getvalue())
-
-
 def spectrogram_uri(samples: Floats, full: float) -> str:
-    """Return the spectrogram of samples as a PNG, with low frequencies at the bottom.
+    """Return the spectrogram of samples as the data URI of a PNG, with low frequencies at the bottom.
 
     Args:
         samples: samples `(samples,)` at any rate.
@@ -43,7 +34,7 @@ def spectrogram_uri(samples: Floats, full: float) -> str:
     """
     decibels = 20 * np.log10(np.maximum(_magnitudes(samples) / full, 1e-9))
     shades = np.clip((decibels / RANGE_DB + 1) * 255, 0, 255).astype(np.uint8)
-    return _uri("image/png", png(shades.T[::-1]))
+    return data_uri("image/png", png(shades.T[::-1]))
 
 
 def loudest(samples: Floats) -> float:
@@ -72,13 +63,14 @@ def png(shades: npt.NDArray[np.uint8]) -> bytes:
     return data
 
 
+def data_uri(kind: str, data: bytes) -> str:
+    """Return data as a URI that contains them."""
+    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
+
+
 def _magnitudes(samples: Floats) -> npt.NDArray[np.float64]:
     """Return magnitudes `(frames, bins)` of windows with a hop that limits the number of frames."""
     padded = np.pad(samples, (0, max(0, WINDOW - len(samples)))).astype(np.float64)
     hop = max(WINDOW // 4, -(-len(padded) // COLUMNS))
     frames = np.lib.stride_tricks.sliding_window_view(padded, WINDOW)[::hop]
     return np.asarray(np.abs(np.fft.rfft(frames * np.hanning(WINDOW))))
-
-
-def _uri(kind: str, data: bytes) -> str:
-    return f"data:{kind};base64,{base64.b64encode(data).decode()}"
