@@ -75,6 +75,16 @@ def test_wheel_carries_the_package_and_nothing_else(wheel: Path) -> None:
     assert f"{info}licenses/LICENSE" in names
 
 
+def test_the_wheel_finds_the_files_of_its_pages(wheel: Path, tmp_path: Path) -> None:
+    with zipfile.ZipFile(wheel) as archive:
+        archive.extractall(tmp_path)
+    script = "from dss_cli.page import assets; print(assets.__file__); assets.load_assets('')"
+    environment = {**os.environ, "PYTHONPATH": str(tmp_path)}
+    command = [sys.executable, "-c", script]
+    found = subprocess.check_output(command, cwd=tmp_path, env=environment, text=True)
+    assert Path(found.strip()).is_relative_to(tmp_path)
+
+
 def test_wheel_needs_the_runtime_and_the_extras_bring_the_rest(metadata: Message) -> None:
     requirements = metadata.get_all("Requires-Dist", [])
     plain = {re.split(r"[^\w.-]", line)[0].lower() for line in requirements if "extra ==" not in line}

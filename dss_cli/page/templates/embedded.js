@@ -1,9 +1,9 @@
-// Recordings inside the page itself: each is decoded once it comes into view, and heard in a player.
+// Players of the recordings inside the page; a recording is decoded when it comes into view.
 
 const DECODER_DELAY = 1105; // samples of silence before an MP3 for decoders that ignore its header
 const MP3_FRAME = 576; // samples, below 32 kHz
 const players = [];
-let sound = null; // the context of all players
+let sound = null; // audio context of all players
 
 function soundOf(rate) {
   if (sound?.sampleRate !== rate) sound = new AudioContext({ sampleRate: rate });
@@ -23,7 +23,7 @@ async function decoded(base64, rate, length) {
   return samples.subarray(samples.length - length > MP3_FRAME ? DECODER_DELAY : 0).subarray(0, length);
 }
 
-/** Decode the parts of all tracks in turn; the player can play while the later ones are missing. */
+/** Decode the parts of all tracks in order; playback can begin after the first part. */
 async function fill(player, tracks, { rate, length, segment, lead, gain }) {
   const parts = tracks.map((track) => track.textContent.trim().split(/\s+/));
   for (let at = 0, k = 0; at < length; at += segment, k++) {
@@ -33,7 +33,7 @@ async function fill(player, tracks, { rate, length, segment, lead, gain }) {
       const piece = new Float32Array(wanted);
       piece.set(sound.subarray(lead, lead + wanted));
       player.append(tracks[number].dataset.track, gain === 1 ? piece : piece.map((value) => gain * value));
-      await new Promise((next) => setTimeout(next)); // the page answers in between
+      await new Promise((next) => setTimeout(next)); // keeps the page responsive
     }
   }
 }
@@ -73,5 +73,5 @@ for (const home of document.querySelectorAll(".embedded")) seen.observe(home);
 
 document.addEventListener("click", ({ target }) => {
   const { seek } = target.dataset ?? {};
-  if (seek !== undefined) players[0].seekTo(Number(seek));
+  if (seek !== undefined) players[0]?.seekTo(Number(seek));
 });

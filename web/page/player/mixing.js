@@ -1,8 +1,8 @@
-// One slider from near over both to far: what it does to the gains, and how it is said in words.
+// Slider from near over both to far: gains of the stems for each position, and its description in words.
 
-const QUIETEST = 40; // dB, just before a stem falls silent
+const QUIETEST = 40; // dB: attenuation of a stem just before the end of the slider, which mutes it
 
-/** Gains of near and far for a place from -1 (near alone) over 0 (both) to 1 (far alone). */
+/** Return the gains of near and far for a position from -1 (near alone) over 0 (both) to 1 (far alone). */
 export function gainsAt(place) {
   return { near: faded(place), far: faded(-place) };
 }
@@ -12,7 +12,7 @@ function faded(amount) {
   return amount >= 1 ? 0 : 10 ** ((-QUIETEST * amount) / 20);
 }
 
-/** The place in words. */
+/** Return a description of a position. */
 export function placeInWords(place) {
   if (place <= -1) return "near only";
   if (place >= 1) return "far only";
@@ -21,7 +21,7 @@ export function placeInWords(place) {
   return place < 0 ? `far ${decibels} decibels quieter` : `near ${decibels} decibels quieter`;
 }
 
-/** A time as minutes and seconds: "1:05", "1:00:05". */
+/** Return a time as minutes and seconds: "1:05", "1:00:05". */
 export function clock(seconds) {
   const whole = Math.max(0, Math.floor(seconds));
   const [hours, minutes, rest] = [Math.floor(whole / 3600), Math.floor(whole / 60) % 60, whole % 60];
@@ -29,7 +29,7 @@ export function clock(seconds) {
   return hours ? `${hours}:${two(minutes)}:${two(rest)}` : `${minutes}:${two(rest)}`;
 }
 
-/** A time for screen readers: "1 minute 5 seconds". */
+/** Return a time for screen readers: "1 minute 5 seconds". */
 export function timeInWords(seconds) {
   const whole = Math.max(0, Math.floor(seconds));
   const counted = (value, unit) => (value ? `${value} ${unit}${value === 1 ? "" : "s"}` : "");

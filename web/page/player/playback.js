@@ -1,19 +1,19 @@
-// Sound of several tracks at once, aligned to the sample, while they are still growing.
+// Simultaneous playback of several tracks, aligned to the sample, while samples are still appended.
 
-const AHEAD = 8; // seconds that are handed to the browser in advance: enough for a hidden tab's slow timers
+const AHEAD = 8; // seconds scheduled in advance, because timers of hidden tabs are slow
 const BLOCK = 4; // seconds of one block
 const LEAD = 0.05; // seconds between a request and the first sample
-const FADE = 0.01; // seconds: a cut that does not click
+const FADE = 0.01; // seconds of a fade, against clicks
 const GLIDE = 0.015; // time constant of a gain, in seconds
 const TICK = 200; // ms
 
 /**
- * Plays tracks of one rate and one length together, each with a gain of its own.
+ * Player of tracks with equal rate and length and individual gains.
  *
- * Events: "state" (detail: "paused", "playing", or "waiting" for sound that is not there yet).
+ * Events: "state" (detail: "paused", "playing", or "waiting" for missing samples).
  */
 export class Playback extends EventTarget {
-  /** `context`: an AudioContext of `rate` Hz (made when the visitor first plays), or a function that gives it. */
+  /** `context`: an AudioContext of `rate` Hz or a function that returns it, called at the first playback. */
   constructor(context, rate, length, names) {
     super();
     this.makeContext = typeof context === "function" ? context : () => context;
@@ -25,16 +25,16 @@ export class Playback extends EventTarget {
     this.gains = Object.fromEntries(names.map((name) => [name, 1]));
     this.nodes = null;
     this.state = "paused";
-    this.from = 0; // where it plays from, in samples, when it is not playing
-    this.run = null; // what is playing: { start, time, end, fade, sources }
+    this.from = 0; // start of the next playback, in samples
+    this.run = null; // current playback: { start, time, end, fade, sources }
   }
 
-  /** Samples that every track has. */
+  /** Number of samples available in all tracks. */
   get ready() {
     return Math.min(...Object.values(this.filled));
   }
 
-  /** Where it is, in samples. */
+  /** Position in samples. */
   get position() {
     if (!this.run) return this.from;
     const heard = this.context.currentTime - (this.context.outputLatency || 0) - this.run.time;
@@ -49,13 +49,13 @@ export class Playback extends EventTarget {
     if (this.state !== "paused") this.#tick();
   }
 
-  /** No more will come: what every track has is all that there is. */
+  /** Shorten all tracks to their available samples. */
   cut() {
     this.length = this.ready;
     if (this.state === "waiting") this.pause();
   }
 
-  /** Set the gains of tracks, by name; the change glides. */
+  /** Set the gains of tracks by name, with a smooth transition. */
   setGains(gains) {
     Object.assign(this.gains, gains);
     if (!this.nodes) return;
@@ -64,7 +64,7 @@ export class Playback extends EventTarget {
     }
   }
 
-  /** Play on; from the start where it had come to the end. To be called from a click or a key. */
+  /** Continue playback, at the end from the start. Call it from a click or a key. */
   play() {
     if (this.state !== "paused") return;
     if (this.from >= this.length) this.from = 0;
@@ -75,7 +75,7 @@ export class Playback extends EventTarget {
     this.#tick();
   }
 
-  /** Stop, and stay where it is. */
+  /** Stop at the current position. */
   pause() {
     if (this.state === "paused") return;
     this.from = this.position;
@@ -84,7 +84,7 @@ export class Playback extends EventTarget {
     this.#say("paused");
   }
 
-  /** Go to a sample; what plays goes on from there. */
+  /** Move to a sample; playback continues from there. */
   seek(sample) {
     this.#stop();
     this.from = Math.max(0, Math.min(this.length, Math.round(sample)));
@@ -94,7 +94,7 @@ export class Playback extends EventTarget {
     }
   }
 
-  /** Give back what the browser holds. */
+  /** Release the audio nodes. */
   close() {
     this.pause();
     for (const node of Object.values(this.nodes ?? {})) node.disconnect();
@@ -117,7 +117,7 @@ export class Playback extends EventTarget {
     }
   }
 
-  /** Begin, hand on what is due, notice the end and what is missing. */
+  /** Start, schedule the next blocks, detect the end and missing samples. */
   #tick() {
     if (this.run && this.context.currentTime >= this.run.time + (this.run.end - this.run.start) / this.rate) {
       const ended = this.run.end >= this.length;
@@ -169,7 +169,7 @@ export class Playback extends EventTarget {
     run.end = end;
   }
 
-  /** Fade out what plays. */
+  /** Fade out the current playback. */
   #stop() {
     const { run } = this;
     if (!run) return;

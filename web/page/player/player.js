@@ -1,5 +1,5 @@
-// The player: aligned spectrograms with one playhead, one slider from near over both to far. It knows nothing of
-// the page around it, and gets its samples from whoever has them.
+// Player: aligned spectrograms with one playhead, one slider from near over both to far. Independent of the page, which
+// appends the samples.
 
 import { clock, gainsAt, placeInWords, timeInWords } from "./mixing.js";
 import { Playback } from "./playback.js";
@@ -7,13 +7,13 @@ import { Spectrogram, placeOf } from "./spectrogram.js";
 import { timeline } from "./timeline.js";
 
 const TITLES = { mixture: "Recording", near: "Near", far: "Far" };
-const REFERENCE = " reference"; // tracks "near reference" and "far reference": what the stems should be
+const REFERENCE = " reference"; // tracks "near reference" and "far reference": true stems of a test scene
 const HELP = "Space plays and pauses, the arrow keys move by five seconds, N, B and F choose near, both and far, R the recording.";
 const HELP_REFERENCES = " T chooses the references.";
 const JUMP = 5; // seconds of an arrow key
 const LABELLED = [500, 1000, 2000, 4000]; // Hz
 
-/** Make an element: `element("button", { class: "x", text: "Play" }, child, ...)`. */
+/** Return a new element: `element("button", { class: "x", text: "Play" }, child, ...)`. */
 function element(tag, { text, ...attributes } = {}, ...children) {
   const made = document.createElement(tag);
   for (const [name, value] of Object.entries(attributes)) made.setAttribute(name, value);
@@ -23,17 +23,17 @@ function element(tag, { text, ...attributes } = {}, ...children) {
 }
 
 /**
- * A player in a container.
+ * Player in a container.
  *
- * Append samples of "mixture", "near" and "far" as they become known; `place` is where the slider stands, from -1 to 1,
- * and `source` what it mixes: "stems", "references", or "mixture" where the recording itself is heard.
+ * Samples of each track can be appended during playback. `place` is the position of the slider, -1 to 1; `source` is the
+ * audible source: "stems" or "references", mixed by the slider, or "mixture", the recording.
  */
 export class Player {
   /**
-   * `rate` in Hz and `length` in samples of all tracks; `context`: as `Playback` takes it.
+   * `rate` in Hz and `length` in samples of all tracks; `context`: as for `Playback`.
    *
    * Options: `titles` of the tracks by name, in the order of the rows; may have "near reference" and "far reference".
-   * `spans`: who speaks when, as lists of [begin, end] in seconds by stem; null for no timeline.
+   * `spans`: intervals of speech, lists of [begin, end] in seconds by stem; null for no timeline.
    */
   constructor(container, rate, length, context, { titles = TITLES, spans = null } = {}) {
     this.rate = rate;
@@ -61,17 +61,17 @@ export class Player {
     this.dirty = true;
   }
 
-  /** Play; to be called from a click or a key. */
+  /** Play. Call it from a click or a key. */
   play() {
     this.playback.play();
   }
 
-  /** Gains of near and far as they are heard; null where the recording itself is. */
+  /** Current gains of near and far; null for the recording. */
   get gains() {
     return this.source === "mixture" ? null : gainsAt(this.place);
   }
 
-  /** Take the player away. */
+  /** Remove the player. */
   close() {
     cancelAnimationFrame(this.frame);
     this.playback.close();
@@ -158,7 +158,7 @@ export class Player {
     this.playback.seek(seconds * this.rate);
   }
 
-  /** Hear another source, or the stems again where it is heard already. */
+  /** Switch to another source, or from it back to the stems. */
   #switchTo(source) {
     this.source = this.source === source ? "stems" : source;
     this.#mix();
@@ -211,7 +211,7 @@ export class Player {
     this.root.dataset.state = state;
   }
 
-  /** Once per picture of the screen: the playhead, and what has changed of the spectrograms. */
+  /** Update the playhead and changed spectrograms, once per frame of the screen. */
   #show() {
     this.frame = requestAnimationFrame(() => this.#show());
     const { position } = this.playback;

@@ -1,4 +1,4 @@
-// Spectrograms of speech: computed as samples arrive, drawn on a canvas of any size.
+// Spectrograms of speech, computed blockwise and drawn on a canvas of any size.
 
 import { RealFFT } from "../signal/fft.js";
 
@@ -6,15 +6,15 @@ const SIZE = 512;
 const BANDS = 96;
 const FLOOR = -110; // dB re full scale: level 0
 const STEP = 110 / 255; // dB of one level
-const SPAN = 65; // dB between the loudest band of a recording and what is drawn as nothing
+const SPAN = 65; // dB between the loudest band of a recording and the background colour
 
-// Two scales of colour from silence to loud, as many stops as they need: for a dark page and for a light one.
+// Colour scales from silence to loud, for dark and light pages.
 const SCALES = {
   dark: [[13, 17, 33], [45, 27, 94], [122, 37, 120], [207, 68, 96], [246, 142, 77], [252, 238, 172]],
   light: [[250, 250, 247], [223, 223, 236], [166, 170, 214], [109, 96, 178], [84, 39, 120], [40, 8, 54]],
 };
 
-/** Levels over time and frequency of one track, in mel bands up to half its rate. */
+/** Levels of one track over time and frequency, in mel bands up to half its rate. */
 export class Spectrogram {
   constructor(rate, length) {
     this.hop = Math.round(rate * 0.016);
@@ -35,7 +35,7 @@ export class Spectrogram {
   /** Take samples of the track, in order. */
   push(samples) {
     this.taken += samples.length;
-    const padding = this.taken >= this.length ? SIZE : 0; // the last columns reach behind the end
+    const padding = this.taken >= this.length ? SIZE : 0; // the last columns extend beyond the end
     const all = new Float32Array(this.kept.length + samples.length + padding);
     all.set(this.kept);
     all.set(samples, this.kept.length);
@@ -64,8 +64,8 @@ export class Spectrogram {
   /**
    * Draw the whole track onto a canvas of its own size in pixels.
    *
-   * `theme`: "dark" or "light"; `loudest`: the level that gets the strongest colour, equal for all tracks of a
-   * recording, so that they can be compared.
+   * `theme`: "dark" or "light"; `loudest`: level of the strongest colour, equal for all tracks of a recording,
+   * which makes them comparable.
    */
   draw(canvas, theme, loudest) {
     const { width, height } = canvas;
@@ -85,7 +85,7 @@ export class Spectrogram {
     canvas.getContext("2d").putImageData(image, 0, 0);
   }
 
-  /** The loudest level of each band in each pixel of a width; only what has come since the last call is computed. */
+  /** Return the loudest level of each band in each column of pixels; earlier calls are not repeated. */
   #narrowed(width) {
     if (this.pixels?.width !== width) this.pixels = { width, levels: new Uint8Array(width * BANDS), done: 0 };
     const { levels, done } = this.pixels;
@@ -106,7 +106,7 @@ export class Spectrogram {
 
 const palettes = new Map();
 
-/** 256 colours as pixels, from few. */
+/** Return 256 interpolated colours as pixels. */
 function palette(stops) {
   if (!palettes.has(stops)) {
     palettes.set(
@@ -124,7 +124,7 @@ function palette(stops) {
   return palettes.get(stops);
 }
 
-/** The first bin of each mel band, and the end of the last one. */
+/** Return the first bin of each mel band, and the end of the last one. */
 function melEdges(rate) {
   const mel = (hertz) => Math.log1p(hertz / 700);
   const top = mel(rate / 2);
@@ -134,7 +134,7 @@ function melEdges(rate) {
   });
 }
 
-/** Where a frequency lies in the picture, 0 (bottom) to 1. */
+/** Return the height of a frequency in the picture, 0 (bottom) to 1. */
 export function placeOf(hertz, rate) {
   return Math.log1p(hertz / 700) / Math.log1p(rate / 2 / 700);
 }

@@ -1,6 +1,6 @@
-// The timeline of who speaks when: a lane for each stem, along the time axis of the spectrograms.
+// Timeline of the speech: a lane for each stem, aligned with the spectrograms.
 
-/** Make the timeline of `spans`, lists of [begin, end] in seconds by stem, of a recording of `seconds`. */
+/** Return the timeline of `spans`, lists of [begin, end] in seconds by stem, for a recording of `seconds`. */
 export function timeline(spans, seconds) {
   const row = box("player-timeline");
   const lanes = box("player-lanes");
