@@ -13,6 +13,8 @@ pytest.importorskip("distributed")
 
 from dss_cli.evaluation import on_cluster
 
+pytestmark = pytest.mark.slow
+
 
 @pytest.fixture
 def evaluate(dss, here):

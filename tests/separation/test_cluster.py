@@ -23,6 +23,8 @@ from dss_cli.errors import DssError
 from dss_cli.separation import on_cluster
 from tests.helpers.clusters import kill_one, local_cluster, meanwhile
 
+pytestmark = pytest.mark.slow
+
 POSIX = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 
 
@@ -99,7 +101,7 @@ def test_a_manifest_tells_of_every_recording(separate, cluster, folder, here):
     assert all(entry["worker"].startswith("tcp://") for entry in lines(here / "many.jsonl"))
 
 
-@pytest.mark.parametrize("count", [100, pytest.param(2000, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("count", [100, 2000])
 def test_many_small_files(separate, cluster, folder, here, count):
     folder(count, 0.05)
     status, _, err = separate(cluster, "-r", "in", "-o", "many", "--manifest", "m.jsonl")
@@ -185,7 +187,6 @@ def test_a_recording_that_costs_too_many_workers_fails_alone(separate, folder, h
     assert {len(list((here / "out").rglob(f"{n:04}.*.wav"))) for n in range(8)} <= {0, 2}
 
 
-@pytest.mark.slow
 def test_a_lost_scheduler_is_one_line_and_leaves_no_half_file(separate, folder, here):
     folder(24, 10)
     with local_cluster(2) as cluster:

@@ -33,6 +33,8 @@ from dss_cli.testset.render import make_scene
 from dss_cli.testset.strata import Stratum
 from tests.helpers.clusters import frozen, kill_one, local_cluster, meanwhile, processing
 
+pytestmark = pytest.mark.slow
+
 POSIX = pytest.mark.skipif(os.name == "nt", reason="signals of POSIX")
 
 
