@@ -3,6 +3,7 @@
 # make test    lint, types and tests
 # make bench   run the benchmarks of docs/benchmarks.md and write the tables
 # make bench-gpu  run the benchmarks of the GPU section, on a machine with a GPU
+# make bench-live  time a live signal, with other cores idle and busy
 # make docs    build the site of docs/ in build/site and check the links
 # make web     build the page that separates in the browser in build/web; requires npm (Node 18 or later)
 # make check   lint, types, generated documents and the quick tests: under 3 minutes on two cores
@@ -31,7 +32,7 @@ TESTSET ?= build/conversions
 PACKAGE = pyproject.toml README.md LICENSE \
           $(shell find dss_cli configs models share -type f -not -name '*.pyc' -not -name '.*')
 
-.PHONY: demo separate check test fuzz docs web web-packages release bench bench-gpu bench-batch peers report \
+.PHONY: demo separate check test fuzz docs web web-packages release bench bench-gpu bench-live bench-batch peers report \
         conversions rooms readme clean
 .DELETE_ON_ERROR:
 
@@ -89,6 +90,9 @@ build/base-untrained.tflite: .venv-test/installed
 bench-gpu: .venv/installed
 	@.venv/bin/python $(PIP_INSTALL) '.[energy]'
 	.venv/bin/python -m tools.update_docs bench-gpu
+
+bench-live: .venv/installed
+	.venv/bin/python -m tools.update_docs bench-live
 
 bench-batch: .venv/installed
 	.venv/bin/python -m tools.batch_speed --document docs/benchmarks.md

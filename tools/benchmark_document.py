@@ -17,6 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+from dss_cli.benchmark.live import markdown_live
 from dss_cli.benchmark.operations import markdown_operations
 from dss_cli.benchmark.tables import markdown_profile, markdown_results
 from dss_cli.benchmark.targets import markdown_targets
@@ -28,6 +29,7 @@ VIEWS: dict[str | None, Callable[[Any], str]] = {
     None: markdown_results,
     "profile": markdown_profile,
     "targets": markdown_targets,
+    "live": markdown_live,
     "operations": markdown_operations,  # from `dss inspect`, the others from `dss bench`
 }
 

@@ -18,6 +18,7 @@ from ..live.session import BLOCK_SECONDS, MARGIN_SECONDS, computing_seconds
 from ..runtime.registry import find_model
 from ..runtime.timing import whole_chunks
 from ..separation.separator import load_model
+from ..utils.tables import markdown_table
 from .recording import synthetic
 from .statistics import PERCENTILES
 
@@ -152,6 +153,23 @@ def live_table(result: dict[str, Any]) -> list[list[str]]:
             ]
         )
     return lines
+
+
+def markdown_live(output: dict[str, Any]) -> str:
+    """Return the output of `dss bench --live --json` as Markdown tables, one for each model and delegate."""
+    parts = []
+    for result in output["live"]:
+        head, *rows = live_table(result)
+        title = f"`{result['model']}`, blocks of {1000 * BLOCK_SECONDS:g} ms at {result['rate']} Hz, "
+        title += f"{result['duration']:g} s per row:"
+        parts.append(f"{title}\n\n{markdown_table([cell.lower() for cell in head], rows)}")
+    machine = output["machine"]
+    parts.append(
+        f"- {machine['processor']}, {machine['processors']} logical processors, load "
+        f"{machine['load_average']} before; LiteRT {machine['litert']}, dss {machine['dss']}. Budget: time "
+        "between two chunks. Late: blocks after the end of the loudspeaker's queue."
+    )
+    return "\n\n".join(parts)
 
 
 @contextlib.contextmanager

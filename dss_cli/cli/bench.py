@@ -157,8 +157,10 @@ def _live(
 ) -> None:
     from ..benchmark.live import live_table, measure_live
     from ..separation.separator import DEFAULT_MODEL
+    from ..utils.machine import describe_machine
     from ..utils.tables import print_columns
 
+    machine = describe_machine()
     tell = (lambda message: None) if quiet else line
     delegates = ["cpu", "gpu"] if delegate is BenchDelegate.all else [delegate.value]
     results = []
@@ -175,7 +177,7 @@ def _live(
                     raise
                 warning_line(f"no row for the GPU: {error}")
     if as_json:
-        print(json.dumps({"live": results}, indent=2, allow_nan=False))
+        print(json.dumps({"live": results, "machine": machine}, indent=2, allow_nan=False))
         return
     for result in results:
         print_columns(live_table(result))

@@ -8,7 +8,7 @@ import time
 import pytest
 
 from dss_cli.__main__ import main
-from dss_cli.benchmark.live import busy_core, live_row, live_table, measure_live
+from dss_cli.benchmark.live import busy_core, live_row, live_table, markdown_live, measure_live
 from dss_cli.live import LiveSeparator
 from tests.helpers import tiny
 from tests.helpers.live import LATENCY, Sharing
@@ -44,8 +44,10 @@ def test_a_model_is_measured_by_the_command_on_each_core(tmp_path, capsys):
         main(["bench", "--live", "--model", str(model), "--delegate", "cpu", "--duration", "1", "--json"])
         == 0
     )
-    (result,) = json.loads(capsys.readouterr().out)["live"]
+    output = json.loads(capsys.readouterr().out)
+    (result,) = output["live"]
     assert [row["other_core"] for row in result["rows"]] == [0.0, 0.5, 0.9]
+    assert markdown_live(output).count("\n| cpu |") == 3
     assert {row["delegate"] for row in result["rows"]} == {"cpu"}
     head, *lines = live_table(result)
     assert all(len(cells) == len(head) for cells in lines)
