@@ -71,7 +71,7 @@ def test_a_model_is_found_and_loaded_as_asked(monkeypatch):
         warn("running on the CPU: no GPU adapter was found")
         return Recorder()
 
-    model = SimpleNamespace(card={})
+    model = SimpleNamespace(card={}, untrained=False)
     monkeypatch.setattr("dss_cli.runtime.registry.find_model", lambda name: found.append(name) or model)
     monkeypatch.setattr("dss_cli.runtime.litert.LiteRTNetwork", network)
     with pytest.warns(UserWarning, match="running on the CPU"):

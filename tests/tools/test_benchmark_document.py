@@ -118,7 +118,7 @@ def test_an_unknown_view_is_told_before_anything_runs(page):
     before = path.read_text()
     with pytest.raises(DssError) as error:
         benchmark_document.update(path)
-    assert str(error.value) == "page.md: no view 'pie'; there are profile, targets, operations"
+    assert str(error.value) == "page.md: no view 'pie'; there are profile, targets, live, operations"
     assert (path.read_text(), Path("runs").exists()) == (before, False)
 
 

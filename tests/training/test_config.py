@@ -83,7 +83,7 @@ def test_a_stage_is_the_common_scenes_but_for_what_it_says():
         ("stages.0.preamble={ none = 0.0 }", "preamble: the sum of the shares is 0"),
         ("curriculum.begins=[0, 1]", "curriculum.begins = [0, 1]: one step for each of the 4 stages"),
         ("curriculum.begins=[1, 1, 1, 1]", "0 for the first"),
-        ("schedule.hold=30000", "hold = 30000 lies after the last step, steps = 2500"),
+        ("schedule.hold=30000", "hold = 30000 lies after the last step"),
         ("network.kind=lstm", 'network.kind=lstm: "two-stage" or "recurrent"'),
         ("network.signal.hop=100", "network.signal: hop=100 does not divide half of window=512"),
         ("name=a/b", "name = 'a/b': a name has letters, digits"),
