@@ -63,7 +63,7 @@ def convert(network: keras.Model | CarriedNetworks, weights: str = "float16") ->
 
 
 def _graph(network: keras.Model, weights: str, key: str, stems: Sequence[str]) -> schema.ModelT:
-    """Return a model with one graph and its signature `key`, with tensors named as the network's ends.
+    """Return a model with a main graph and its signature `key`, with tensors named as the network's ends.
 
     Raises:
         DssError: the inputs are not the mixture and states, or the outputs not the stems and these states.
@@ -76,7 +76,7 @@ def _graph(network: keras.Model, weights: str, key: str, stems: Sequence[str]) -
             f"{', '.join([*stems, 'states'])}"
         )
     model = schema.ModelT.InitFromPackedBuf(_converted(network, weights), 0)
-    (main,) = model.subgraphs
+    main = model.subgraphs[0]  # the others are bodies of loops, in recurrent networks
     ends = dict(zip(inputs, main.inputs, strict=True)), dict(zip(outputs, main.outputs, strict=True))
     signature = schema.SignatureDefT()
     signature.signatureKey = main.name = key.encode()

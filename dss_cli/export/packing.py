@@ -12,7 +12,8 @@ from ai_edge_litert import schema_py_generated as schema
 def pack(models: Sequence[schema.ModelT]) -> bytes:
     """Return one file with the graphs and signatures of several models with one graph each.
 
-    Buffers of equal content are stored once, so that graphs with the same weights share them.
+    The first model may have further graphs, such as bodies of loops. Buffers of equal content are stored
+    once, so that graphs with the same weights share them.
     """
     first, *others = models
     kept = {bytes(buffer.data): i for i, buffer in enumerate(first.buffers) if _has_data(buffer)}
