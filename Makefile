@@ -32,8 +32,8 @@ TESTSET ?= build/conversions
 PACKAGE = pyproject.toml README.md LICENSE \
           $(shell find dss_cli configs models share -type f -not -name '*.pyc' -not -name '.*')
 
-.PHONY: demo separate check test fuzz docs web web-packages release bench bench-gpu bench-live bench-batch peers report \
-        conversions rooms readme clean
+.PHONY: demo separate check test fuzz docs web web-packages release bench bench-gpu bench-live bench-batch peers \
+        report conversions rooms readme clean
 .DELETE_ON_ERROR:
 
 demo: separate
@@ -81,7 +81,7 @@ fuzz: .venv-test/installed
 	.venv-test/bin/python -m tools.fuzz kills --count 200 $(FUZZ)
 
 bench: .venv/installed build/base-untrained.tflite
-	.venv/bin/python -m tools.benchmark_document docs/benchmarks.md
+	.venv/bin/python -m tools.update_docs bench
 
 # The published size with untrained weights, which have no effect on the speed.
 build/base-untrained.tflite: .venv-test/installed
@@ -89,10 +89,10 @@ build/base-untrained.tflite: .venv-test/installed
 
 bench-gpu: .venv/installed
 	@.venv/bin/python $(PIP_INSTALL) '.[energy]'
-	.venv/bin/python -m tools.benchmark_document docs/benchmarks.md bench-gpu
+	.venv/bin/python -m tools.update_docs bench-gpu
 
 bench-live: .venv/installed
-	.venv/bin/python -m tools.benchmark_document docs/benchmarks.md bench-live
+	.venv/bin/python -m tools.update_docs bench-live
 
 bench-batch: .venv/installed
 	.venv/bin/python -m tools.batch_speed --document docs/benchmarks.md

@@ -103,26 +103,37 @@ BARS = (
 SPEED = ("RTF from file to file, one core, times DTLN's", 6.0, 3.0)  # what, floor, goal
 
 
-def table(card: Path, benchmarks: Path | None = None) -> str:
-    """Return the table of all bars, or of the headlines, as Markdown.
-
-    Bars without scores and missed floors are marked.
+def table(card: Path, benchmarks: Path) -> str:
+    """Return the table of all bars as Markdown; bars without scores and missed floors are marked.
 
     Args:
         card: card of the model.
-        benchmarks: document with the speed beside other tools; None: a table of the headlines.
+        benchmarks: document with the table of `make peers`, for the speed.
     """
-    scores = json.loads(card.read_text(encoding="utf-8"))["scores"]
-    rows = [_row(bar, scores) for bar in BARS if bar.headline or benchmarks]
-    return markdown_table(HEAD, [*rows, _speed(times_dtln(benchmarks, card.stem))] if benchmarks else rows)
+    scores = _scores(card)
+    rows = [_row(bar, scores) for bar in BARS]
+    return markdown_table(HEAD, [*rows, _speed(times_dtln(benchmarks, card.stem))])
+
+
+def headlines(card: Path) -> str:
+    """Return the table of the bars that the README shows, too."""
+    scores = _scores(card)
+    return markdown_table(HEAD, [_row(bar, scores) for bar in BARS if bar.headline])
+
+
+def _scores(card: Path) -> Mapping[str, Any]:
+    scores: Mapping[str, Any] = json.loads(card.read_text(encoding="utf-8"))["scores"]
+    return scores
 
 
 def _speed(measured: tuple[float, str] | None) -> list[str]:
+    """Return the row of the speed from (times DTLN's, date), None: not measured."""
     what, floor, goal = SPEED
     if measured is None:
         return [what, f"{floor:g}", f"{goal:g}", "not measured", ""]
     times, date = measured
-    return [what, f"{floor:g}", f"{goal:g}", f"{times:.1f}{'' if times <= floor else ' (missed)'}", date]
+    mark = "" if round(times, 1) <= floor else " (missed)"
+    return [what, f"{floor:g}", f"{goal:g}", f"{times:.1f}{mark}", date]
 
 
 def _row(bar: Bar, scores: Mapping[str, Any]) -> list[str]:

@@ -6,16 +6,16 @@ import json
 from pathlib import Path
 from typing import Any
 
-import msgspec
-
-from dss_cli.benchmark.schema import Results
-
 BENCH = Path("dss_cli/benchmark/schema.json")
 DIALECT = "https://json-schema.org/draft/2020-12/schema"
 
 
 def write(path: Path) -> None:
     """Write the schema of `dss bench --json`."""
+    import msgspec  # only for developers, while the plain install updates other parts of the documents
+
+    from dss_cli.benchmark.schema import Results
+
     (outer,), parts = msgspec.json.schema_components([Results], ref_template="#/$defs/{name}")
     results = parts.pop(outer["$ref"].rpartition("/")[2])
     schema = {"$schema": DIALECT, **results, "title": "dss bench --json", "$defs": parts}

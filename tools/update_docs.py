@@ -58,9 +58,9 @@ def _schema(root: Path) -> None:
 
 
 def _bars(root: Path) -> None:
-    for document in (README, MODELS):
-        text = bars.table(root / "models" / "lite.json", None if document == README else root / BENCHMARKS)
-        write_section(root / document, bars.LABEL, text)
+    card = root / "models" / "lite.json"
+    write_section(root / README, bars.LABEL, bars.headlines(card))
+    write_section(root / MODELS, bars.LABEL, bars.table(card, root / BENCHMARKS))
 
 
 def _scores(root: Path) -> None:

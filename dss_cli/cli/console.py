@@ -83,3 +83,16 @@ def progress_bar(shown: bool) -> Iterator[Start]:
             return lambda done, total: progress.update(task, completed=done, total=total)
 
         yield start
+
+
+def by_label(start: Start) -> Callable[[str, int, int | None], None]:
+    """Return a function of (label, done, total) that moves the bar, and starts it anew for a new label."""
+    steps: dict[str, Step | None] = {}
+
+    def move(label: str, done: int, total: int | None) -> None:
+        if label not in steps:
+            steps[label] = start(label)
+        if step := steps[label]:
+            step(done, total)
+
+    return move

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 from .._version import __version__
 from ..errors import ExitCode
-from .console import error_line, info_line, line, warning_line
+from .console import by_label, error_line, info_line, line, warning_line
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from ..separation.batch import Job
     from ..separation.files import Phase
     from ..separation.running import NetworkFacts
-    from .console import Start, Step
+    from .console import Start
 
 _SHARES = {"separating": (0.0, 0.9), "writing": (0.9, 1.0)}  # shares of the bar for the phases of a recording
 
@@ -48,8 +48,7 @@ class BatchReport:
         self._lines: list[list[Callable[[], None]]] = [[] for _ in jobs]  # lines that wait for their turn
         self._next = 0  # first unfinished job
         self._shares = [0.0] * len(jobs)
-        self._start = start
-        self._steps: dict[str, Step | None] = {}
+        self._move = by_label(start)
         self._keep: Callable[[dict[str, Any]], None] = lambda entry: None
 
     def keep(self, take: Callable[[dict[str, Any]], None]) -> None:
@@ -177,12 +176,6 @@ class BatchReport:
 
     def _move_all(self) -> None:
         self._move(f"{len(self._jobs):,} recordings", round(1000 * sum(self._shares)), 1000 * len(self._jobs))
-
-    def _move(self, label: str, done: int, total: int | None) -> None:
-        if label not in self._steps:
-            self._steps[label] = self._start(label)
-        if step := self._steps[label]:
-            step(done, total)
 
 
 def _summary(entry: dict[str, Any], used: str) -> str:

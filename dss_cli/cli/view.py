@@ -10,11 +10,10 @@ import typer
 
 from ..errors import DssError, UsageError
 from . import options
-from .console import progress_bar, warning_line
+from .console import by_label, progress_bar, warning_line
 
 if TYPE_CHECKING:
     from ..separation.files import Phase
-    from .console import Step
 
 MOST_PAGES = 10  # of a folder
 
@@ -68,13 +67,10 @@ def _made(recording: Path, model: str, delegate: str, quiet: bool) -> Path:
     page = folder / f"{recording.stem}.page.html"
     try:
         with tempfile.TemporaryDirectory(dir=folder) as stems, progress_bar(not quiet) as start:
-            steps: dict[str, Step | None] = {}
+            move = by_label(start)
 
             def progress(phase: Phase, done: int, total: int | None) -> None:
-                if phase not in steps:
-                    steps[phase] = start(f"{recording.name}: {phase}")
-                if step := steps[phase]:
-                    step(done, total)
+                move(f"{recording.name}: {phase}", done, total)
 
             near = Path(stems) / "near.wav"
             separate_file(

@@ -32,7 +32,7 @@ from dss_cli.runtime.registry import find_model
 from dss_cli.separation.files import separate_file
 from dss_cli.separation.separator import load_model
 from dss_cli.utils.machine import describe_machine
-from dss_cli.utils.markdown import write_section
+from dss_cli.utils.markdown import read_section, write_section
 from dss_cli.utils.tables import markdown_table
 
 from . import denoisers
@@ -154,16 +154,14 @@ def real_time_factors(
 
 def times_dtln(document: Path, model: str) -> tuple[float, str] | None:
     """Return a model's RTF relative to DTLN's and its date from a document; None: not measured."""
-    text = document.read_text(encoding="utf-8").partition(f"<!-- {LABEL} -->")[2]
-    rows = [
-        [cell.strip() for cell in line.strip("|").split("|")] for line in text.split("\n") if line[:1] == "|"
-    ]
-    measured = re.search(r"\d{4}-\d{2}-\d{2}", text.partition("- RTF:")[2])
-    if not rows or TIMES_DTLN not in rows[0] or not measured:
+    lines = read_section(document, LABEL).splitlines()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in lines if line.startswith("|")]
+    measured = [re.search(r"\d{4}-\d{2}-\d{2}", line) for line in lines if line.startswith("- RTF:")]
+    if not rows or TIMES_DTLN not in rows[0] or not (measured and measured[0]):
         return None
     column = rows[0].index(TIMES_DTLN)
     (found,) = (row for row in rows if row[0] == model)
-    return float(found[column]), measured[0]
+    return float(found[column]), measured[0][0]
 
 
 def table(result: dict[str, Any], factors: dict[str, float], sources: dict[str, tuple[str, str]]) -> str:
