@@ -33,6 +33,8 @@ class Recipe:
 
     Attributes:
         kinds: relative frequency of each kind of scene, of KINDS and CONVERSATIONS.
+        outdoor_kinds: the same for outdoor scenes; empty: as `kinds`. Their shares of lone near and lone far
+            talkers are the prior for talkers whose distance is not certain, and it may differ outdoors.
         outdoor: share of outdoor places.
         clean: share of scenes without environmental noise.
         snr: range of the signal-to-noise ratio in dB.
@@ -68,6 +70,7 @@ class Recipe:
     """
 
     kinds: Mapping[str, float] = field(default_factory=lambda: {"1N+1F": 1.0})
+    outdoor_kinds: Mapping[str, float] = field(default_factory=dict)
     outdoor: Share = 0.4
     clean: Share = 0.2
     snr: tuple[float, float] = (0.0, 25.0)
@@ -97,6 +100,7 @@ class Recipe:
         """Refuse unknown kinds of scenes and preambles, and shares that sum to zero."""
         for name, given, known in (
             ("kinds", self.kinds, (*KINDS, *CONVERSATIONS)),
+            ("outdoor_kinds", self.outdoor_kinds, (*KINDS, *CONVERSATIONS)),
             ("preamble", self.preamble, PREAMBLES),
         ):
             if odd := [key for key in given if key not in known]:

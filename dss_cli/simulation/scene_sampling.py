@@ -192,10 +192,11 @@ def draw_snr(rng: np.random.Generator, recipe: Recipe) -> float | None:
     return None if rng.uniform() < recipe.clean else float(rng.uniform(*recipe.snr))
 
 
-def draw_kind(rng: np.random.Generator, recipe: Recipe) -> str:
+def draw_kind(rng: np.random.Generator, recipe: Recipe, outdoor: bool = False) -> str:
     """Draw a kind of scene by the recipe's shares."""
-    shares = np.array(list(recipe.kinds.values()))
-    return str(rng.choice(list(recipe.kinds), p=shares / shares.sum()))
+    kinds = (outdoor and recipe.outdoor_kinds) or recipe.kinds
+    shares = np.array(list(kinds.values()))
+    return str(rng.choice(list(kinds), p=shares / shares.sum()))
 
 
 def _draw_counts(rng: np.random.Generator, kind: str) -> tuple[int, int]:

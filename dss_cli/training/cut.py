@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from ..constants import SignalConfig
 from .config import StepConfig
 
-CHUNKS = {1: 0.7, 2: 0.1, 4: 0.15, 12: 0.05}  # chunks per segment (3 to 0.25 s) and their frequency
+CHUNKS = {1: 0.6, 2: 0.1, 4: 0.15, 12: 0.15}  # chunks per segment (3 to 0.25 s) and their frequency
 
 
 @dataclass(frozen=True)

@@ -56,7 +56,7 @@ class Sources:
         _, sources, taps = bank.responses.shape
         if hiss is None:  # the place's longest response, for shorter transforms
             taps = min(bank.taps(place), OUTDOOR_TAPS if outdoor else taps)
-        kind, snr_db = draw_kind(rng, recipe), draw_snr(rng, recipe)
+        kind, snr_db = draw_kind(rng, recipe, outdoor), draw_snr(rng, recipe)
         count = (bank.near_sources, sources - bank.near_sources)
         return place, draw(rng, kind, recipe, count, taps, self.speech, self.noise, length, snr_db, hiss=hiss)
 

@@ -51,7 +51,8 @@ def prepare_run(config: TrainingConfig, folder: Path, say: Say, warn: Say) -> Pr
         notes.update(dict.fromkeys(note for read in (spoken, sounds) if read for note in read.notes))
         return spoken, sounds
 
-    spoken, sounds = material("train", [kind for scenes in config.reached for kind in scenes.kinds])
+    reached = [kind for scenes in config.reached for kind in (*scenes.kinds, *scenes.outdoor_kinds)]
+    spoken, sounds = material("train", reached)
     held_out = None
     if config.validation.scenes:
         held_out = material("dev", [kind for kind, _, _ in STRATA.values()])

@@ -15,7 +15,7 @@ from dss_cli.errors import DssError, UsageError  # noqa: E402
 from dss_cli.network import CONFIGURATIONS, TwoStageConfig, build, configuration  # noqa: E402
 from dss_cli.network.attention import attention  # noqa: E402
 from dss_cli.network.count import macs, macs_per_second  # noqa: E402
-from dss_cli.network.layers import rotate  # noqa: E402
+from dss_cli.network.layers import Depthwise, rotate  # noqa: E402
 from dss_cli.network.weights import begin_with  # noqa: E402
 from tests.helpers.short_runs import untraced  # noqa: E402
 
@@ -61,6 +61,26 @@ def test_the_outputs_have_the_shape_of_the_spectrum():
     outputs = fresh("toy").predict_on_batch(spectrum(config))
     assert set(outputs) == {"near", "far"}
     assert {v.shape for v in outputs.values()} == {(2, config.signal.frames, 256, 2)}
+
+
+@pytest.mark.parametrize("kernel", [(1, 7), (3, 3)])
+def test_a_filter_is_trained_as_it_is_used(kernel):
+    tf = pytest.importorskip("tensorflow")
+    layer = Depthwise(kernel, padding="same")
+    rng = np.random.default_rng(4)
+    x = tf.constant(rng.standard_normal((2, 5, 9, 4)), tf.float32)
+    layer.build(x.shape)
+    layer.bias.assign(rng.standard_normal(4))
+    weights = [v.value for v in layer.trainable_variables]
+    results = []
+    for training in (False, True):
+        with tf.GradientTape() as tape:
+            tape.watch(x)
+            y = layer(x, training=training)
+            total = tf.reduce_sum(y**3)
+        results.append([y, *tape.gradient(total, [x, *weights])])
+    for used, trained in zip(*results, strict=True):
+        np.testing.assert_allclose(trained, used, rtol=1e-4, atol=1e-4)
 
 
 def test_the_near_decoder_does_not_hear_the_later_blocks():

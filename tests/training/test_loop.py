@@ -179,6 +179,15 @@ def test_the_share_of_outdoor_scenes_is_that_of_the_stage(sources):
         assert (sources.bank.outdoor[places] == outdoor).all()
 
 
+def test_outdoor_scenes_have_kinds_of_their_own(sources):
+    recipe = Recipe(kinds={"near-only": 1.0}, outdoor_kinds={"far-only": 1.0}, outdoor=0.5)
+    drawn = sources.draws(recipe, SIGNAL, 40, [9])
+    assert {(sources.bank.outdoor[place], scene.kind) for place, scene in drawn} == {
+        (False, "near-only"),
+        (True, "far-only"),
+    }
+
+
 def test_a_new_run_begins_with_given_weights(stopped, tmp_path):
     run, _ = stopped
     path = tmp_path / "toy.weights.h5"
