@@ -29,9 +29,8 @@ def depthwise(x: Tensor, kernel: tuple[int, int], name: str, dilation: int = 1) 
 class Depthwise(layers.DepthwiseConv2D):
     """Depthwise convolution whose filters along positions are trained as filters along rows.
 
-    The result is the same. On a processor, TensorFlow needs 40 to 150 times as long for the gradient of a (1,
-    15) filter as for that of a (15, 1) filter, which was a quarter of a training step
-    (docs/development/training.md). Inference keeps the form without a reshape, for the GPU rules.
+    The result is the same. On a processor, TensorFlow needs 20 to 150 times as long for the gradient of a (1,
+    15) filter as for that of a (15, 1) filter. Inference keeps the form without a reshape, for the GPU rules.
     """
 
     def call(self, inputs: Any, training: bool = False) -> Any:
