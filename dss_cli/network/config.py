@@ -62,13 +62,17 @@ class Context:
 
     Attributes:
         half_life: seconds of speech after which older context has half its weight.
-        silence: level, as a share of the loudest frame's mean compressed magnitude, below which a frame's
-            weight decreases: 0.3 is 35 dB at the exponent 0.3.
-        loudness_half_life: seconds after which the loudest frame's compressed magnitude has decayed to half.
+        silence: level, as a share of the loudest recent frame's mean compressed magnitude, below which a
+            frame's weight decreases: 0.3 is 35 dB at the exponent 0.3.
+        recent_half_life: seconds after which that frame's compressed magnitude has decayed to half, 20 dB: so
+            much softer speech counts after a loud sound.
+        loudness_half_life: the same for the loudest frame so far, with which the context before a louder
+            sound is compared.
     """
 
     half_life: Seconds = 60.0
     silence: Share = 0.3
+    recent_half_life: Seconds = 10.0
     loudness_half_life: Seconds = 60.0
 
 
@@ -94,6 +98,8 @@ class TwoStageConfig(NetworkConfig):
         fine: features per bin that the decoders read in addition to the tokens; 0 = none, as published.
         refinement: complex term in addition to the mask, as published; without it, an estimate is masked
             only.
+        filter_bins: number of lowest bins whose estimates include a complex filter over three frames, which
+            needs fine features; at least the bins of the zoom; 0 = none, as published.
         zoom: additional tokens for the lowest bins, or None.
         norm: "layer", as published, or "rms" (one reduction less).
         context: context of linear attention between chunks; None: chunks are independent, as published.
@@ -118,6 +124,7 @@ class TwoStageConfig(NetworkConfig):
     full_resolution: bool = True
     fine: Count = 0
     refinement: bool = True
+    filter_bins: Count = 0
     zoom: Zoom | None = None
     norm: Literal["layer", "rms"] = "layer"
     context: Context | None = None
@@ -130,6 +137,12 @@ class TwoStageConfig(NetworkConfig):
             raise ValueError(f"{self.channels} channels are not {self.heads} heads of an even size")
         if self.signal.bins % self.band_stride:
             raise ValueError(f"{self.signal.bins} bins are not tokens of {self.band_stride}")
+        least = self.zoom.bins if self.zoom else 1
+        if self.filter_bins and not (self.fine and least <= self.filter_bins < self.signal.bins):
+            raise ValueError(
+                f"filter_bins {self.filter_bins} is not 0, nor from {least} to {self.signal.bins - 1} with "
+                "fine features"
+            )
 
     @property
     def outline(self) -> str:

@@ -10,8 +10,8 @@ represent the past completely (docs/experiments/10-context.md):
     L'   = max(L, l) + log(1 + e^-|L - l|)
 
 Frames without speech must not count. Their keys are reduced by up to `-NOTHING` if they are faint compared
-with the loudest frame so far, and by a learned weight for every frame. Older context fades with the amount
-of speech since.
+with the loudest recent frame, and by a learned weight for every frame. If everything so far was faint
+compared with a new sound, it is reduced as well. Older context fades with the amount of speech since.
 
 There are three memories that provide the context of the time stages: `Alone` (independent chunks), `Carried`
 (states as inputs and outputs, for inference) and `SharedInScene` (all chunks of training scenes at once).
@@ -31,7 +31,8 @@ from .layers import Tensor
 NOTHING = -30.0  # log-weight of an empty context: in float32, e^-30 vanishes beside the weight of any chunk
 TINY = 1e-6  # compressed magnitude of silence
 LOWEST = -80.0  # least log-weight relative to the heaviest chunk of a scene: e^x stays in float32's range
-LOUDNESS = "loudness"  # name of the state for the loudest frame
+LOUDNESS = "loudness"  # name of the state for the loudest frame so far
+RECENT = "recent_loudness"  # name of the state for the loudest recent frame
 
 
 class Memory(Protocol):
@@ -91,10 +92,12 @@ class Carried:
         self.inputs: dict[str, Tensor] = {}
         self.outputs: dict[str, Tensor] = {}
         level = _levels(mixture)
-        before = self._state(LOUDNESS, (1, 1, 1))
-        loudest = ops.maximum(before * _decay(seconds, context.loudness_half_life), _loudest(level))
-        audible = _audible(level, loudest, context)
-        self.outputs[LOUDNESS] = loudest
+        own = _loudest(level)
+        before, recent = self._state(LOUDNESS, (1, 1, 1)), self._state(RECENT, (1, 1, 1))
+        loudest = ops.maximum(before * _decay(seconds, context.loudness_half_life), own)
+        recent = ops.maximum(recent * _decay(seconds, context.recent_half_life), own)
+        audible = _audible(level, recent, context)
+        self.outputs |= {LOUDNESS: loudest, RECENT: recent}
         self.silence = _silence(audible)
         # The loudest frame so far may count as silence compared with the new chunk.
         self._loss = _silence(_audible(before, loudest, context)) + _faded(
@@ -134,7 +137,7 @@ class SharedInScene:
 
     def __init__(self, scenes: Tensor, whole: Tensor, context: Context, hop_seconds: float) -> None:
         weights = SceneWeights(context, hop_seconds, name="scene_weights")
-        self.silence, self._offsets = weights([scenes, whole])
+        self.silence, self._offsets = weights(scenes)
         self._whole = whole
 
     def recall(self, own: list[Tensor], weights: list[Tensor], name: str) -> list[Tensor]:
@@ -148,31 +151,33 @@ class SharedInScene:
 class SceneWeights(keras.layers.Layer):
     """Layer for the silence of all frames of training scenes, and for the offsets of the chunks' log-weights.
 
-    Inputs: scenes (batch, chunks, frames, bins, 3) and whole (batch,). Outputs: reductions of the frames'
-    log-weights (batch * chunks, 1, 1, frames), and offsets (batch, chunks), the total fading up to each
-    chunk.
+    Input: scenes (batch, chunks, frames, bins, 3). Outputs: reductions of the frames' log-weights (batch *
+    chunks, 1, 1, frames), and offsets (batch, chunks), the total fading up to each chunk.
     """
 
     def __init__(self, context: Context, hop_seconds: float, **options: Any) -> None:
         super().__init__(dtype="float32", trainable=False, **options)
         self.context, self.hop_seconds = context, hop_seconds
 
-    def call(self, inputs: Any) -> Any:
-        scenes, whole = inputs
+    def call(self, scenes: Any) -> Any:
+        context = self.context
         level = ops.mean(scenes[..., 0], axis=-1)  # (batch, chunks, frames)
         chunks, frames = ops.shape(level)[1], ops.shape(level)[2]
-        own = ops.max(level, axis=-1)
-        earlier = ops.tril(ops.ones((chunks, chunks)))
-        so_far = ops.max(own[:, None, :] * earlier, axis=-1)
-        everywhere = whole[:, None] > 0.5
-        loudest = ops.where(everywhere, ops.max(own, axis=1, keepdims=True), so_far)
-        audible = _audible(level, loudest[..., None], self.context)
-        before = ops.concatenate([loudest[:, :1], loudest[:, :-1]], axis=1)
         seconds = ops.cast(frames, "float32") * self.hop_seconds
-        faded = _faded(ops.mean(audible, axis=-1), seconds, self.context)
-        loss = faded + _silence(_audible(before, loudest, self.context))
-        offsets = ops.cumsum(ops.where(everywhere, 0.0, loss), axis=1)
-        return ops.reshape(_silence(audible), (-1, 1, 1, frames)), offsets
+        own = ops.max(level, axis=-1)
+        later = ops.cast(ops.arange(chunks)[:, None] - ops.arange(chunks)[None, :], "float32")
+
+        def so_far(half_life: float) -> Any:
+            """Return the loudest frame up to each chunk, (batch, chunks), which decays."""
+            decay = ops.where(later < 0, 0.0, _decay(ops.maximum(later, 0.0) * seconds, half_life))
+            return ops.max(own[:, None, :] * decay, axis=-1)
+
+        loudest, recent = so_far(context.loudness_half_life), so_far(context.recent_half_life)
+        audible = _audible(level, recent[..., None], context)
+        before = ops.concatenate([loudest[:, :1], loudest[:, :-1]], axis=1)
+        faded = _faded(ops.mean(audible, axis=-1), seconds, context)
+        loss = faded + _silence(_audible(before, loudest, context))
+        return ops.reshape(_silence(audible), (-1, 1, 1, frames)), ops.cumsum(loss, axis=1)
 
 
 class SceneContext(keras.layers.Layer):
@@ -227,8 +232,8 @@ def _silence(audible: Any) -> Any:
     return (1.0 - audible) * -NOTHING
 
 
-def _decay(seconds: float, half_life: float) -> float:
-    return float(2.0 ** (-seconds / half_life))
+def _decay(seconds: Any, half_life: float) -> Any:
+    return 2.0 ** (-seconds / half_life)
 
 
 def _faded(speech_share: Any, seconds: Any, context: Context) -> Any:

@@ -24,7 +24,7 @@ CONVERSATIONS = {  # largest numbers of near and far talkers, with turns of `tur
     "conversation-near": (1, 0),
     "conversation-far": (0, 3),
 }
-PREAMBLES = ("none", "silence", "tone", "noise", "noise-ends")  # see `Recipe.preamble`
+PREAMBLES = ("none", "silence", "tone", "noise", "noise-ends", "loud")  # see `Recipe.preamble`
 
 
 @dataclass(frozen=True)
@@ -53,8 +53,10 @@ class Recipe:
         captured: share of scenes that pass through a device of `recording_chain.draw_capture`.
         turns: distribution of the turns in the kinds of CONVERSATIONS.
         preamble: relative frequency of the beginnings without speech: "silence" (digital), room "tone"
-            (without recorded noise), "noise" (which continues), "noise-ends" (before talkers begin), "none".
+            (without recorded noise), "noise" (which continues), "noise-ends" (before talkers begin), "loud"
+            (the same, with the level of `loud_db`), "none".
         preamble_share: range of the length of the preamble as a share of the scene.
+        loud_db: range of the level of noise in "loud" preambles relative to the talkers in dB.
         television: share of scenes of both roles whose far talkers are a television with the level of
             `television_balance`; drawn before `balanced`.
         television_balance: range of the level of the near images relative to the far ones in dB.
@@ -88,6 +90,7 @@ class Recipe:
     turns: Turns = field(default_factory=Turns)
     preamble: Mapping[str, float] = field(default_factory=dict)
     preamble_share: Shares = (0.2, 0.6)
+    loud_db: tuple[float, float] = (0.0, 40.0)
     television: Share = 0.0
     television_balance: tuple[float, float] = (-10.0, 0.0)
     tone: Share = 0.0

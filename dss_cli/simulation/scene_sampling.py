@@ -145,6 +145,8 @@ def draw(
     weights = _weights(speech, recipe.talker_seconds)
     speakers = rng.choice(len(speech.spans), sum(counts), replace=False, p=weights)
     preamble, spoken_from = _draw_preamble(rng, recipe, length)
+    if preamble == "loud":
+        snr_db = -float(rng.uniform(*recipe.loud_db))
     if spans is None:
         when = _draw_spans(rng, kind, recipe, counts, length, taps, spoken_from)
     else:
@@ -228,7 +230,7 @@ def _draw_preamble(rng: np.random.Generator, recipe: Recipe, length: int) -> tup
 def _noise_spans(preamble: str, spoken_from: float) -> Spans:
     """Return the intervals of the environmental noise."""
     after, before = ((spoken_from, FOREVER),), ((-FOREVER, spoken_from),)
-    return {"tone": after, "silence": after, "noise-ends": before}.get(preamble, ALWAYS)
+    return {"tone": after, "silence": after, "noise-ends": before, "loud": before}.get(preamble, ALWAYS)
 
 
 def _draw_spans(

@@ -13,7 +13,7 @@ pytest.importorskip("tensorflow")
 from dss_cli.network import build, build_for_scenes, configuration, has_context  # noqa: E402
 from dss_cli.network.build import build_carried  # noqa: E402
 from dss_cli.network.config import Context  # noqa: E402
-from dss_cli.network.context import NOTHING  # noqa: E402
+from dss_cli.network.context import NOTHING, SceneWeights  # noqa: E402
 from dss_cli.separation.stft import compress  # noqa: E402
 from tests.helpers.short_runs import untraced  # noqa: E402
 
@@ -149,6 +149,17 @@ def test_silence_in_front_changes_nothing(networks, level):
     near, _ = carried(made.separate, np.concatenate([silence, speech]))
     expected, _ = carried(made.separate, speech)
     np.testing.assert_allclose(near[5:], expected, atol=1e-4)
+
+
+def test_soft_speech_counts_again_some_time_after_a_loud_sound():
+    """The loudest recent frame decays to half per chunk here; faint is less than 0.3 of it."""
+    seconds = TOY.signal.chunk_seconds
+    weights = SceneWeights(Context(recent_half_life=seconds, loudness_half_life=1e12), seconds / FRAMES)
+    scenes = np.full((1, 4, FRAMES, 256, 3), 0.1, np.float32)
+    scenes[:, 0] = 1.0
+    silence = np.asarray(weights(scenes)[0])[:, 0, 0, 0]
+    audible = [1.0, 0.1 / (0.5 * 0.3), 1.0, 1.0]
+    np.testing.assert_allclose(silence, [-NOTHING * (1 - share) for share in audible], atol=1e-3)
 
 
 def test_silence_behind_forgets_nothing(networks):

@@ -198,7 +198,7 @@ def test_room_tone_has_its_slope_and_a_level_that_no_talker_changes(slope):
 @pytest.mark.parametrize("kind", ["conversation", "1N+2F", "far-only"])
 def test_nobody_speaks_over_a_preamble(kind):
     asked = {"snr_db": 10.0, "seed": 5}
-    for preamble in ("silence", "tone", "noise", "noise-ends"):
+    for preamble in ("silence", "tone", "noise", "noise-ends", "loud"):
         recipe = replace(PLAIN, preamble={preamble: 1.0}, preamble_share=(0.5, 0.5), tone=1.0)
         _, made = scene(recipe, kind, **asked)
         before, after = made.mixture[: 6 * RATE], made.mixture[6 * RATE :]
@@ -207,8 +207,8 @@ def test_nobody_speaks_over_a_preamble(kind):
         assert np.any(before) == (preamble != "silence")
         loud = level(made.noise[: 6 * RATE]) - level(made.noise[6 * RATE :])
         assert (loud < -5) == (preamble in ("silence", "tone"))
-        assert (loud > 5) == (preamble == "noise-ends")
-        assert level(after) > level(before)
+        assert (loud > 5) == (preamble in ("noise-ends", "loud"))
+        assert (level(after) > level(before)) == (preamble != "loud")
 
 
 def test_talkers_of_little_speech_are_drawn_less_often():
