@@ -49,7 +49,7 @@ def in_sequence(network, chunks):
 def test_a_sequence_of_chunks_gives_what_keras_gives(model, keras_network, chunks):
     found = in_sequence(LiteRTNetwork(model, "cpu"), chunks)
     np.testing.assert_allclose(
-        found, in_sequence(KerasNetwork(keras_network, model.signal), chunks), atol=1e-5
+        found, in_sequence(KerasNetwork(keras_network, model.signal), chunks), rtol=1e-5, atol=1e-5
     )
 
 
