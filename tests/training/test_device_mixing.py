@@ -97,7 +97,7 @@ def distance(got, expected):
 
 
 def levelled(pair):
-    """Whether a device's automatic gain follows the level; the device's running mean is in float32.
+    """An automatic gain follows a running mean, which an accelerator computes in float32.
 
     After a sound that is 40 dB louder, that mean and the gain differ by about a percent.
     """
