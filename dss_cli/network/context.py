@@ -165,12 +165,11 @@ class SceneWeights(keras.layers.Layer):
         chunks, frames = ops.shape(level)[1], ops.shape(level)[2]
         seconds = ops.cast(frames, "float32") * self.hop_seconds
         own = ops.max(level, axis=-1)
-        later = ops.cast(ops.arange(chunks)[:, None] - ops.arange(chunks)[None, :], "float32")
+        apart = ops.cast(ops.abs(ops.arange(chunks)[:, None] - ops.arange(chunks)), "float32") * seconds
 
         def so_far(half_life: float) -> Any:
             """Return the loudest frame up to each chunk, (batch, chunks), which decays."""
-            decay = ops.where(later < 0, 0.0, _decay(ops.maximum(later, 0.0) * seconds, half_life))
-            return ops.max(own[:, None, :] * decay, axis=-1)
+            return ops.max(own[:, None, :] * ops.tril(_decay(apart, half_life)), axis=-1)
 
         loudest, recent = so_far(context.loudness_half_life), so_far(context.recent_half_life)
         audible = _audible(level, recent[..., None], context)

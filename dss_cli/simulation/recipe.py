@@ -101,9 +101,10 @@ class Recipe:
 
     def __post_init__(self) -> None:
         """Refuse unknown kinds of scenes and preambles, and shares that sum to zero."""
+        kinds = (*KINDS, *CONVERSATIONS)
         for name, given, known in (
-            ("kinds", self.kinds, (*KINDS, *CONVERSATIONS)),
-            ("outdoor_kinds", self.outdoor_kinds, (*KINDS, *CONVERSATIONS)),
+            ("kinds", self.kinds, kinds),
+            ("outdoor_kinds", self.outdoor_kinds, kinds),
             ("preamble", self.preamble, PREAMBLES),
         ):
             if odd := [key for key in given if key not in known]:

@@ -194,8 +194,8 @@ def draw_snr(rng: np.random.Generator, recipe: Recipe) -> float | None:
     return None if rng.uniform() < recipe.clean else float(rng.uniform(*recipe.snr))
 
 
-def draw_kind(rng: np.random.Generator, recipe: Recipe, outdoor: bool = False) -> str:
-    """Draw a kind of scene by the recipe's shares."""
+def draw_kind(rng: np.random.Generator, recipe: Recipe, outdoor: bool) -> str:
+    """Draw a kind of scene by the recipe's shares for indoor or outdoor scenes."""
     kinds = (outdoor and recipe.outdoor_kinds) or recipe.kinds
     shares = np.array(list(kinds.values()))
     return str(rng.choice(list(kinds), p=shares / shares.sum()))
