@@ -81,7 +81,7 @@ GROUPS = {
         {
             "quadratic": ("quadratic",),
             "no-rope": ("lite", "network.rotary=false"),
-            "mask-alone": ("lite", "network.refinement=false", "network.filter_bins=0"),
+            "mask-alone": ("lite", "network.refinement=false"),
             "layer-norm": ("lite", "network.norm=layer"),
             "near-after-2": ("lite", "network.near_after=2"),
             "blstm": ("blstm",),

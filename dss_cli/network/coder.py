@@ -7,7 +7,7 @@ from keras import layers
 from .config import TwoStageConfig
 from .layers import Tensor, bands_to_bins, bins_to_bands, depthwise, norm, pointwise, prelu
 from .low_band import add_zoomed
-from .mask import filtered, masked
+from .mask import masked
 
 
 def dense(x: Tensor, depth: int, config: TwoStageConfig, name: str) -> Tensor:
@@ -54,9 +54,8 @@ def decode(
 ) -> Tensor:
     """Decode tokens to the compressed spectrum (batch, frames, 256, 2) of one output.
 
-    The estimate is `mask * mixture + refinement + filter * mixture`: a real mask in (0, 1) on the compressed
-    spectrum, a complex term (Bae et al. 2025, section 2.3), and for the lowest bins a complex filter over
-    three frames. The configuration may omit the last two.
+    The estimate is `mask * mixture + refinement`: a real mask in (0, 1) on the compressed spectrum, and a
+    complex term (Bae et al. 2025, section 2.3), which the configuration may omit.
 
     Args:
         x: tokens (batch, frames, tokens, channels).
@@ -66,25 +65,17 @@ def decode(
         config: configuration of the network.
         name: name of the output, prefix of the layers' names.
     """
-    tokens = dense(x, config.decoder_depth, config, name)
+    x = dense(x, config.decoder_depth, config, name)
+    tokens = x
     numbers = 3 if config.refinement else 1  # values per bin: mask, real and imaginary part of the refinement
     x = bands_to_bins(tokens, numbers, config.band_stride, f"{name}_bins", kernel_initializer="zeros")
-    details = None
     if bins is not None:
         told = bands_to_bins(tokens, config.fine, config.band_stride, f"{name}_told")
-        details = layers.Concatenate(name=f"{name}_fine_seen")([told, bins])
-        details = prelu(pointwise(details, config.fine, f"{name}_fine"), f"{name}_fine_prelu")
-        x = x + pointwise(details, numbers, f"{name}_fine_out", kernel_initializer="zeros")
+        y = layers.Concatenate(name=f"{name}_fine_seen")([told, bins])
+        y = prelu(pointwise(y, config.fine, f"{name}_fine"), f"{name}_fine_prelu")
+        x = x + pointwise(y, numbers, f"{name}_fine_out", kernel_initializer="zeros")
     if config.zoom is not None:
         x = add_zoomed(x, closer, config.zoom, name)
     estimate = masked(x[:, :, :, :1], mixture, config.signal.exponent)
     # Slices, because XNNPACK does not support uneven splits.
-    estimate = estimate + x[:, :, :, 1:] if config.refinement else estimate
-    if details is None or not config.filter_bins:
-        return estimate
-    lowest = config.filter_bins
-    taps = pointwise(details[:, :, :lowest], 6, f"{name}_filter_fine_out", kernel_initializer="zeros")
-    if config.zoom is not None:
-        taps = add_zoomed(taps, closer, config.zoom, f"{name}_filter")
-    low = estimate[:, :, :lowest] + filtered(taps, mixture)
-    return layers.Concatenate(axis=2, name=f"{name}_filtered")([low, estimate[:, :, lowest:]])
+    return estimate + x[:, :, :, 1:] if config.refinement else estimate

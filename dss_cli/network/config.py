@@ -70,7 +70,7 @@ class Context:
             sound is compared.
     """
 
-    half_life: Seconds = 60.0
+    half_life: Seconds = 30.0
     silence: Share = 0.3
     recent_half_life: Seconds = 10.0
     loudness_half_life: Seconds = 60.0
@@ -98,8 +98,6 @@ class TwoStageConfig(NetworkConfig):
         fine: features per bin that the decoders read in addition to the tokens; 0 = none, as published.
         refinement: complex term in addition to the mask, as published; without it, an estimate is masked
             only.
-        filter_bins: number of lowest bins whose estimates include a complex filter over three frames, which
-            needs fine features; at least the bins of the zoom; 0 = none, as published.
         zoom: additional tokens for the lowest bins, or None.
         norm: "layer", as published, or "rms" (one reduction less).
         context: context of linear attention between chunks; None: chunks are independent, as published.
@@ -124,7 +122,6 @@ class TwoStageConfig(NetworkConfig):
     full_resolution: bool = True
     fine: Count = 0
     refinement: bool = True
-    filter_bins: Count = 0
     zoom: Zoom | None = None
     norm: Literal["layer", "rms"] = "layer"
     context: Context | None = None
@@ -137,12 +134,6 @@ class TwoStageConfig(NetworkConfig):
             raise ValueError(f"{self.channels} channels are not {self.heads} heads of an even size")
         if self.signal.bins % self.band_stride:
             raise ValueError(f"{self.signal.bins} bins are not tokens of {self.band_stride}")
-        least = self.zoom.bins if self.zoom else 1
-        if self.filter_bins and not (self.fine and least <= self.filter_bins < self.signal.bins):
-            raise ValueError(
-                f"filter_bins {self.filter_bins} is not 0, nor from {least} to {self.signal.bins - 1} with "
-                "fine features"
-            )
 
     @property
     def outline(self) -> str:

@@ -42,12 +42,10 @@ def look_closer(x: Tensor, mixture: Tensor, config: TwoStageConfig, memory: Memo
 
 
 def add_zoomed(bins: Tensor, closer: Tensor, zoom: Zoom, name: str) -> Tensor:
-    """Add a correction by the narrower tokens to the lowest bins of (batch, frames, bins, channels).
+    """Add a correction by the narrower tokens to the lowest bins of (batch, frames, 256, channels).
 
     The correction of a new network is zero.
     """
     correction = bands_to_bins(closer, bins.shape[3], zoom.stride, f"{name}_zoom", kernel_initializer="zeros")
-    if bins.shape[2] == zoom.bins:
-        return bins + correction
     low = bins[:, :, : zoom.bins] + correction
     return layers.Concatenate(axis=2, name=f"{name}_zoomed")([low, bins[:, :, zoom.bins :]])

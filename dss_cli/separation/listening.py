@@ -26,7 +26,7 @@ Spectrum = npt.NDArray[np.complex64]
 
 Context = Literal["recording", "past", "none"]
 CONTEXTS: tuple[Context, ...] = get_args(Context)
-AHEAD_SECONDS = 60.0  # about the memory of a network's context; older context has faded
+AHEAD_SECONDS = 45.0  # more favours what comes later; selected in docs/experiments/10-context.md
 
 
 def used_context(network: Network, asked: Context) -> Context:

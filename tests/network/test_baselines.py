@@ -19,7 +19,7 @@ from dss_cli.network.attention import attention  # noqa: E402
 from dss_cli.network.count import macs, macs_per_second  # noqa: E402
 from dss_cli.network.weights import begin_with, load_weights  # noqa: E402
 
-SMALL = replace(configuration("toy"), blocks=1, near_after=1, fine=0, filter_bins=0, zoom=None)
+SMALL = replace(configuration("toy"), blocks=1, near_after=1, fine=0, zoom=None)
 ZOOM = configuration("toy").zoom
 RECURRENT = RecurrentConfig(signal=SMALL.signal, depth=2, units=5)
 

@@ -16,7 +16,6 @@ from dss_cli.network import CONFIGURATIONS, TwoStageConfig, build, configuration
 from dss_cli.network.attention import attention  # noqa: E402
 from dss_cli.network.count import macs, macs_per_second  # noqa: E402
 from dss_cli.network.layers import Depthwise, rotate  # noqa: E402
-from dss_cli.network.mask import filtered  # noqa: E402
 from dss_cli.network.weights import begin_with  # noqa: E402
 from tests.helpers.short_runs import untraced  # noqa: E402
 
@@ -82,52 +81,6 @@ def test_a_filter_is_trained_as_it_is_used(kernel):
         results.append([y, *tape.gradient(total, [x, *weights])])
     for used, trained in zip(*results, strict=True):
         np.testing.assert_allclose(trained, used, rtol=1e-4, atol=1e-4)
-
-
-def test_a_filter_over_three_frames_shifts_and_turns_the_spectrum():
-    mixture = spectrum(configuration("toy"), batch=1)
-    bins, frames = 8, mixture.shape[1]
-    complex_spectrum = mixture[..., 1] + 1j * mixture[..., 2]
-    rng = np.random.default_rng(5)
-    factors = rng.standard_normal((2, 1, frames, bins, 3)).astype(np.float32)
-    taps = np.concatenate([factors[0], factors[1]], axis=-1)
-    got = keras.ops.convert_to_numpy(filtered(keras.ops.convert_to_tensor(taps), mixture))
-    padded = np.pad(complex_spectrum[:, :, :bins], ((0, 0), (1, 1), (0, 0)))
-    expected = sum(
-        (factors[0][..., k] + 1j * factors[1][..., k]) * padded[:, k : k + frames] for k in range(3)
-    )
-    np.testing.assert_allclose(got[..., 0] + 1j * got[..., 1], expected, rtol=1e-4, atol=1e-5)
-
-
-def test_the_filter_changes_the_lowest_bins_only():
-    config = configuration("toy")
-    plain, filtering = build(replace(config, filter_bins=0)), build(config)
-    rng = np.random.default_rng(6)
-    for network in (plain, filtering):
-        begin_with_same(network, seed=7)
-    for layer in filtering.layers:
-        if "_filter_" in layer.name and layer.name.startswith(("near", "far")):
-            layer.set_weights([rng.normal(0, 0.2, w.shape) for w in layer.get_weights()])
-    mixture = spectrum(config, batch=1)
-    before, after = plain.predict_on_batch(mixture), filtering.predict_on_batch(mixture)
-    for stem in before:
-        np.testing.assert_array_equal(
-            before[stem][:, :, config.filter_bins :], after[stem][:, :, config.filter_bins :]
-        )
-        assert not np.allclose(before[stem], after[stem])
-
-
-def begin_with_same(network, seed):
-    """Give every layer weights that depend only on its name."""
-    for layer in network.layers:
-        rng = np.random.default_rng([seed, *layer.name.encode()])
-        layer.set_weights([rng.normal(0, 0.1, w.shape) for w in layer.get_weights()])
-
-
-@pytest.mark.parametrize("changes", [{"filter_bins": 32}, {"filter_bins": 256}, {"fine": 0}])
-def test_a_filter_of_less_than_the_zoom_of_all_bins_or_without_fine_features_is_refused(changes):
-    with pytest.raises(ValueError, match=r"filter_bins \d+ is not 0, nor from 64 to 255 with fine features"):
-        replace(configuration("toy"), **changes)
 
 
 def test_the_near_decoder_does_not_hear_the_later_blocks():
@@ -228,7 +181,7 @@ def shaken(network, seed=5):
 
 def test_layers_that_the_weights_lack_begin_without_changing_what_is_computed(tmp_path):
     config, path = configuration("toy"), tmp_path / "coarse.weights.h5"
-    coarse = shaken(build(replace(config, fine=0, filter_bins=0)))  # this network has the zoom
+    coarse = shaken(build(replace(config, fine=0)))  # this network has the zoom
     coarse.save_weights(path)
     network = build(config)
     beginning = begin_with(network, path, "toy")
@@ -243,7 +196,7 @@ def test_layers_that_the_weights_lack_begin_without_changing_what_is_computed(tm
 def test_layers_that_the_network_lacks_are_left_out_and_named(tmp_path):
     config, path = configuration("toy"), tmp_path / "fine.weights.h5"
     shaken(build(config)).save_weights(path)
-    beginning = begin_with(build(replace(config, fine=0, filter_bins=0)), path, "toy")
+    beginning = begin_with(build(replace(config, fine=0)), path, "toy")
     assert not beginning.fresh and "near_fine" in beginning.left
 
 

@@ -124,5 +124,5 @@ def test_a_model_without_context_is_told_where_context_was_asked_for(tmp_path, s
 
 
 def test_chunks_ahead_are_whole_and_at_least_one():
-    assert chunks_ahead(SignalConfig(hop=256, frames=188)) == 20
+    assert chunks_ahead(SignalConfig(hop=256, frames=188)) == 15
     assert chunks_ahead(SignalConfig(hop=256, frames=16_000)) == 1

@@ -25,7 +25,7 @@ from tools.average_checkpoints import mean_weights
 @pytest.fixture(scope="module")
 def saved(tmp_path_factory):
     """Run with a checkpoint of step 0."""
-    small = replace(configuration("toy"), blocks=1, near_after=1, fine=0, filter_bins=0, zoom=None)
+    small = replace(configuration("toy"), blocks=1, near_after=1, fine=0, zoom=None)
     run = TrainingRun(toy_run(network=small), tmp_path_factory.mktemp("run"))
     run.save()
     return run

@@ -26,7 +26,7 @@ from dss_cli.training.device_mixing import Mixing  # noqa: E402
 from dss_cli.training.loop import TrainingRun, train  # noqa: E402
 from tests.helpers.short_runs import untraced  # noqa: E402
 
-SMALL = replace(configuration("toy"), blocks=1, near_after=1, fine=0, filter_bins=0, zoom=None)
+SMALL = replace(configuration("toy"), blocks=1, near_after=1, fine=0, zoom=None)
 CHANGES = (
     "training.batch=2",
     "schedule.peak=1e-2",

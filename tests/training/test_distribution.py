@@ -35,7 +35,7 @@ from dss_cli.training import loop
 from dss_cli.training.config import read_config
 from dss_cli.training.data import Sources
 
-small = replace(configuration("toy"), blocks=1, near_after=1, fine=0, filter_bins=0, zoom=None)
+small = replace(configuration("toy"), blocks=1, near_after=1, fine=0, zoom=None)
 small = replace(small, signal=replace(small.signal, frames=8))
 rng = np.random.default_rng(0)
 samples = (3000 * np.cumsum(rng.standard_normal(60_000)) / 200).astype(np.int16)

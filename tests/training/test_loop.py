@@ -205,7 +205,7 @@ def test_a_new_run_begins_with_given_weights(stopped, tmp_path):
 @untraced()
 def test_layers_begun_afresh_and_left_out_are_told(sources, tmp_path):
     path, told = tmp_path / "other.weights.h5", []
-    build(replace(configuration("toy"), fine=0, filter_bins=0, blocks=3)).save_weights(path)
+    build(replace(configuration("toy"), fine=0, blocks=3)).save_weights(path)
     config = replace(until(1), data=DataConfig(weights=path))
     train(config, sources, tmp_path / "run", report=told.append)
     line = log_line(told[0])

@@ -3,7 +3,7 @@
 import { joined } from "../signal/arrays.js";
 import { compress, stride } from "./stft.js";
 
-export const AHEAD_SECONDS = 60; // about what a network's context keeps: what lies further off has faded
+export const AHEAD_SECONDS = 45; // as the command
 
 /** Number of chunks read before the first one is separated. */
 export function chunksAhead(signal) {
