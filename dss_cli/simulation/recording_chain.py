@@ -15,6 +15,7 @@ import numpy as np
 BANDS = (3400.0, 7800.0)  # Hz: upper limit of telephones, and of 16 kHz recordings
 STEEP = 0.1  # width of the transition of the low-pass, relative to its edge
 MU, STEPS = 255.0, 127.0  # 8-bit mu-law (ITU-T G.711, as a smooth curve), steps per sign
+BLOCK = 2048  # samples that are summed at once; fewer than any memory of an automatic gain
 QUIETEST = 1e-3  # least power for automatic gain, relative to the mean power
 
 
@@ -66,14 +67,37 @@ def soft_clip(mixture: Any, drive: Any, xp: Any) -> Any:
 def automatic_gain(mixture: Any, levelling: Any, memory: Any, xp: Any) -> Any:
     """Return the gain at each sample that partly compensates the recent level relative to the mean level."""
     power = xp.square(mixture)
-    total = xp.cumsum(power, axis=-1)
-    index = xp.arange(mixture.shape[-1], dtype="int32")
-    before = xp.broadcast_to(xp.maximum(index - memory, 0), mixture.shape)
-    since = xp.minimum(index + 1, memory)
-    recent = xp.where(index < memory, total, total - xp.take_along_axis(total, before, axis=-1))
+    heard = xp.minimum(xp.arange(mixture.shape[-1], dtype="int32") + 1, memory)
     mean = xp.mean(power, axis=-1, keepdims=True) + 1e-12
-    level = xp.maximum(xp.divide(recent, since), 0.0) / mean + QUIETEST
+    level = xp.divide(trailing_sum(power, memory, xp), heard) / mean + QUIETEST
     return level ** (-levelling / 2)
+
+
+def trailing_sum(values: Any, length: Any, xp: Any) -> Any:
+    """Return the sum of the last `length` values at each position.
+
+    Only sums are added, and no large sums subtracted, so that float32 keeps what is faint after a loud sound.
+
+    Args:
+        values: non-negative values (..., samples).
+        length: number of values, at least BLOCK; an integer or integers (..., 1).
+        xp: NumPy or Keras `ops`.
+    """
+    *batch, samples = values.shape
+    count = -(-samples // BLOCK)
+    padded = xp.pad(values, [(0, 0)] * len(batch) + [(0, count * BLOCK - samples)])
+    blocks = xp.reshape(padded, (*batch, count, BLOCK))
+    until = xp.reshape(xp.cumsum(blocks, axis=-1), padded.shape)  # from the beginning of the block
+    since = xp.reshape(xp.flip(xp.cumsum(xp.flip(blocks, axis=-1), axis=-1), axis=-1), padded.shape)
+    later = np.tri(count, k=-1, dtype=bool).T  # [i, j]: block j is later than block i
+    sums = xp.where(later, xp.sum(blocks, axis=-1)[..., None, :], 0)
+    across = xp.reshape(xp.cumsum(sums, axis=-1), (*batch, count * count))  # blocks after i, up to and with j
+    position = xp.arange(samples, dtype="int32")
+    first = xp.broadcast_to(xp.maximum(position - length + 1, 0), values.shape)
+    block, begin = position // BLOCK, first // BLOCK
+    whole = xp.take_along_axis(across, begin * count + xp.maximum(block - 1, 0), axis=-1)
+    earlier = xp.take_along_axis(since, first, axis=-1) + whole
+    return until[..., :samples] + xp.where(begin < block, earlier, 0)
 
 
 def codec(mixture: Any, companded: Any, xp: Any) -> Any:

@@ -14,6 +14,7 @@ pytest.importorskip("keras")
 from dss_cli.simulation.recipe import Recipe
 from dss_cli.simulation.recording_chain import (
     BANDS,
+    BLOCK,
     Capture,
     automatic_gain,
     codec,
@@ -21,6 +22,7 @@ from dss_cli.simulation.recording_chain import (
     draw_capture,
     low_pass,
     soft_clip,
+    trailing_sum,
 )
 
 sources = short_runs.sources
@@ -54,6 +56,21 @@ def test_automatic_gain_takes_back_its_share_of_a_change_of_level(levelling):
     loud, faint = heard[RATE : 2 * RATE], heard[3 * RATE :]
     change = 10 * np.log10(np.mean(loud**2) / np.mean(faint**2))
     assert change == pytest.approx(20 * (1 - levelling), abs=0.5)
+
+
+@pytest.mark.parametrize("length", [BLOCK, BLOCK + 1, 3 * BLOCK - 1, 9 * BLOCK])
+@pytest.mark.parametrize("samples", [1, BLOCK, 5 * BLOCK + 7])
+def test_a_trailing_sum_is_that_of_the_last_values_also_after_loud_ones(samples, length):
+    values = np.random.default_rng(1).uniform(0.1, 1.0, (2, samples))
+    values[:, : samples // 3] *= 1e8
+    lengths = np.array([[length], [length + 5]])
+    expected = [
+        [row[max(0, i + 1 - n) : i + 1].sum() for i in range(samples)]
+        for row, (n,) in zip(values, lengths, strict=True)
+    ]
+    np.testing.assert_allclose(trailing_sum(values, lengths, np), expected, rtol=1e-12)
+    single = trailing_sum(values.astype(np.float32), lengths, np)
+    np.testing.assert_allclose(single, expected, rtol=1e-4)
 
 
 def test_the_order_of_the_two_matters():
