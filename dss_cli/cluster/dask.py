@@ -14,7 +14,7 @@ import re
 import warnings
 from collections.abc import Callable, Iterator, Sequence, Set
 from concurrent.futures import CancelledError
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -56,7 +56,7 @@ def cluster(
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
         client = distributed.Client(address, timeout=PATIENCE, set_as_default=False, name="dss")
-    with client:
+    with _closing(client):
         for warning in caught:  # a table of versions; remove its ruling lines
             warn(" ".join(re.sub("[+-]{2,}", "", str(warning.message)).split()))
         _compare_pythons(client)
@@ -91,6 +91,16 @@ def cluster(
             raise DssError(
                 f"{address}: the scheduler was lost or has dropped the work; {work.resume}"
             ) from None
+
+
+@contextmanager
+def _closing(client: Any) -> Iterator[None]:
+    """Close a client in the end; an error of its own, as while it reconnects, does not replace others."""
+    try:
+        yield
+    finally:
+        with suppress(Exception):
+            client.close()
 
 
 def _deadly(error: Any, work: Work) -> str:

@@ -187,7 +187,19 @@ def test_a_recording_that_costs_too_many_workers_fails_alone(separate, folder, h
     assert {len(list((here / "out").rglob(f"{n:04}.*.wav"))) for n in range(8)} <= {0, 2}
 
 
-def test_a_lost_scheduler_is_one_line_and_leaves_no_half_file(separate, folder, here):
+@pytest.mark.parametrize("reconnecting", [False, True])
+def test_a_lost_scheduler_is_one_line_and_leaves_no_half_file(
+    separate, folder, here, monkeypatch, reconnecting
+):
+    if reconnecting:  # then a client may fail to close
+        original = distributed.Client.close
+
+        def close_badly(client, *arguments, **options):
+            open_until_now = client.status != "closed"  # the interpreter closes it once more
+            original(client, *arguments, **options)
+            assert not open_until_now, "an error of the client's own"
+
+        monkeypatch.setattr(distributed.Client, "close", close_badly)
     folder(24, 10)
     with local_cluster(2) as cluster:
 
