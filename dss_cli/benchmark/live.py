@@ -13,8 +13,9 @@ import numpy as np
 import numpy.typing as npt
 
 from ..energy import Meter, find_meters, measure
+from ..live.reserve import Reserve
 from ..live.separator import LiveSeparator
-from ..live.session import BLOCK_SECONDS, MARGIN_SECONDS, computing_seconds
+from ..live.session import BLOCK_SECONDS, computing_seconds
 from ..runtime.registry import find_model
 from ..runtime.timing import whole_chunks
 from ..separation.separator import load_model
@@ -24,7 +25,7 @@ from .statistics import PERCENTILES
 
 RATE = 48_000  # Hz, rate of most sound cards
 OTHER_CORE = (0.0, 0.5, 0.9)  # load of the other core
-SCHEMA = 1  # version of the results
+SCHEMA = 2  # version of the results
 # Spins for a share of every 10 ms, on the last permitted processor if the system supports that.
 _BUSY = """
 import os, sys, time
@@ -91,16 +92,18 @@ def live_row(separator: LiveSeparator, duration: float, meters: Sequence[Meter] 
     """Measure one separator.
 
     Returns:
-        `latency` of model and rate conversion; `end_to_end`, latency including the queue for the 99th
-        percentile of the chunks; `load`, computing time per second of sound; `call_ms`, percentiles and
-        maximum; `budget_ms` between chunks; `late`, number of blocks after the end of the loudspeaker's
-        queue, and `late_per_hour`; `joules` by meter.
+        `latency` of model and rate conversion; `end_to_end`, latency including one block and the
+        loudspeaker's queue, which is `queue_ms` long in the end; `load`, computing time per second of sound;
+        `call_ms`, percentiles and maximum of the calls; `delay_ms`, the same of the time from the end of a
+        block to its output; `budget_ms` between chunks; `late`, number of blocks after the end of the queue,
+        and `late_per_hour`; `joules` by meter.
     """
     size = round(BLOCK_SECONDS * separator.rate)
     sound = synthetic(10.0, separator.rate)
-    queue = computing_seconds(separator) + MARGIN_SECONDS
+    queue = Reserve(computing_seconds(separator))
     count = max(1, round(duration / BLOCK_SECONDS))
     calls: npt.NDArray[np.float64] = np.zeros(count)
+    delays = np.zeros_like(calls)
     late = 0
     separator.reset()
     with measure(list(meters)) as energy:
@@ -112,18 +115,20 @@ def live_row(separator: LiveSeparator, duration: float, meters: Sequence[Meter] 
             start = time.perf_counter()
             first = number * size % (len(sound) - size)
             separator.push(sound[first : first + size])
-            calls[number] = time.perf_counter() - start
-            behind = time.perf_counter() - due - queue
+            end = time.perf_counter()
+            calls[number], delays[number] = end - start, end - due
+            behind = end - due - queue.seconds
             if behind > 0:  # the loudspeaker's queue was empty and starts again
                 late += 1
                 begun += behind
-    percentiles = {f"p{p}": float(np.percentile(calls, p)) * 1000 for p in PERCENTILES}
-    slowest = float(np.percentile(calls[calls > np.median(calls)], 99)) if count > 1 else float(calls[0])
+                queue.grow()
     return {
         "latency": separator.latency,
-        "end_to_end": separator.latency + slowest + MARGIN_SECONDS + BLOCK_SECONDS,
+        "end_to_end": separator.latency + queue.seconds + BLOCK_SECONDS,
         "load": float(calls.sum()) / (count * BLOCK_SECONDS),
-        "call_ms": {**percentiles, "max": float(calls.max()) * 1000},
+        "call_ms": _milliseconds(calls),
+        "delay_ms": _milliseconds(delays),
+        "queue_ms": 1000 * queue.seconds,
         "budget_ms": 1000 * separator.advance_seconds,
         "late": late,
         "late_per_hour": late * 3600 / (count * BLOCK_SECONDS),
@@ -131,11 +136,16 @@ def live_row(separator: LiveSeparator, duration: float, meters: Sequence[Meter] 
     }
 
 
+def _milliseconds(seconds: npt.NDArray[np.float64]) -> dict[str, float]:
+    values = {f"p{p}": float(np.percentile(seconds, p)) for p in PERCENTILES} | {"max": float(seconds.max())}
+    return {name: 1000 * value for name, value in values.items()}
+
+
 def live_table(result: dict[str, Any]) -> list[list[str]]:
     """Return the rows as text, beginning with the header."""
     head = ["DELEGATE", "LATENCY", "END TO END", "OTHER CORE", "LOAD"]
     head += [f"CALL {name.upper()}" for name in ("p50", "p95", "p99", "max")]
-    head += ["BUDGET", "LATE PER HOUR", "JOULES"]
+    head += ["DELAY MAX", "QUEUE", "BUDGET", "LATE PER HOUR", "JOULES"]
     lines = [head]
     for row in result["rows"]:
         energies = "; ".join(f"{name} {value:.1f}" for name, value in row["joules"].items())
@@ -147,6 +157,8 @@ def live_table(result: dict[str, Any]) -> list[list[str]]:
                 f"{row['other_core']:.0%}",
                 f"{row['load']:.0%}",
                 *(f"{value:.1f} ms" for value in row["call_ms"].values()),
+                f"{row['delay_ms']['max']:.1f} ms",
+                f"{row['queue_ms']:.0f} ms",
                 f"{row['budget_ms']:.0f} ms",
                 f"{row['late_per_hour']:.0f}",
                 energies or "no meter",
@@ -167,7 +179,8 @@ def markdown_live(output: dict[str, Any]) -> str:
     parts.append(
         f"- {machine['processor']}, {machine['processors']} logical processors, load "
         f"{machine['load_average']} before; LiteRT {machine['litert']}, dss {machine['dss']}. Budget: time "
-        "between two chunks. Late: blocks after the end of the loudspeaker's queue."
+        "between two chunks. Delay: from the end of a block to its output. Late: blocks with a delay "
+        "longer than the loudspeaker's queue."
     )
     return "\n\n".join(parts)
 

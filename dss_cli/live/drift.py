@@ -59,7 +59,8 @@ class DriftController:
         self._drift = min(max(wanted, -LIMIT), LIMIT)
         return 1.0 + min(max(PROPORTIONAL * error + self._drift, -LIMIT), LIMIT)
 
-    def restart(self) -> None:
+    def restart(self, target: float) -> None:
         """Forget the smoothed length but keep the drift, after the queue was emptied or filled at once."""
+        self.target = self._asked = target
         self._mean = None
         self._looked = self._sum = 0.0

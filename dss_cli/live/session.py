@@ -17,6 +17,7 @@ from ..errors import DssError
 from .drift import DriftController
 from .interpolation import Interpolator
 from .recording import Recording
+from .reserve import Reserve
 from .ring import Ring
 from .separator import Keep, LiveSeparator, Mixer
 
@@ -26,7 +27,6 @@ BLOCK_SECONDS = 0.02  # block of the thread
 WAIT_SECONDS = 0.005  # interval between checks for input
 QUEUE_SECONDS = 2.0  # capacity of a queue, which bridges a busy computer
 LATE_SECONDS = 0.5  # excess length of the output queue at which blocks are skipped
-MARGIN_SECONDS = 0.03  # length of the output queue beyond the longest computing time
 SILENCE_DB = -120.0
 
 
@@ -118,8 +118,9 @@ class LiveSession:
         self._separator, self._source, self._sink, self._record = separator, source, sink, record
         self._mixer = Mixer(source.rate, keep, balance)
         self._conversion = Interpolator(source.rate, sink.rate)
-        self._target = computing + MARGIN_SECONDS + BLOCK_SECONDS
+        self._reserve = Reserve(computing)
         self._control = DriftController(self._target)
+        self._playing = False
         self._factor = 1.0
         self._late = np.zeros(separator.delay, np.float32)  # microphone, delayed like the stems
         self._skip = separator.delay  # leading silence, which is not recorded
@@ -206,15 +207,23 @@ class LiveSession:
         share = (time.perf_counter() - begin) / seconds
         self._load += (share - self._load) * (1 - math.exp(-seconds / 3.0))
 
+    @property
+    def _target(self) -> float:
+        """Length of the output queue in seconds."""
+        return self._reserve.seconds + BLOCK_SECONDS
+
     def _play(self, samples: Floats, seconds: float) -> None:
         queue, rate = self._sink.queue, self._sink.rate
         if not len(queue):
             # At the start, or after a gap: one long silence instead of many gaps.
+            if self._playing:
+                self._reserve.grow()
+            self._playing = True
             queue.write(np.zeros(round(self._target * rate), np.float32))
-            self._control.restart()
+            self._control.restart(self._target)
         elif len(queue) > (self._target + LATE_SECONDS) * rate:
             self._dropped += 1  # the loudspeaker was lost or asleep
-            self._control.restart()
+            self._control.restart(self._target)
             return
         step = self._conversion.step * self._factor
         queue.write(self._conversion.push(samples, step))

@@ -21,9 +21,8 @@ def separation_loss(
     """Return the loss function of one output.
 
     The ratio is scale-invariant (SI-SDR on spectra). A plain signal-to-noise ratio could be improved by
-    fading
-    out: with far talkers 10 dB below the mixture, a silent output would score best. The compressed terms
-    determine the scale. For a silent reference all terms reward silence.
+    fading out: with far talkers 10 dB below the mixture, a silent output would score best. The compressed
+    terms determine the scale. For a silent reference all terms reward silence.
 
     Args:
         exponent: exponent of the power-law compression.

@@ -10,6 +10,8 @@ import pytest
 from dss_cli.__main__ import main
 from dss_cli.benchmark.live import busy_core, live_row, live_table, markdown_live, measure_live
 from dss_cli.live import LiveSeparator
+from dss_cli.live.reserve import MOST_SECONDS
+from dss_cli.live.session import BLOCK_SECONDS
 from tests.helpers import tiny
 from tests.helpers.live import LATENCY, Sharing
 
@@ -18,7 +20,10 @@ def test_a_row_tells_calls_budget_and_what_was_late():
     row = live_row(LiveSeparator(Sharing(), 48_000, latency=LATENCY), 1.0)
     calls = row["call_ms"]
     assert 0 < calls["p50"] <= calls["p95"] <= calls["p99"] <= calls["max"]
-    assert row["end_to_end"] > row["latency"] > LATENCY
+    delays = row["delay_ms"]
+    assert 0 < delays["p50"] <= delays["p95"] <= delays["p99"] <= delays["max"] >= calls["max"]
+    assert row["end_to_end"] == pytest.approx(row["latency"] + row["queue_ms"] / 1000 + BLOCK_SECONDS)
+    assert row["latency"] > LATENCY
     assert row["budget_ms"] == pytest.approx(24.0)
     assert 0 < row["load"] < 20
     assert row["joules"] == {}
@@ -36,6 +41,7 @@ def test_chunks_that_take_longer_than_they_last_are_late():
     row = live_row(LiveSeparator(Slow(), 48_000, latency=LATENCY), 0.5)
     assert row["late"] > 0 and row["late_per_hour"] == pytest.approx(row["late"] * 7200)
     assert row["load"] > 1
+    assert row["queue_ms"] == pytest.approx(1000 * MOST_SECONDS), "it grows with each gap"
 
 
 def test_a_model_is_measured_by_the_command_on_each_core(tmp_path, capsys):

@@ -17,8 +17,16 @@ from dss_cli.errors import DssError, UsageError
 from dss_cli.live import LiveSeparator
 from dss_cli.live.drift import LIMIT, DriftController
 from dss_cli.live.recording import Recording
+from dss_cli.live.reserve import MARGIN_SECONDS, MOST_SECONDS, Reserve
 from dss_cli.live.ring import Ring
-from dss_cli.live.session import LiveSession, computing_seconds, latency_that_works, level, too_slow
+from dss_cli.live.session import (
+    BLOCK_SECONDS,
+    LiveSession,
+    computing_seconds,
+    latency_that_works,
+    level,
+    too_slow,
+)
 from dss_cli.runtime.timing import Timing
 from tests.helpers.live import LATENCY, Sharing, tone
 from tests.helpers.stub import SMALL
@@ -117,7 +125,7 @@ def test_a_queue_that_is_a_little_longer_than_asked_for_is_left_alone():
     control = DriftController(0.1)
     assert all(control.update(0.13, 0.02) == pytest.approx(1.0, abs=1e-9) for _ in range(1000))
     assert control.target == pytest.approx(0.13)
-    control.restart()
+    control.restart(0.1)
     assert [control.update(0.5, 0.02) for _ in range(1000)][-1] > 1.001, "far too long is not"
     assert control.target == pytest.approx(0.15)
 
@@ -183,6 +191,27 @@ def test_a_loudspeaker_that_sleeps_costs_sound_that_is_counted():
     sink.queue.read(32_000)
     live.process(tone(16_000, 0.02))
     assert len(sink.queue) > 0, "it goes on"
+
+
+def test_the_queue_is_longer_after_each_gap_up_to_a_limit():
+    sink = End()
+    live = session(sink=sink, computing=0.1)
+    lengths = []
+    for _ in range(12):
+        live.process(tone(16_000, 0.02))
+        lengths.append(len(sink.queue) / 16_000)
+        sink.queue.read(32_000)  # the loudspeaker has played everything: a gap
+    steps = np.diff(lengths)
+    np.testing.assert_allclose(steps[:7], MARGIN_SECONDS, atol=2e-3)
+    np.testing.assert_allclose(steps[8:], 0.0, atol=2e-3)
+    assert lengths[0] == pytest.approx(0.1 + MARGIN_SECONDS + 2 * BLOCK_SECONDS, abs=3e-3)
+    assert lengths[-1] == pytest.approx(MOST_SECONDS + 2 * BLOCK_SECONDS, abs=3e-3)
+
+
+def test_a_chunk_that_takes_longer_than_the_limit_keeps_its_queue():
+    reserve = Reserve(0.7)
+    reserve.grow()
+    assert reserve.seconds == pytest.approx(0.7 + MARGIN_SECONDS)
 
 
 def test_the_thread_takes_what_comes_and_stops_when_it_is_told():
