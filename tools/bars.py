@@ -137,14 +137,23 @@ def _speed(measured: tuple[float, str] | None) -> list[str]:
 
 
 def _row(bar: Bar, scores: Mapping[str, Any]) -> list[str]:
+    return [bar.what, told(bar, bar.floor), told(bar, bar.goal), *_measured_cells(bar, scores)]
+
+
+def measured_cell(bar: Bar, scores: Mapping[str, Any]) -> str:
+    """Return the measured figures of a bar as a cell of a table; `scores` are those of a card."""
+    return _measured_cells(bar, scores)[0]
+
+
+def _measured_cells(bar: Bar, scores: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the measured figures and their date."""
     found = list(_strata(bar, scores))
-    shown = [_told(bar, values) for values in (bar.floor, bar.goal)]
     if not found:
-        return [bar.what, *shown, "not scored", ""]
+        return "not scored", ""
     strata = [summary for _, summary in found]
     values = _pooled(bar, strata) if bar.figure in ("wrong", "activity") else _worst(bar, strata)
     mark = "" if _reached(bar, values) else " (missed)"
-    return [bar.what, *shown, f"{_told(bar, values)}{mark}", max(date for date, _ in found)]
+    return f"{told(bar, values)}{mark}", max(date for date, _ in found)
 
 
 def _strata(bar: Bar, scores: Mapping[str, Any]) -> Iterator[tuple[str, Mapping[str, Any]]]:
@@ -189,6 +198,7 @@ def _reached(bar: Bar, values: Pair) -> bool:
     return all(value >= floor if bar.high_is_good else value <= floor for value, floor in pairs)
 
 
-def _told(bar: Bar, values: Pair) -> str:
+def told(bar: Bar, values: Pair) -> str:
+    """Return figures of a bar as a cell of a table."""
     sign = "+" if bar.high_is_good else ""
     return " / ".join(f"{round(value, 1):{sign}g}" for value in values)

@@ -8,6 +8,7 @@ models      models/README.md: content of the model cards
 share       share/: man page, and completions for bash, zsh and fish
 schema      dss_cli/benchmark/schema.json: schema of `dss bench --json`, from the types of the results
 bars        README.md and models/README.md: floors, goals, and scores of the card of `lite`
+curve       docs/experiments/10-context.md: bars by hours of training; requires the history of a clone
 scores      README.md: scores of the stems of the examples; separates the examples
 bench       docs/benchmarks.md: tables of `dss bench`; takes minutes, on an idle machine
 bench-gpu   docs/benchmarks.md: tables of `dss bench` on a machine with a GPU
@@ -31,11 +32,13 @@ from dss_cli.separation.files import separate_file
 from dss_cli.separation.listening import CONTEXTS
 from dss_cli.utils.markdown import write_section
 from examples import demo
-from tools import bars, benchmark_document, command_files, folders, json_schema
+from tools import bars, benchmark_document, command_files, folders, json_schema, learning_curve
 from tools.exits import one_line_errors
 
 ARCHITECTURE = Path("docs/development/architecture.md")
 BENCHMARKS = Path("docs/benchmarks.md")
+CONTEXT = Path("docs/experiments/10-context.md")
+CURVE_SINCE = 150.0  # hours; weights before were trained without carried context
 README = Path("README.md")
 SHARE = Path("share")
 MODELS = Path("models/README.md")
@@ -61,6 +64,10 @@ def _bars(root: Path) -> None:
     card = root / "models" / "lite.json"
     write_section(root / README, bars.LABEL, bars.headlines(card))
     write_section(root / MODELS, bars.LABEL, bars.table(card, root / BENCHMARKS))
+
+
+def _curve(root: Path) -> None:
+    write_section(root / CONTEXT, learning_curve.LABEL, learning_curve.table(root, CURVE_SINCE))
 
 
 def _scores(root: Path) -> None:
@@ -92,6 +99,7 @@ PARTS: dict[str, tuple[Path, Callable[[Path], None]]] = {
     "share": (SHARE, _share),
     "schema": (json_schema.BENCH, _schema),
     "bars": (README, _bars),
+    "curve": (CONTEXT, _curve),
     "scores": (README, _scores),
     "bench": (BENCHMARKS, _bench),
     "bench-gpu": (BENCHMARKS, _bench_gpu),
