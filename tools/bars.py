@@ -137,16 +137,11 @@ def _speed(measured: tuple[float, str] | None) -> list[str]:
 
 
 def _row(bar: Bar, scores: Mapping[str, Any]) -> list[str]:
-    return [bar.what, told(bar, bar.floor), told(bar, bar.goal), *_measured_cells(bar, scores)]
+    return [bar.what, told(bar, bar.floor), told(bar, bar.goal), *measured(bar, scores)]
 
 
-def measured_cell(bar: Bar, scores: Mapping[str, Any]) -> str:
-    """Return the measured figures of a bar as a cell of a table; `scores` are those of a card."""
-    return _measured_cells(bar, scores)[0]
-
-
-def _measured_cells(bar: Bar, scores: Mapping[str, Any]) -> tuple[str, str]:
-    """Return the measured figures and their date."""
+def measured(bar: Bar, scores: Mapping[str, Any]) -> tuple[str, str]:
+    """Return the figures of a bar in the scores of a card as a cell of a table, and their date."""
     found = list(_strata(bar, scores))
     if not found:
         return "not scored", ""

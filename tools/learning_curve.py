@@ -33,10 +33,10 @@ def table(root: Path, since: float) -> str:
     newest: dict[float, Mapping[str, Any]] = {}
     for card in _cards(root):
         newest.setdefault(hours(card), card)
-    chosen = [newest[spent]["scores"] for spent in sorted(newest) if spent >= since]
-    head = ["near / far", "floor", *(f"{spent:.1f} h" for spent in sorted(newest) if spent >= since)]
+    chosen = {spent: newest[spent]["scores"] for spent in sorted(newest) if spent >= since}
+    head = ["near / far", "floor", *(f"{spent:.1f} h" for spent in chosen)]
     rows = [
-        [bar.what, bars.told(bar, bar.floor), *(bars.measured_cell(bar, scores) for scores in chosen)]
+        [bar.what, bars.told(bar, bar.floor), *(bars.measured(bar, scores)[0] for scores in chosen.values())]
         for bar in bars.BARS
     ]
     return markdown_table(head, rows)
@@ -53,7 +53,7 @@ def _cards(root: Path) -> Iterator[Mapping[str, Any]]:
     yield json.loads((root / CARD).read_text(encoding="utf-8"))
     for revision in _git(root, "log", "--format=%H", "--diff-filter=AM", "--", CARD.as_posix()).split():
         card = json.loads(_git(root, "show", f"{revision}:{CARD.as_posix()}"))
-        if "sha256" in card and "scores" in card and "hours" in card.get("training", {}):
+        if "scores" in card and "hours" in card.get("training", {}):
             yield card
 
 

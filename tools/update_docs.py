@@ -67,7 +67,8 @@ def _bars(root: Path) -> None:
 
 
 def _curve(root: Path) -> None:
-    write_section(root / CONTEXT, learning_curve.LABEL, learning_curve.table(root, CURVE_SINCE))
+    clone = Path.cwd()  # the copy under `root` in `--check` has no history
+    write_section(root / CONTEXT, learning_curve.LABEL, learning_curve.table(clone, CURVE_SINCE))
 
 
 def _scores(root: Path) -> None:

@@ -23,7 +23,7 @@ def write_card(folder, near, **training):
     stratum = {"kind": "conversation", "environment": "measured", "ur0": False, **gains}
     path = folder / learning_curve.CARD
     path.parent.mkdir(exist_ok=True)
-    card = {"sha256": "0", "training": training, "scores": {"set": {"strata": {"one": stratum}}}}
+    card = {"training": training, "scores": {"set": {"strata": {"one": stratum}}}}
     path.write_text(json.dumps(card))
 
 
